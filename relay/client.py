@@ -1,0 +1,228 @@
+"""The public client for back ends: trigger events, authorise channels, ask about channels.
+
+It talks to this relay or to any other server with the Pusher HTTP API, and knows nothing of the relay's inside.
+
+RelayError
+├── RelayUnavailable   nobody answered, or with a server's error: try again later
+└── RelayRefused       the request is wrong (`status`, `text`): trying again unchanged is pointless, but for 429
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, NotRequired, Self, TypedDict
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from relay.protocol import signatures
+from relay.protocol.channels import is_socket_id, rules_for
+from relay.protocol.errors import ProtocolError
+
+DEFAULT_URL: Final = "http://127.0.0.1:6001"
+DEFAULT_TIMEOUT: Final = 5.0
+
+_HEADERS: Final = {"Content-Type": "application/json"}
+
+
+class Event(TypedDict):
+    """One event of a batch."""
+
+    channel: str
+    name: str
+    data: object
+    socket_id: NotRequired[str | None]
+    info: NotRequired[str]
+
+
+class RelayError(Exception):
+    """The relay did not do what was asked."""
+
+
+class RelayUnavailable(RelayError):
+    """The relay could not be reached, took too long, or had an error of its own. `reason` says which."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the relay at {self.url} is not available: {self.reason}"
+
+
+class RelayRefused(RelayError):
+    """The relay refused the request with the HTTP `status` and the explanation `text`."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"the relay refused the request ({self.status}): {self.text}"
+
+
+class PushlerClient:
+    """A client of one app. Keeps connections alive; create it once, close it at the end.
+
+    `app_id` may be left out where the relay finds the app by its key. `url` is the relay's base address, `timeout` is in
+    seconds and covers one whole request.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        secret: str,
+        *,
+        app_id: str | None = None,
+        url: str = DEFAULT_URL,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
+        self.key = key
+        self._secret = secret
+        self._url = url.rstrip("/")
+        self._app_path = f"/apps/{quote(app_id or key, safe='')}"
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"PushlerClient(key={self.key!r}, url={self._url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the kept connections. The client opens new ones when it is used again."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def trigger(
+        self,
+        channels: str | Sequence[str],
+        event: str,
+        data: object,
+        socket_id: str | None = None,
+        *,
+        info: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """Publish one event to one or many channels, leaving out the connection `socket_id`.
+
+        `data` is any JSON value; text is sent as it is. Returns the relay's answer: {} or, with `info`, {"channels": {…}}.
+        Raises RelayError.
+        """
+        body: dict[str, object] = {"name": event, "data": encode_data(data)}
+        if isinstance(channels, str):
+            body["channel"] = channels
+        else:
+            body["channels"] = list(channels)
+        if socket_id is not None:
+            body["socket_id"] = socket_id
+        if info:
+            body["info"] = ",".join(info)
+        return await self._post("/events", body)
+
+    async def trigger_batch(self, batch: Sequence[Event]) -> dict[str, Any]:
+        """Publish up to ten different events in one request, in this order. Raises RelayError."""
+        items = [{**event, "data": encode_data(event["data"])} for event in batch]
+        for item in items:
+            if item.get("socket_id") is None:
+                item.pop("socket_id", None)
+        return await self._post("/batch_events", {"batch": items})
+
+    async def channels(self, prefix: str | None = None, info: Sequence[str] = ()) -> dict[str, Any]:
+        """The occupied channels by name, those that begin with `prefix`: {"channels": {name: {…}}}. Raises RelayError."""
+        params = [("filter_by_prefix", prefix)] if prefix is not None else []
+        return await self._get("/channels", params, info)
+
+    async def channel(self, name: str, info: Sequence[str] = ()) -> dict[str, Any]:
+        """The state of one channel: {"occupied": bool, …what `info` names}. Raises RelayError."""
+        return await self._get(f"/channels/{name}", [], info)
+
+    async def users(self, channel: str) -> dict[str, Any]:
+        """The users in a presence channel: {"users": [{"id": "…"}]}. Raises RelayError."""
+        return await self._get(f"/channels/{channel}/users", [], ())
+
+    async def is_alive(self) -> bool:
+        """Whether the relay answers its health check."""
+        try:
+            await self._request("GET", "/up", b"", {})
+        except RelayError:
+            return False
+        return True
+
+    def authorize_channel(
+        self, channel: str, socket_id: str, member: Mapping[str, object] | None = None
+    ) -> dict[str, str]:
+        """The answer of an authorisation endpoint for a private or presence channel (B1).
+
+        `member` is {"user_id": …, "user_info": …} and only for presence channels. Raises ValueError for a bad channel name
+        or socket id, so that nothing else than a subscription gets signed.
+        """
+        if not is_socket_id(socket_id):
+            raise ValueError(f"not a socket id: {socket_id!r}")
+        try:
+            rules = rules_for(channel)
+        except ProtocolError as error:
+            raise ValueError(f"{error}: {channel!r}") from None
+        if not rules.needs_auth:
+            raise ValueError(f"a public channel needs no authorisation: {channel!r}")
+        if member is not None and not rules.is_presence:
+            raise ValueError(f"only a presence channel has members: {channel!r}")
+        channel_data = None if member is None else orjson.dumps(member).decode()
+        signature = signatures.sign(self._secret, signatures.channel_text(socket_id, channel, channel_data))
+        answer = {"auth": f"{self.key}:{signature}"}
+        if channel_data is not None:
+            answer["channel_data"] = channel_data
+        return answer
+
+    async def _post(self, path: str, body: object) -> dict[str, Any]:
+        return await self._signed("POST", path, [], orjson.dumps(body))
+
+    async def _get(self, path: str, params: list[tuple[str, str]], info: Sequence[str]) -> dict[str, Any]:
+        if info:
+            params = [*params, ("info", ",".join(info))]
+        return await self._signed("GET", path, params, b"")
+
+    async def _signed(self, method: str, path: str, params: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
+        full_path = self._app_path + path
+        query = signatures.signed_params(self.key, self._secret, method, full_path, body, time.time(), params)
+        answer = await self._request(method, f"{full_path}?{urlencode(query)}", body, _HEADERS if body else {})
+        try:
+            decoded = orjson.loads(answer)
+        except orjson.JSONDecodeError:
+            raise RelayUnavailable(self._url, "its answer is not JSON: is another server on this address?") from None
+        if not isinstance(decoded, dict):
+            raise RelayUnavailable(self._url, "its answer is not a JSON object: is another server on this address?")
+        return decoded
+
+    async def _request(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        url = URL(self._url + target, encoded=True)
+        try:
+            async with self._session.request(method, url, data=body or None, headers=headers) as response:
+                answer = await response.read()
+                status = response.status
+        except TimeoutError:
+            raise RelayUnavailable(self._url, f"no answer within {self._timeout.total} s") from None
+        except aiohttp.ClientError as error:
+            raise RelayUnavailable(self._url, str(error) or type(error).__name__) from error
+        if status >= 500:
+            raise RelayUnavailable(self._url, f"it answered {status}")
+        if status >= 300:
+            raise RelayRefused(status, answer.decode("utf-8", "replace").strip())
+        return answer
+
+
+def encode_data(data: object) -> str:
+    """The text that goes out as an event's data: `data` itself if it is text, else its JSON."""
+    return data if isinstance(data, str) else orjson.dumps(data).decode()

@@ -1,0 +1,81 @@
+"""Channel names: which kind a name is, and what that kind allows (A5).
+
+Must not know who is subscribed.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+from relay.protocol.errors import ProtocolError
+
+# C2: the characters of a channel name; names that begin with # are reserved for the server.
+_NAME: Final = re.compile(r"[-a-zA-Z0-9_=@,.;]+")
+_SERVER_TO_USER: Final = "#server-to-user-"
+_SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
+
+
+class Kind(Enum):
+    """The families of channels; the value is the prefix of the name."""
+
+    PRIVATE_ENCRYPTED_CACHE = "private-encrypted-cache-"
+    PRIVATE_ENCRYPTED = "private-encrypted-"
+    PRIVATE_CACHE = "private-cache-"
+    PRIVATE = "private-"
+    PRESENCE_CACHE = "presence-cache-"
+    PRESENCE = "presence-"
+    CACHE = "cache-"
+    SERVER_TO_USER = _SERVER_TO_USER
+    PUBLIC = ""
+
+
+_PRESENCE: Final = frozenset({Kind.PRESENCE, Kind.PRESENCE_CACHE})
+_OPEN: Final = frozenset({Kind.PUBLIC, Kind.CACHE, Kind.SERVER_TO_USER})
+_CLIENT_EVENTS: Final = _PRESENCE | {Kind.PRIVATE, Kind.PRIVATE_CACHE}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What a channel of this name asks for and allows."""
+
+    name: str
+    kind: Kind
+    needs_auth: bool
+    is_presence: bool
+    allows_client_events: bool
+
+
+class InvalidChannelName(ProtocolError):
+    """The name is too long, has a forbidden character, or is reserved."""
+
+
+@lru_cache(maxsize=8_192)
+def rules_for(name: str) -> ChannelRules:
+    """The rules of the channel `name`, whatever its length. Raises InvalidChannelName for a name that no client may use."""
+    kind = next(kind for kind in Kind if name.startswith(kind.value))
+    rest = name.removeprefix(_SERVER_TO_USER) if kind is Kind.SERVER_TO_USER else name
+    if not _NAME.fullmatch(rest):
+        raise InvalidChannelName(
+            "A channel name holds one or more of the characters a-z A-Z 0-9 _ - = @ , . ; and nothing else"
+        )
+    return ChannelRules(
+        name=name,
+        kind=kind,
+        needs_auth=kind not in _OPEN,
+        is_presence=kind in _PRESENCE,
+        allows_client_events=kind in _CLIENT_EVENTS,
+    )
+
+
+def ensure_channel(name: str, max_length: int) -> ChannelRules:
+    """The rules of `name`, at most `max_length` characters long. Raises InvalidChannelName."""
+    if len(name) > max_length:
+        raise InvalidChannelName(f"A channel name is at most {max_length} characters long, this one has {len(name)}")
+    return rules_for(name)
+
+
+def is_socket_id(text: str) -> bool:
+    """Whether `text` looks like a socket id: two unsigned integers joined by a dot (A3)."""
+    return _SOCKET_ID.fullmatch(text) is not None

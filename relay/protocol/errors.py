@@ -1,0 +1,95 @@
+"""The catalogue of error codes (A12), grouped by what a client must do next, and the protocol's exceptions.
+
+ProtocolError ── the peer broke a rule; `code` and `message` may be shown to it
+├── Rejected            the connection must end with `code`
+├── MessageRefused      this one message is refused, the connection stays
+└── SubscriptionRefused this one subscription is refused, the connection stays
+"""
+
+from enum import IntEnum
+from typing import Final
+
+
+class CloseCode(IntEnum):
+    """Codes that end a connection. The hundreds tell the client what to do."""
+
+    # 4000-4099: do not connect again unchanged.
+    APP_NEEDS_TLS = 4000
+    UNKNOWN_APP = 4001
+    APP_DISABLED = 4003
+    OVER_CONNECTION_LIMIT = 4004
+    PATH_NOT_FOUND = 4005
+    INVALID_VERSION = 4006
+    UNSUPPORTED_PROTOCOL = 4007
+    NO_PROTOCOL = 4008
+    UNAUTHORIZED = 4009
+
+    # 4100-4199: connect again after a pause.
+    OVER_CAPACITY = 4100
+
+    # 4200-4299: connect again at once.
+    RECONNECT = 4200
+    PONG_TIMEOUT = 4201
+    INACTIVE = 4202
+
+
+# RFC 6455 7.4.1: codes of the WebSocket layer itself.
+class WebSocketCode(IntEnum):
+    """Codes of the framing layer; a Pusher client reconnects after each of them."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    NO_STATUS = 1005
+    INVALID_PAYLOAD = 1007
+    TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+
+
+# 43xx: told in a pusher:error or a subscription error, the connection stays.
+CLIENT_EVENT_REFUSED: Final = 4301
+MEMBER_TOO_BIG: Final = 4301
+LIMIT_REACHED: Final = 4100
+NAME_REFUSED: Final = 4009
+SIGNATURE_REFUSED: Final = 401
+
+
+class ProtocolError(Exception):
+    """The peer broke a rule of the protocol. `message` is for the peer, and never holds a secret."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message, code)
+        self.message = message
+        self.code = code
+
+    def __str__(self) -> str:
+        return self.message if self.code is None else f"{self.message} ({self.code})"
+
+
+class Rejected(ProtocolError):
+    """The connection cannot go on: it is told `message` and closed with `code`."""
+
+    code: int
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message, code)
+
+
+class MessageRefused(ProtocolError):
+    """One message is refused with pusher:error; `channel` names where it belongs, if anywhere."""
+
+    def __init__(self, message: str, code: int | None = None, channel: str | None = None) -> None:
+        super().__init__(message, code)
+        self.channel = channel
+
+
+class SubscriptionRefused(ProtocolError):
+    """One subscription is refused with pusher:subscription_error (A6): `kind` is its `type`, `code` its `status`."""
+
+    code: int
+
+    def __init__(self, channel: str, kind: str, message: str, status: int) -> None:
+        super().__init__(message, status)
+        self.channel = channel
+        self.kind = kind

@@ -1,0 +1,59 @@
+"""Every limit of the protocol, with its unit, its default and where the number comes from.
+
+Must not know which app a limit belongs to: an app holds one `Limits` value.
+"""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+# B2: a signed request is refused when its clock is further away than this. Seconds.
+TIMESTAMP_TOLERANCE: Final = 600
+
+# A3: how long a peer may take to answer a ping before it counts as gone. Seconds.
+PONG_TIMEOUT: Final = 30
+
+# A12, RFC 6455 5.5: a control frame holds 125 bytes, two of which are the close code.
+CLOSE_REASON_BYTES: Final = 123
+
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one app may do. Passing a limit is answered with the code that the comment names; nothing is cut off silently."""
+
+    channel_name_length: Annotated[int, Meta(ge=1, le=200)] = 200
+    """Characters. Hosted documents 164, its SDKs and other servers allow 200. 4009 in a subscription, 400 in the HTTP API."""
+
+    event_name_length: Positive = 200
+    """Characters. Hosted. 4301 in a client event, 400 in the HTTP API."""
+
+    event_data_bytes: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_240
+    """Bytes of UTF-8 in one event's data. Hosted: 10 KB; may be raised. 4301 in a client event, 413 in the HTTP API."""
+
+    channels_per_publish: Positive = 100
+    """Channels that one trigger may name. Hosted. 400."""
+
+    events_per_batch: Positive = 10
+    """Events in one batch. Hosted. 400."""
+
+    presence_members: Positive = 100
+    """Distinct users in one presence channel. Hosted. 4100 in the subscription error."""
+
+    presence_member_bytes: Positive = 2_048
+    """Bytes of channel_data. Hosted takes 1 KB, soketi and sockudo 2 KB. 4301 in the subscription error."""
+
+    user_id_length: Positive = 128
+    """Characters. Hosted. 4009 in the subscription error."""
+
+    client_events_per_second: Positive = 10
+    """Client events of one connection, also the size of a burst. Hosted. 4301."""
+
+    subscriptions: Positive = 1_000
+    """Channels that one connection may be subscribed to. Ours: bounds what one client can make us remember. 4100."""
+
+    connections: Annotated[int, Meta(ge=0)] = 0
+    """Open connections of the app on this node, 0 for no limit of its own. 4004 closes the one too many."""
+
+    message_bytes: Annotated[int, Meta(ge=1_024, le=100_000_000)] = 65_536
+    """Bytes of one WebSocket message from a client, after joining its fragments. RFC 6455 code 1009 closes the connection."""

@@ -1,0 +1,107 @@
+"""Signatures: channel authorisation (B1), HTTP requests (B2) and the one constant-time comparison of them.
+
+All are lower-case hex HMAC-SHA256 with the app's secret over UTF-8 text.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from relay.protocol.errors import ProtocolError
+from relay.protocol.limits import TIMESTAMP_TOLERANCE
+
+
+class RequestUnsigned(ProtocolError):
+    """An HTTP API request whose signature is missing, old or wrong. The message says which, and never holds a secret."""
+
+
+def sign(secret: str, text: str) -> str:
+    """The signature of `text`: 64 lower-case hex digits."""
+    return hmac.digest(secret.encode(), text.encode(), "sha256").hex()
+
+
+def is_signed(secret: str, text: str, signature: str) -> bool:
+    """Whether `signature` is the one of `text`, compared in constant time."""
+    return hmac.compare_digest(sign(secret, text).encode(), signature.encode("utf-8", "replace"))
+
+
+def channel_text(socket_id: str, channel: str, channel_data: str | None = None) -> str:
+    """The text that a channel authorisation signs (B1). `channel_data` is the raw string, byte for byte."""
+    return f"{socket_id}:{channel}" if channel_data is None else f"{socket_id}:{channel}:{channel_data}"
+
+
+def body_md5(body: bytes) -> str:
+    """The hex MD5 that a request carries of its body."""
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def request_text(method: str, path: str, params: Iterable[tuple[str, str]]) -> str:
+    """The text that an HTTP request signs (B2): method, path, and sorted parameters without auth_signature."""
+    query = "&".join(f"{name}={value}" for name, value in sorted(params) if name != "auth_signature")
+    return f"{method}\n{path}\n{query}"
+
+
+def parse_query(raw: str) -> dict[str, str]:
+    """A raw query string as a mapping, names in lower case and values percent-decoded; the last of a repeated name wins."""
+    params = {}
+    for pair in raw.split("&"):
+        name, _, value = pair.partition("=")
+        if name:
+            params[name.lower()] = unquote(value) if "%" in value else value
+    return params
+
+
+def signed_params(
+    key: str, secret: str, method: str, path: str, body: bytes, now: float, params: Iterable[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """The query of a signed request: `params` with the auth_* fields added. `now` is unix time in seconds."""
+    fields = [("auth_key", key), ("auth_timestamp", str(int(now))), ("auth_version", "1.0"), *params]
+    if body:
+        fields.append(("body_md5", body_md5(body)))
+    fields.append(("auth_signature", sign(secret, request_text(method, path, fields))))
+    return fields
+
+
+def verify_request(
+    key: str, secret: str, method: str, path: str, params: dict[str, str], body: bytes, now: float
+) -> None:
+    """Check a signed HTTP API request against the app's `key` and `secret`.
+
+    `path` is the request path as received, `params` the parsed query, `now` unix time in seconds. Raises RequestUnsigned.
+    """
+    signature = params.get("auth_signature")
+    if signature is None:
+        raise RequestUnsigned("The request is not signed: auth_signature is missing")
+    if params.get("auth_key") != key:
+        raise RequestUnsigned("auth_key is not a key of this app")
+    ensure_recent(params.get("auth_timestamp", ""), now)
+    ensure_body_unchanged(params.get("body_md5"), body)
+    # Some SDKs sign the path before, some after they percent-encode it (B2, "quirks").
+    text = request_text(method, path, params.items())
+    if is_signed(secret, text, signature):
+        return
+    if "%" in path and is_signed(secret, request_text(method, unquote(path), params.items()), signature):
+        return
+    raise RequestUnsigned(f"Invalid signature: the text to sign for this request is {text!r}")
+
+
+def ensure_recent(timestamp: str, now: float) -> None:
+    """Raises RequestUnsigned unless `timestamp` (unix seconds) is within the tolerance of `now`."""
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20):
+        raise RequestUnsigned("auth_timestamp must be the unix time in seconds")
+    if abs(int(timestamp) - now) > TIMESTAMP_TOLERANCE:
+        raise RequestUnsigned(
+            f"auth_timestamp is more than {TIMESTAMP_TOLERANCE} s away from this server's clock ({int(now)}): "
+            "check the clocks of both machines"
+        )
+
+
+def ensure_body_unchanged(given: str | None, body: bytes) -> None:
+    """Raises RequestUnsigned unless `given` is the MD5 of `body`; it may be absent for an empty body."""
+    if given is None and not body:
+        return
+    if given is None:
+        raise RequestUnsigned("body_md5 is missing: a request with a body signs the MD5 of it")
+    if not hmac.compare_digest(body_md5(body).encode(), given.encode("utf-8", "replace")):
+        raise RequestUnsigned("body_md5 is not the MD5 of the body that was received")
