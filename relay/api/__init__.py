@@ -1,0 +1,1 @@
+"""The Pusher HTTP API (C): signed requests of back ends, and the health checks."""

@@ -1,0 +1,61 @@
+"""What an app is, and where apps are found: by id or by key.
+
+Must not know connections or channels.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct, field
+
+from relay.protocol.limits import Limits
+
+DEVELOPMENT_SECRET: Final = "app-secret"  # noqa: S105 - known to everybody, and refused on any address but loopback
+
+# Ids and keys stand in URL paths.
+Identifier = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]+$", min_length=1, max_length=100)]
+Secret = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class App(Struct, frozen=True, forbid_unknown_fields=True):
+    """One application: its credentials, switches and limits."""
+
+    id: Identifier
+    key: Identifier
+    secret: Secret
+    enabled: bool = True
+    client_messages: bool = True
+    subscription_count: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+    def __repr__(self) -> str:
+        return f"App(id={self.id!r}, key={self.key!r}, secret='***')"
+
+
+DEVELOPMENT_APP: Final = App(id="app-id", key="app-key", secret=DEVELOPMENT_SECRET)
+
+
+class Apps:
+    """All apps of this relay. Raises ValueError when two share an id or a key."""
+
+    def __init__(self, apps: Iterable[App]) -> None:
+        self._by_id: dict[str, App] = {}
+        self._by_key: dict[str, App] = {}
+        for app in apps:
+            if app.id in self._by_id:
+                raise ValueError(f"two apps have the id {app.id!r}")
+            if app.key in self._by_key:
+                raise ValueError(f"two apps have the key {app.key!r}")
+            self._by_id[app.id] = app
+            self._by_key[app.key] = app
+
+    def __iter__(self) -> Iterator[App]:
+        return iter(self._by_id.values())
+
+    def by_key(self, key: str) -> App | None:
+        """The app whose clients connect with `key`."""
+        return self._by_key.get(key)
+
+    def by_id_or_key(self, name: str) -> App | None:
+        """The app that an HTTP API path names: by its id, or by its key for SDKs that know no id."""
+        return self._by_id.get(name) or self._by_key.get(name)

@@ -1,0 +1,1 @@
+"""Between nodes: what one node publishes reaches the subscribers of all."""

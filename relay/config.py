@@ -1,0 +1,188 @@
+"""The settings of the relay: a TOML file, then the environment; one frozen value, validated whole.
+
+The only file of the relay that reads the environment. Every wrong key is named, with what was expected.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps
+from relay.protocol.limits import Limits
+
+T = TypeVar("T", bound=Struct)
+
+PREFIX: Final = "RELAY_"
+_APP_FIELDS: Final = ("id", "key", "secret")
+_FILE_VARIABLE: Final = "RELAY_CONFIG"
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How one relay process runs. `check-config` prints these; docs/configuration.md explains them."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 6001
+    """The port to listen on; 0 takes any free one."""
+
+    activity_timeout: Annotated[int, Meta(ge=1, le=3_600)] = 120
+    """Seconds after which a silent client pings by itself. Hosted: 120."""
+
+    backlog_bytes: Annotated[int, Meta(ge=16_384)] = 1_048_576
+    """Bytes that may wait for a client that does not read; over it, the client is cut with 4100."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    log_format: Literal["console", "json"] = "console"
+
+    apps: tuple[App, ...] = (DEVELOPMENT_APP,)
+    """The apps. Without any in the file or the environment: one for development, on loopback only."""
+
+
+class ConfigError(Exception):
+    """The settings cannot be used; `problems` names each wrong key and what was expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process. Raises ConfigError."""
+    values, problems = _read_file(environ.get(_FILE_VARIABLE))
+    problems += _merge_environment(values, environ)
+    fields = dict(_convert_fields(Settings, values, "", problems))
+    if not problems:
+        settings = Settings(**fields)
+        problems += _check_whole(settings)
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _read_file(path: str | None) -> tuple[dict[str, Any], list[str]]:
+    if path is None:
+        return {}, []
+    try:
+        with Path(path).open("rb") as file:
+            return tomllib.load(file), []
+    except OSError as error:
+        return {}, [f"{_FILE_VARIABLE}: {path} cannot be read: {error.strerror}"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return {}, [f"{_FILE_VARIABLE}: {path} is no TOML file: {error}"]
+
+
+def _merge_environment(values: dict[str, Any], environ: Mapping[str, str]) -> list[str]:
+    """Lay the RELAY_* variables over `values`; returns what is wrong with them."""
+    scalars = [name for name in Settings.__struct_fields__ if name != "apps"]
+    app: dict[str, str] = {}
+    problems = []
+    for variable, text in environ.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or variable == _FILE_VARIABLE:
+            continue
+        if name in scalars:
+            values[name] = text
+        elif name.removeprefix("app_") in _APP_FIELDS and name.startswith("app_"):
+            app[name.removeprefix("app_")] = text
+        else:
+            known = ", ".join([*(f"{PREFIX}{known.upper()}" for known in scalars), *_app_variables(), _FILE_VARIABLE])
+            problems.append(f"{variable}: unknown; known are {known}")
+    if app:
+        problems += _merge_app(values, app)
+    return problems
+
+
+def _merge_app(values: dict[str, Any], app: dict[str, str]) -> list[str]:
+    """Add the app of the environment, in the place of the file's app of that id."""
+    missing = [variable for variable, name in zip(_app_variables(), _APP_FIELDS, strict=True) if name not in app]
+    if missing:
+        return [f"{', '.join(missing)}: missing; an app in the environment needs {', '.join(_app_variables())}"]
+    others = values.get("apps", [])
+    if isinstance(others, list):
+        values["apps"] = [item for item in others if not isinstance(item, dict) or item.get("id") != app["id"]] + [app]
+    return []
+
+
+def _app_variables() -> list[str]:
+    return [f"{PREFIX}APP_{name.upper()}" for name in _APP_FIELDS]
+
+
+def _convert_fields(
+    shape: type[Struct], values: Mapping[str, Any], where: str, problems: list[str]
+) -> Iterator[tuple[str, Any]]:
+    """Each field of `values` that fits `shape`, converted; what does not fit is added to `problems` under its full name."""
+    fields = {field.name: field for field in msgspec.structs.fields(shape)}
+    problems += [f"{where}{name}: unknown; known are {', '.join(fields)}" for name in values if name not in fields]
+    for name, field in fields.items():
+        path = f"{where}{name}"
+        if name not in values:
+            if field.required:
+                problems.append(f"{path}: missing")
+        elif name == "apps":
+            yield name, _convert_apps(values[name], path, problems)
+        elif name == "limits":
+            yield name, _convert_struct(Limits, values[name], path, problems)
+        else:
+            try:
+                # Values of the environment are text: numbers and switches are read from it.
+                yield name, msgspec.convert(values[name], field.type, strict=False)
+            except msgspec.ValidationError as error:
+                problems.append(f"{path}: {_without_value(str(error))}")
+
+
+def _convert_apps(values: object, where: str, problems: list[str]) -> tuple[App, ...]:
+    if not isinstance(values, list):
+        problems.append(f"{where}: expected tables [[{where}]]")
+        return ()
+    apps = [_convert_struct(App, value, f"{where}[{at}]", problems) for at, value in enumerate(values)]
+    return tuple(app for app in apps if app is not None)
+
+
+def _convert_struct(shape: type[T], value: object, where: str, problems: list[str]) -> T | None:
+    if not isinstance(value, dict):
+        problems.append(f"{where}: expected a table")
+        return None
+    before = len(problems)
+    fields = dict(_convert_fields(shape, value, f"{where}.", problems))
+    return shape(**fields) if len(problems) == before else None
+
+
+def _without_value(message: str) -> str:
+    """msgspec's explanation in the words of this file; it never repeats the value, which may be a secret."""
+    return message[:1].lower() + message[1:]
+
+
+def _check_whole(settings: Settings) -> list[str]:
+    """What is wrong between fields that are right one by one."""
+    problems = []
+    try:
+        Apps(settings.apps)
+    except ValueError as error:
+        problems.append(f"apps: {error}")
+    if not settings.apps:
+        problems.append("apps: expected at least one [[apps]] table")
+    if not is_loopback(settings.host) and any(app.secret == DEVELOPMENT_SECRET for app in settings.apps):
+        problems.append(
+            f"host: {settings.host} is not a loopback address, and an app has the development secret that everybody knows; "
+            f"set {', '.join(_app_variables())}, or [[apps]] in the file that {_FILE_VARIABLE} names"
+        )
+    return problems
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,33 @@
+"""One client of the relay, whatever transport it came by.
+
+Must not know aiohttp or how bytes travel: it is given a small Transport.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from relay.apps import App
+from relay.protocol.session import Session
+
+
+class Transport(Protocol):
+    """The way to one client. Nothing here waits; a transport bounds what it holds back and cuts a client that is too slow."""
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """Sends a frame that `frames.text_frame` built. Must not be called after `close`."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Tell the client why and end: what was written before still goes out, within the transport's deadline."""
+
+
+class Connection:
+    """A client of `app`: its session, and the way to it. `write` is the transport's own method, kept for the fan-out."""
+
+    __slots__ = ("app", "session", "transport", "write")
+
+    def __init__(self, app: App, session: Session, transport: Transport) -> None:
+        self.app = app
+        self.session = session
+        self.transport = transport
+        self.write = transport.write

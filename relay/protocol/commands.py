@@ -1,0 +1,104 @@
+"""Messages from a client (A2, A5, A10): bytes → Subscribe | Unsubscribe | ClientEvent | Ping | Pong.
+
+Checks the shape only; whether a command is allowed is the session's business.
+"""
+
+from typing import Final
+
+from msgspec import Raw, Struct
+
+from relay.protocol.decoding import Malformed, decoder
+from relay.protocol.errors import MessageRefused
+
+_CLIENT_PREFIX: Final = "client-"
+
+
+class Subscribe(Struct, frozen=True, gc=False):
+    """pusher:subscribe. `auth` is "" where the client gave none; `channel_data` is the raw signed string."""
+
+    channel: str
+    auth: str = ""
+    channel_data: str | None = None
+
+
+class Unsubscribe(Struct, frozen=True, gc=False):
+    """pusher:unsubscribe."""
+
+    channel: str
+
+
+class ClientEvent(Struct, frozen=True):
+    """A client-… event. `data` is the JSON exactly as it came."""
+
+    name: str
+    channel: str
+    data: Raw
+
+
+class Ping(Struct, frozen=True, gc=False):
+    """pusher:ping: the client wants a pong."""
+
+
+class Pong(Struct, frozen=True, gc=False):
+    """pusher:pong: the answer to our ping."""
+
+
+Command = Subscribe | Unsubscribe | ClientEvent | Ping | Pong
+
+_PING: Final = Ping()
+_PONG: Final = Pong()
+
+
+class _Envelope(Struct):
+    event: str
+    channel: str | None = None
+    data: Raw = Raw(b"null")
+
+
+class _SubscribeData(Struct, gc=False):
+    channel: str
+    auth: str | None = None
+    channel_data: str | None = None
+
+
+_decode_envelope = decoder(_Envelope)
+_decode_subscribe = decoder(_SubscribeData)
+_decode_unsubscribe = decoder(Unsubscribe)
+_decode_text = decoder(str)
+
+
+def parse(message: bytes | bytearray) -> Command:
+    """The command in one text message. Raises MessageRefused, with a text that names what was expected."""
+    try:
+        envelope = _decode_envelope(message)
+        return _command(envelope)
+    except Malformed as error:
+        raise MessageRefused(f"Invalid message: {error}") from None
+
+
+def _command(envelope: _Envelope) -> Command:
+    if envelope.event.startswith(_CLIENT_PREFIX):
+        return _client_event(envelope)
+    match envelope.event:
+        case "pusher:subscribe":
+            data = _decode_subscribe(_unwrapped(envelope.data))
+            return Subscribe(data.channel, data.auth or "", data.channel_data)
+        case "pusher:unsubscribe":
+            return _decode_unsubscribe(_unwrapped(envelope.data))
+        case "pusher:ping":
+            return _PING
+        case "pusher:pong":
+            return _PONG
+        case name:
+            raise MessageRefused(f"Unknown event {name[:200]!r}: a client's own events begin with {_CLIENT_PREFIX!r}")
+
+
+def _client_event(envelope: _Envelope) -> ClientEvent:
+    if envelope.channel is None:
+        raise MessageRefused("Invalid message: a client event names its channel")
+    return ClientEvent(envelope.event, envelope.channel, envelope.data)
+
+
+def _unwrapped(data: Raw) -> Raw | str:
+    """The object in `data`; some clients send it as a string of JSON (A2)."""
+    return _decode_text(data) if bytes(data)[:1] == b'"' else data

@@ -1,0 +1,82 @@
+"""Messages to a client (A4): one builder an event, each returns the JSON text as bytes.
+
+Builders splice JSON that is already encoded; callers encode what is shared once and pass it to many.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from orjson import dumps
+
+PONG: Final = b'{"event":"pusher:pong","data":{}}'
+PING: Final = b'{"event":"pusher:ping","data":{}}'
+
+
+def as_string(json: bytes) -> bytes:
+    """`json` as a JSON string holding it: the double encoding of A2."""
+    return dumps(json.decode())
+
+
+def connection_established(socket_id: str, activity_timeout: int) -> bytes:
+    """The first message; `activity_timeout` in seconds."""
+    return (
+        b'{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"%b\\",\\"activity_timeout\\":%d}"}'
+        % (socket_id.encode(), activity_timeout)
+    )
+
+
+def error(message: str, code: int | None, channel: str | None = None) -> bytes:
+    """pusher:error; `channel` where the error belongs to one."""
+    body: dict[str, object] = {"event": "pusher:error", "data": {"message": message, "code": code}}
+    if channel is not None:
+        body["channel"] = channel
+    return dumps(body)
+
+
+def subscription_error(channel: str, kind: str, message: str, status: int) -> bytes:
+    """pusher:subscription_error (A6), which client libraries hand to the handlers of that channel."""
+    data = {"type": kind, "error": message, "status": status}
+    return dumps({"event": "pusher:subscription_error", "channel": channel, "data": data})
+
+
+def subscription_succeeded(channel: str) -> bytes:
+    """The confirmation of a subscription without members. The name of a channel needs no escaping in JSON."""
+    return b'{"event":"pusher_internal:subscription_succeeded","channel":"%b","data":"{}"}' % channel.encode()
+
+
+def presence_succeeded(channel: str, ids: Iterable[bytes], entries: Iterable[bytes], count: int) -> bytes:
+    """The confirmation of a presence subscription: each member's id, and its "id":info entry, from `member_fragments`."""
+    return (
+        b'{"event":"pusher_internal:subscription_succeeded","channel":"%b",'
+        b'"data":"{\\"presence\\":{\\"ids\\":[%b],\\"hash\\":{%b},\\"count\\":%d}}"}'
+        % (channel.encode(), b",".join(ids), b",".join(entries), count)
+    )
+
+
+def member_fragments(user_id: str, user_info: bytes) -> tuple[bytes, bytes]:
+    """The id and the "id":info entry of a member, escaped to stand inside the data string of `presence_succeeded`."""
+    encoded_id = dumps(user_id)
+    return as_string(encoded_id)[1:-1], as_string(encoded_id + b":" + user_info)[1:-1]
+
+
+def member_added(channel: str, user_id: str, user_info: bytes) -> bytes:
+    """A user's first connection came; `user_info` is JSON."""
+    data = as_string(b'{"user_id":%b,"user_info":%b}' % (dumps(user_id), user_info))
+    return b'{"event":"pusher_internal:member_added","channel":"%b","data":%b}' % (channel.encode(), data)
+
+
+def member_removed(channel: str, user_id: str) -> bytes:
+    """A user's last connection left."""
+    data = as_string(b'{"user_id":%b}' % dumps(user_id))
+    return b'{"event":"pusher_internal:member_removed","channel":"%b","data":%b}' % (channel.encode(), data)
+
+
+def channel_event(name_json: bytes, channel: str, data_json: bytes) -> bytes:
+    """An event of the application: its name and its data string as JSON, encoded once for all channels."""
+    return b'{"event":%b,"channel":"%b","data":%b}' % (name_json, channel.encode(), data_json)
+
+
+def client_event(name: str, channel: str, data: bytes, user_id: str | None) -> bytes:
+    """A client event passed on: `data` is the sender's JSON untouched, `user_id` the sender on a presence channel (A10)."""
+    message = b'{"event":%b,"channel":"%b","data":%b' % (dumps(name), channel.encode(), data)
+    return message + b"}" if user_id is None else message + b',"user_id":%b}' % dumps(user_id)

@@ -1,0 +1,217 @@
+"""The state machine of one connection: a message and the time in, an effect out.
+
+The session decides what is legal and remembers the connection's subscriptions; what follows from an effect is the
+node's business. Must not know sockets, other connections or the app's whereabouts.
+"""
+
+from typing import Protocol, assert_never
+
+from msgspec import Raw, Struct
+
+from relay.protocol import signatures
+from relay.protocol.channels import ChannelRules, InvalidChannelName, Kind, ensure_channel
+from relay.protocol.commands import ClientEvent, Ping, Pong, Subscribe, Unsubscribe, parse
+from relay.protocol.decoding import Malformed, decoder
+from relay.protocol.errors import (
+    CLIENT_EVENT_REFUSED,
+    LIMIT_REACHED,
+    MEMBER_TOO_BIG,
+    NAME_REFUSED,
+    SIGNATURE_REFUSED,
+    CloseCode,
+    MessageRefused,
+    Rejected,
+    SubscriptionRefused,
+)
+from relay.protocol.limits import Limits
+from relay.protocol.ratelimit import TokenBucket
+
+SUPPORTED_PROTOCOLS = range(4, 8)
+DEFAULT_PROTOCOL = "7"
+
+
+class SessionApp(Protocol):
+    """What a session must know of the app that its client belongs to."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def secret(self) -> str: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def client_messages(self) -> bool: ...
+
+
+class Member(Struct, frozen=True, gc=False):
+    """Who joins a presence channel: the id as text, and user_info as JSON."""
+
+    user_id: str
+    user_info: bytes
+
+
+class Join(Struct, frozen=True):
+    """The subscription is legal: put the connection into the channel, with `member` on a presence channel."""
+
+    rules: ChannelRules
+    member: Member | None
+
+
+class Leave(Struct, frozen=True):
+    """Take the connection out of the channel."""
+
+    channel: str
+
+
+class Relay(Struct, frozen=True):
+    """Pass a client event on to the others in the channel; `user_id` is the sender's on a presence channel."""
+
+    name: str
+    channel: str
+    data: Raw
+    user_id: str | None
+
+
+class Answer(Struct, frozen=True):
+    """Answer a ping with a pong."""
+
+
+Effect = Join | Leave | Relay | Answer
+
+_ANSWER = Answer()
+
+
+class _ChannelData(Struct):
+    user_id: str | int
+    user_info: Raw = Raw(b"{}")
+
+
+_decode_channel_data = decoder(_ChannelData)
+
+
+def ensure_protocol(version: str | None) -> None:
+    """Raises Rejected unless a client that asked for this protocol version (A1) can be served."""
+    text = DEFAULT_PROTOCOL if version is None else version
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Rejected(CloseCode.INVALID_VERSION, "The protocol version in the address must be a number")
+    if int(text) not in SUPPORTED_PROTOCOLS:
+        raise Rejected(
+            CloseCode.UNSUPPORTED_PROTOCOL,
+            f"Protocol version {text} is not supported: this server speaks "
+            f"{SUPPORTED_PROTOCOLS.start} to {SUPPORTED_PROTOCOLS.stop - 1}",
+        )
+
+
+class Session:
+    """One client of one app, known by its socket id."""
+
+    __slots__ = ("_app", "_client_events", "socket_id", "subscriptions")
+
+    def __init__(self, app: SessionApp, socket_id: str) -> None:
+        self._app = app
+        self.socket_id = socket_id
+        # Channel name → the user id that this connection has there, None where the channel has no members.
+        self.subscriptions: dict[str, str | None] = {}
+        self._client_events: TokenBucket | None = None
+
+    def receive(self, message: bytes | bytearray, now: float) -> Effect | None:
+        """What follows from a text message at the time `now` (seconds, monotonic).
+
+        Raises MessageRefused or SubscriptionRefused; the connection stays in both cases.
+        """
+        command = parse(message)
+        match command:
+            case ClientEvent():
+                return self._client_event(command, now)
+            case Subscribe():
+                return self._subscribe(command)
+            case Unsubscribe():
+                return self._unsubscribe(command)
+            case Ping():
+                return _ANSWER
+            case Pong():
+                return None
+            case _:
+                assert_never(command)
+
+    def _subscribe(self, command: Subscribe) -> Join:
+        name, limits = command.channel, self._app.limits
+        try:
+            rules = ensure_channel(name, limits.channel_name_length)
+        except InvalidChannelName as error:
+            raise SubscriptionRefused(name, "InvalidChannel", str(error), NAME_REFUSED) from None
+        if name in self.subscriptions:
+            raise MessageRefused(f"Existing subscription to channel {name}")
+        if len(self.subscriptions) >= limits.subscriptions:
+            text = f"A connection may be subscribed to {limits.subscriptions} channels"
+            raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED)
+        if rules.kind is Kind.SERVER_TO_USER:
+            raise _unauthorised(name, "Only a connection that is signed in as this user may subscribe")
+        if rules.needs_auth:
+            self._ensure_authorised(command, rules)
+        return Join(rules, self._member(command) if rules.is_presence else None)
+
+    def _ensure_authorised(self, command: Subscribe, rules: ChannelRules) -> None:
+        """Check the signature of a subscription (B1), in constant time."""
+        key, _, signature = command.auth.partition(":")
+        if not signature:
+            raise _unauthorised(rules.name, "auth must be the answer of your authorisation endpoint, KEY:SIGNATURE")
+        if key != self._app.key:
+            raise _unauthorised(rules.name, f"Invalid key in auth: this connection's app has the key {self._app.key!r}")
+        channel_data = command.channel_data if rules.is_presence else None
+        text = signatures.channel_text(self.socket_id, rules.name, channel_data)
+        if not signatures.is_signed(self._app.secret, text, signature):
+            raise _unauthorised(rules.name, f"Invalid signature: the text to sign is {text!r}")
+
+    def _member(self, command: Subscribe) -> Member:
+        """The member in the signed channel_data of a presence subscription (A5)."""
+        name, limits = command.channel, self._app.limits
+        if command.channel_data is None:
+            raise _unauthorised(name, "A presence channel needs channel_data with a user_id")
+        if len(command.channel_data.encode()) > limits.presence_member_bytes:
+            text = f"The data of a member may hold {limits.presence_member_bytes} bytes"
+            raise SubscriptionRefused(name, "LimitReached", text, MEMBER_TOO_BIG)
+        try:
+            data = _decode_channel_data(command.channel_data)
+        except Malformed as error:
+            raise SubscriptionRefused(name, "InvalidMember", f"Invalid channel_data: {error}", NAME_REFUSED) from None
+        user_id = str(data.user_id)
+        if not 1 <= len(user_id) <= limits.user_id_length:
+            text = f"user_id must be 1 to {limits.user_id_length} characters long"
+            raise SubscriptionRefused(name, "InvalidMember", text, NAME_REFUSED)
+        return Member(user_id, bytes(data.user_info))
+
+    def _unsubscribe(self, command: Unsubscribe) -> Leave:
+        if command.channel not in self.subscriptions:
+            raise MessageRefused(f"No current subscription to channel {command.channel[:200]}")
+        return Leave(command.channel)
+
+    def _client_event(self, event: ClientEvent, now: float) -> Relay:
+        channel, limits = event.channel, self._app.limits
+        if channel not in self.subscriptions:
+            raise MessageRefused(f"No current subscription to channel {channel[:200]}", None, channel[:200])
+        self._ensure_client_event_allowed(event)
+        if self._client_events is None:
+            self._client_events = TokenBucket(limits.client_events_per_second, now)
+        if not self._client_events.take(now):
+            text = f"Rate limit reached: a connection may send {limits.client_events_per_second} client events a second"
+            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+        return Relay(event.name, channel, event.data, self.subscriptions[channel])
+
+    def _ensure_client_event_allowed(self, event: ClientEvent) -> None:
+        channel, limits = event.channel, self._app.limits
+        if not self._app.client_messages:
+            raise MessageRefused("Client events are switched off for this app", CLIENT_EVENT_REFUSED, channel)
+        if not ensure_channel(channel, limits.channel_name_length).allows_client_events:
+            text = "Client events are for private and presence channels that are not encrypted"
+            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+        if len(event.name) > limits.event_name_length:
+            text = f"The name of an event is at most {limits.event_name_length} characters long"
+            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+        if len(bytes(event.data)) > limits.event_data_bytes:
+            text = f"The data of an event may hold {limits.event_data_bytes} bytes"
+            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+
+
+def _unauthorised(channel: str, text: str) -> SubscriptionRefused:
+    return SubscriptionRefused(channel, "AuthError", text, SIGNATURE_REFUSED)

@@ -1,0 +1,91 @@
+"""The opening handshake of a WebSocket (RFC 6455 4.2), as values: the head of a request in, the answer out.
+
+Must not know sockets or the Pusher protocol beyond where its address ends.
+"""
+
+import base64
+import binascii
+import hashlib
+from typing import Final
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from relay.protocol.signatures import parse_query
+
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_KEY_BYTES: Final = 16
+_SWITCHING: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
+)
+
+
+class Upgrade(Struct, frozen=True):
+    """A valid request to switch to WebSocket: where to, and the bytes that answer it."""
+
+    app_key: str
+    params: dict[str, str]
+    answer: bytes
+
+
+class BadUpgrade(Exception):
+    """The request cannot be upgraded; `answer` is the whole HTTP response."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+def refusal(status: str, text: str, extra: str = "") -> bytes:
+    """A whole HTTP response that ends the connection: `status` such as "400 Bad Request", and a text for the developer."""
+    body = text.encode()
+    head = (
+        f"HTTP/1.1 {status}\r\n{extra}Content-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def parse_head(head: bytes) -> tuple[str, dict[bytes, bytes]]:
+    """The target and the headers (names in lower case, the first of a repeated one) of a request's head.
+
+    Raises ValueError when the head is no HTTP.
+    """
+    request_line, *lines = head.split(b"\r\n")
+    _, target, _ = request_line.decode("ascii").split(" ")
+    headers: dict[bytes, bytes] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise ValueError("a header without a colon")
+        headers.setdefault(name.lower(), value.strip())
+    return target, headers
+
+
+def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgrade | None:
+    """The upgrade that the request asks for, None when it asks for none. Raises BadUpgrade.
+
+    `prefix` is the path before the app's key, "/app/".
+    """
+    if (
+        headers.get(b"upgrade", b"").lower() != b"websocket"
+        or b"upgrade" not in headers.get(b"connection", b"").lower()
+    ):
+        return None
+    if headers.get(b"sec-websocket-version") != b"13":
+        raise BadUpgrade(
+            refusal("426 Upgrade Required", "This server speaks WebSocket 13", "Sec-WebSocket-Version: 13\r\n")
+        )
+    key = headers.get(b"sec-websocket-key", b"")
+    if not _is_nonce(key):
+        raise BadUpgrade(refusal("400 Bad Request", "Sec-WebSocket-Key must be 16 bytes in base64"))
+    path, _, query = target.partition("?")
+    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    return Upgrade(unquote(path.removeprefix(prefix)), parse_query(query), _SWITCHING % accept)
+
+
+def _is_nonce(key: bytes) -> bool:
+    try:
+        return len(binascii.a2b_base64(key, strict_mode=True)) == _KEY_BYTES
+    except binascii.Error:
+        return False

@@ -1,0 +1,181 @@
+"""A client that came by WebSocket: one object a connection, no task, no queue, no request.
+
+Frames go to the node as they are read; what is written goes to the event loop's transport as it is. The write buffer of
+that transport is the connection's outgoing bound: over it, the client is too slow and is cut with a code that lets it
+come back.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from relay.connection import Connection
+from relay.liveness import Wheel
+from relay.node import Node
+from relay.protocol import events
+from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
+from relay.protocol.frames import (
+    FrameError,
+    FrameReader,
+    Message,
+    Opcode,
+    close_code,
+    close_frame,
+    control_frame,
+    text_frame,
+)
+from relay.protocol.limits import PONG_TIMEOUT
+from relay.transports.handshake import Upgrade
+
+log = structlog.get_logger()
+
+# How long a client may take to answer our close and to read what was written before it. Seconds.
+CLOSE_TIMEOUT: Final = 5.0
+
+_TEXT: Final = int(Opcode.TEXT)
+_PING: Final = text_frame(events.PING)
+
+
+class WebSocket(asyncio.Protocol):
+    """See relay.connection.Transport and relay.liveness.Watched.
+
+    `ping_after` (seconds) is how long a client may be silent before it is asked, `backlog` (bytes) what may wait for it.
+    """
+
+    __slots__ = (
+        "_active_at",
+        "_connection",
+        "_is_closing",
+        "_loop",
+        "_node",
+        "_ping_after",
+        "_pinged",
+        "_reader",
+        "_transport",
+        "_wheel",
+        "write",
+    )
+
+    write: Callable[[bytes], None]
+
+    def __init__(
+        self, node: Node, wheel: Wheel, transport: asyncio.Transport, *, ping_after: float, backlog: int
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._node = node
+        self._wheel = wheel
+        self._transport = transport
+        self._ping_after = ping_after
+        self._connection: Connection | None = None
+        self._is_closing = False
+        self._pinged = False
+        self._active_at = self._loop.time()
+        # The transport's own method: a delivery costs no frame of ours (bench/, scenario "fan-out").
+        self.write = transport.write
+        transport.set_write_buffer_limits(high=backlog)
+
+    def open(self, upgrade: Upgrade) -> None:
+        """Answer the handshake and connect the client to its app, or tell it why not."""
+        self.write(upgrade.answer)
+        try:
+            app = self._node.app_for(upgrade.app_key)
+            self._reader = FrameReader(app.limits.message_bytes)
+            self._connection = self._node.connect(app, upgrade.params.get("protocol"), self)
+        except Rejected as rejected:
+            # A12: refused after the upgrade, else client libraries take WebSocket for blocked and try something else.
+            self._reader = FrameReader(1_024)
+            self.write(text_frame(events.error(rejected.message, rejected.code)))
+            self.close(rejected.code, rejected.message)
+            log.info("connection_refused", reason=rejected.message, code=int(rejected.code))
+            return
+        self._wheel.watch(self, self._active_at + self._ping_after)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        now = self._active_at = self._loop.time()
+        self._pinged = False
+        reader = self._reader
+        reader.feed(data)
+        try:
+            while (message := reader.next_message()) is not None:
+                if message.opcode == _TEXT:
+                    if self._connection is not None:
+                        self._node.receive(self._connection, message.payload, now)
+                else:
+                    self._handle_control(message)
+        except FrameError as error:
+            self._fail(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The TCP connection is gone."""
+        self._detach()
+        self._wheel.forget(self)
+
+    def pause_writing(self) -> None:
+        """The outgoing bound is passed. Cut later: this is called from within a fan-out."""
+        self._loop.call_soon(self._cut)
+
+    def resume_writing(self) -> None:
+        """The client reads again; it has been cut all the same, as it may be told so now."""
+
+    def on_deadline(self, now: float) -> float | None:
+        """Ping a silent client, end one that does not answer, drop one that does not go."""
+        if self._is_closing:
+            self._transport.abort()
+            return None
+        due = self._active_at + self._ping_after
+        if due > now:
+            return due
+        if self._pinged:
+            self.close(CloseCode.PONG_TIMEOUT, f"no pong within {PONG_TIMEOUT} s")
+            return None
+        self._pinged = True
+        self.write(_PING)
+        return now + PONG_TIMEOUT
+
+    def close(self, code: int, reason: str) -> None:
+        """Tell the client why and end; what was written before goes out first, within CLOSE_TIMEOUT."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._detach()
+        self.write(close_frame(code, reason))
+        self._wheel.watch(self, self._loop.time() + CLOSE_TIMEOUT)
+
+    def _detach(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._node.disconnect(connection)
+
+    def _handle_control(self, message: Message) -> None:
+        match message.opcode:
+            case Opcode.CLOSE:
+                self._answer_close(close_code(message.payload))
+            case Opcode.PING:
+                if not self._is_closing:
+                    self.write(control_frame(Opcode.PONG, message.payload))
+            case Opcode.BINARY:
+                raise FrameError(WebSocketCode.UNSUPPORTED_DATA, "messages are text")
+
+    def _answer_close(self, code: int) -> None:
+        """The client closes (5.5.1): echo its code, unless ours is out already, and end when it is sent."""
+        if not self._is_closing:
+            self._is_closing = True
+            self._detach()
+            self.write(close_frame(WebSocketCode.NORMAL if code == WebSocketCode.NO_STATUS else code))
+            self._wheel.watch(self, self._loop.time() + CLOSE_TIMEOUT)
+        self._transport.close()
+
+    def _fail(self, error: FrameError) -> None:
+        """The framing is broken (7.1.7): say so, and read nothing more."""
+        self.close(error.code, error.reason)
+        self._transport.close()
+
+    def _cut(self) -> None:
+        if self._connection is None:
+            return
+        session = self._connection.session
+        log.warning("slow_client_cut", app=self._connection.app.id, socket_id=session.socket_id)
+        self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
