@@ -1,0 +1,38 @@
+import js from '@eslint/js';
+
+const timers = { setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', queueMicrotask: 'readonly' };
+const common = { ...timers, console: 'readonly', crypto: 'readonly', fetch: 'readonly', URL: 'readonly', URLSearchParams: 'readonly', AbortController: 'readonly' };
+const page = Object.fromEntries(
+  ['document', 'navigator', 'location', 'addEventListener', 'focus', 'CSSStyleSheet', 'Notification', 'AudioContext', 'Worker', 'postMessage'].map((name) => [name, 'readonly']),
+);
+const node = { process: 'readonly', Buffer: 'readonly', global: 'readonly', EventTarget: 'readonly', Event: 'readonly', Response: 'readonly' };
+
+export default [
+  { ignores: ['dist/', 'node_modules/'] },
+  js.configs.recommended,
+  {
+    languageOptions: { ecmaVersion: 2023, sourceType: 'module', globals: common },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      'complexity': ['error', 12],
+      'consistent-return': 'off',
+      'curly': ['error', 'multi-line'],
+      'eqeqeq': 'error',
+      'max-depth': ['error', 3],
+      'max-lines': ['error', 420],
+      'no-var': 'error',
+      'no-unused-vars': ['error', { varsIgnorePattern: '^_', argsIgnorePattern: '^_' }],
+      'no-implied-eval': 'error',
+      'no-restricted-properties': [
+        'error',
+        ...['innerHTML', 'outerHTML', 'insertAdjacentHTML'].map((property) => ({ property, message: 'Build nodes: text of people is only ever text.' })),
+      ],
+      'no-restricted-imports': 'off',
+      'prefer-const': 'error',
+    },
+  },
+  { files: ['pushler/**', 'shared/{storage,conversation,outbox,timing,thread,http,ids}.js'], languageOptions: { globals: { document: 'readonly' } } },
+  { files: ['widget/**', 'operator/**', 'demo/**', 'shared/{dom,message_view}.js'], languageOptions: { globals: page } },
+  { files: ['demo/demo.js'], languageOptions: { sourceType: 'script' } },
+  { files: ['scripts/**', 'tests/**', 'eslint.config.js'], languageOptions: { globals: { ...node, ...page } } },
+];

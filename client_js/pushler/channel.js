@@ -1,0 +1,114 @@
+/**
+ * One channel as user code sees it: its handlers, whether it is joined, its members.
+ *
+ * Knows how messages of its own channel change it. Not: sockets, authorisation, reconnecting
+ * (the client joins and leaves).
+ */
+
+import { Emitter } from './emitter.js';
+import { channelKind, publicName } from './protocol.js';
+
+/** Not joined and nothing under way. */
+export const IDLE = 'idle';
+/** Authorisation under way. */
+export const ASKING = 'asking';
+/** Subscribe is sent, the relay has not confirmed. */
+export const SENT = 'sent';
+export const SUBSCRIBED = 'subscribed';
+/** Refused; tried again on the next connection or the next subscribe(). */
+export const REFUSED = 'refused';
+
+/** Who is in a presence channel. A member is {id, info}. */
+export class Members {
+  map = new Map();
+  myId = null;
+
+  get count() {
+    return this.map.size;
+  }
+
+  get me() {
+    return this.get(this.myId);
+  }
+
+  get(id) {
+    return this.map.get(String(id)) ?? null;
+  }
+
+  each(callback) {
+    this.map.forEach((member) => callback(member));
+  }
+
+  _reset(hash) {
+    this.map = new Map(Object.entries(hash ?? {}).map(([id, info]) => [id, { id, info }]));
+  }
+
+  _add(id, info) {
+    const member = { id: String(id), info };
+    this.map.set(member.id, member);
+    return member;
+  }
+
+  _remove(id) {
+    const member = this.get(id);
+    this.map.delete(String(id));
+    return member;
+  }
+}
+
+export class Channel extends Emitter {
+  constructor(name, client) {
+    super();
+    this.name = name;
+    this.kind = channelKind(name);
+    this.members = this.kind === 'presence' ? new Members() : null;
+    this._client = client;
+    this._state = IDLE;
+  }
+
+  get subscribed() {
+    return this._state === SUBSCRIBED;
+  }
+
+  unsubscribe() {
+    if (this._client.channel(this.name) === this) this._client.unsubscribe(this.name);
+  }
+
+  /**
+   * Send a client event to the other subscribers.
+   * @returns {boolean} false when the channel is not joined at the moment: nothing was sent
+   */
+  trigger(event, data) {
+    if (!event.startsWith('client-')) throw new TypeError(`a client event's name starts with "client-": ${event}`);
+    if (this.kind === 'public') throw new TypeError(`client events need a private or presence channel: ${this.name}`);
+    return this.subscribed && this._client._send(event, data, this.name);
+  }
+
+  _receive({ event, data, user_id: userId }) {
+    switch (event) {
+      case 'pusher_internal:subscription_succeeded':
+        return this._confirm(data);
+      case 'pusher:subscription_error':
+        return this._refuse(data);
+      case 'pusher_internal:member_added':
+        return this._emit(publicName(event), this.members?._add(data.user_id, data.user_info));
+      case 'pusher_internal:member_removed':
+        return this._emit(publicName(event), this.members?._remove(data.user_id));
+      default:
+        return this._emit(publicName(event), data, userId === undefined ? undefined : { userId });
+    }
+  }
+
+  _confirm(data) {
+    // A confirmation that we did not ask for belongs to an earlier subscription of this name.
+    if (this._state !== SENT) return;
+    this._state = SUBSCRIBED;
+    this.members?._reset(data?.presence?.hash);
+    this._emit('pushler:subscription_succeeded', this.members ?? {});
+  }
+
+  _refuse(error) {
+    this._state = REFUSED;
+    this._emit('pushler:subscription_error', error);
+  }
+}

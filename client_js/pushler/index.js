@@ -1,0 +1,190 @@
+/**
+ * PushlerClient: connects by itself, joins channels, comes back after a loss.
+ *
+ * Joins connection, channels and authorisation; holds no protocol rule of its own.
+ *
+ *   const client = new PushlerClient({ appKey, authEndpoint: '/auth' });
+ *   const channel = client.subscribe('private-ticket-1');   // also before `connected`
+ *   channel.on('message:new', (data) => …);
+ */
+
+import { authorize } from './auth.js';
+import { ASKING, Channel, IDLE, Members, REFUSED, SENT } from './channel.js';
+import { ACTIVITY_TIMEOUT_MS, Connection, PONG_TIMEOUT_MS } from './connection.js';
+import { Emitter } from './emitter.js';
+import { encode, reconnectDelay } from './protocol.js';
+
+/** Values for options that a page gives once for all its clients (the script tag sets them). */
+export const defaults = {};
+
+/** The relay's own port, for plain connections. */
+const RELAY_PORT = 6001;
+
+export class PushlerClient extends Emitter {
+  /**
+   * @param {object} options
+   *   appKey            required
+   *   wsHost, wsPort, wsPath, forceTLS   where the relay is; default: the page's host and scheme
+   *   authEndpoint      where private and presence channels are authorised (default /auth)
+   *   auth              {headers, params, credentials} of that request
+   *   headersProvider   () => headers, asked anew for each request
+   *   activityTimeout, pongTimeout       milliseconds
+   *   autoConnect       false: wait for connect()
+   *   WebSocket, fetch, random           to be replaced in Node and in tests
+   *
+   * Events: connecting, connected, reconnecting, disconnected, state_change, error, message.
+   */
+  constructor(options) {
+    super();
+    this._options = withDefaults(options);
+    this._channels = new Map();
+    this._connection = new Connection(this._options, {
+      onState: (state, info) => this._onState(state, info),
+      onDown: (info) => this._emit('disconnected', info),
+      onMessage: (message) => this._onMessage(message),
+      onError: (error) => this._onError(error),
+    });
+    this._lastState = this.state;
+    // Later, so that handlers bound right after construction see everything.
+    if (this._options.autoConnect !== false) queueMicrotask(() => this._autoConnect());
+  }
+
+  get state() {
+    return this._connection.state;
+  }
+
+  /** Of the present connection; null without one. It changes with each reconnect. */
+  get socketId() {
+    return this._connection.socketId;
+  }
+
+  connect() {
+    this._connection.open();
+  }
+
+  disconnect() {
+    this._stopped = true;
+    this._idleAll();
+    this._connection.close();
+  }
+
+  channel(name) {
+    return this._channels.get(name) ?? null;
+  }
+
+  /** Join a channel, now or as soon as there is a connection. A name always means one channel. */
+  subscribe(name) {
+    let channel = this.channel(name);
+    if (!channel) {
+      channel = new Channel(name, this);
+      this._channels.set(name, channel);
+    }
+    if (channel._state === IDLE || channel._state === REFUSED) this._join(channel);
+    return channel;
+  }
+
+  unsubscribe(name) {
+    const channel = this.channel(name);
+    if (!channel) return;
+    this._channels.delete(name);
+    if (channel._state === SENT || channel.subscribed) this._send('pusher:unsubscribe', { channel: name });
+    channel._state = IDLE;
+    clearTimeout(channel._retryTimer);
+  }
+
+  _send(event, data, channel) {
+    return this._connection.send(encode(event, data, channel));
+  }
+
+  _autoConnect() {
+    if (!this._stopped) this.connect();
+  }
+
+  _onState(state, info) {
+    const previous = this._lastState;
+    this._lastState = state;
+    if (state !== 'connected') this._idleAll();
+    // `disconnected` goes out through onDown: it also comes when the connection will be back.
+    if (state !== 'disconnected') this._emit(state, info);
+    this._emit('state_change', { previous, current: state, ...info });
+    if (state === 'connected') this._joinAll();
+  }
+
+  _onMessage(message) {
+    this._emit('message', message);
+    this.channel(message.channel)?._receive(message);
+  }
+
+  _onError(error) {
+    this._emit('error', error);
+    this.channel(error.channel)?._emit('pushler:error', error);
+  }
+
+  _idleAll() {
+    for (const channel of this._channels.values()) {
+      channel._state = IDLE;
+      clearTimeout(channel._retryTimer);
+    }
+  }
+
+  _joinAll() {
+    for (const channel of this._channels.values()) {
+      if (channel._state === IDLE) this._join(channel);
+    }
+  }
+
+  async _join(channel, attempt = 0) {
+    const socketId = this.socketId;
+    if (!socketId) return;
+    // Each try has its own mark: an answer counts only for the try, the channel and the socket that asked.
+    const ticket = (channel._ticket = {});
+    const isCurrent = () =>
+      channel._ticket === ticket && channel._state === ASKING && this.socketId === socketId && this.channel(channel.name) === channel;
+    channel._state = ASKING;
+    try {
+      const answer = channel.kind === 'public' ? {} : await authorize(this._options, channel.name, socketId);
+      if (isCurrent()) this._sendSubscribe(channel, answer);
+    } catch (error) {
+      if (isCurrent()) this._authFailed(channel, error, attempt);
+    }
+  }
+
+  _sendSubscribe(channel, { auth, channel_data: channelData }) {
+    if (channel.members && channelData) channel.members.myId = String(JSON.parse(channelData).user_id);
+    channel._state = SENT;
+    this._send('pusher:subscribe', { channel: channel.name, auth, channel_data: channelData });
+  }
+
+  _authFailed(channel, error, attempt) {
+    const retryIn = error.isTemporary ? 500 + reconnectDelay(0, attempt, this._options.random) : null;
+    if (retryIn) channel._retryTimer = setTimeout(() => this._join(channel, attempt + 1), retryIn);
+    const state = retryIn ? ASKING : REFUSED;
+    channel._refuse({ type: 'AuthError', error: error.message, status: error.status ?? 0, retryIn });
+    if (channel._state === REFUSED) channel._state = state;
+  }
+}
+
+function withDefaults(given) {
+  const options = { ...defaults, ...given };
+  if (!options.appKey) throw new TypeError('PushlerClient needs an appKey');
+  const page = globalThis.location;
+  const tls = options.forceTLS ?? page?.protocol === 'https:';
+  const WebSocket = options.WebSocket ?? globalThis.WebSocket;
+  if (!WebSocket) throw new TypeError('there is no WebSocket here: pass one as the option "WebSocket"');
+  return {
+    authEndpoint: '/auth',
+    pongTimeout: PONG_TIMEOUT_MS,
+    activityTimeout: ACTIVITY_TIMEOUT_MS,
+    random: Math.random,
+    fetch: (...args) => globalThis.fetch(...args),
+    ...options,
+    WebSocket,
+    key: options.appKey,
+    tls,
+    host: options.wsHost ?? (page?.hostname || '127.0.0.1'),
+    port: options.wsPort ?? (tls ? 443 : RELAY_PORT),
+    path: options.wsPath ?? '',
+  };
+}
+
+export { Channel, Members };

@@ -1,0 +1,49 @@
+/**
+ * One message as a node, in the widget and in the panel. What people wrote is only ever text.
+ *
+ * Knows a message's fields. Not: the log it stands in.
+ */
+
+import { h, setText } from './dom.js';
+
+/**
+ * @param {object} message  stored, or pending with a `state`
+ * @param {Element|undefined} known  its node of the last time
+ * @param {{side: string, name: string, lang: string, t: Function, retry: Function}} context
+ *   side: sender's type, for the style; name: who is said to speak
+ */
+export function messageNode(message, known, { side, name, lang, t, retry }) {
+  const node = known ?? newNode(message, side, name);
+  const { state } = message;
+  node.classList.toggle('pending', Boolean(state));
+  setText(node._meta, state ? t(state) : timeText(message.created_at, lang));
+  const stuck = state === 'failed' || state === 'retrying';
+  if (stuck && !node._retry) {
+    node._retry = h('button', { type: 'button', className: 'retry', onclick: () => retry(message.client_id) }, t('retry'));
+    node.append(node._retry);
+  } else if (!stuck && node._retry) {
+    node._retry.remove();
+    node._retry = null;
+  }
+  return node;
+}
+
+/** The key that a message keeps from its first appearance to the confirmed row. */
+export function messageKey(message) {
+  return message.client_id ?? message.id;
+}
+
+/** Hours and minutes; with the day when it was not today. */
+export function timeText(text, lang) {
+  const date = new Date(text);
+  const day = date.toDateString() === new Date().toDateString() ? {} : { day: 'numeric', month: 'short' };
+  return date.toLocaleString(lang, { ...day, hour: '2-digit', minute: '2-digit' });
+}
+
+function newNode(message, side, name) {
+  const meta = h('span', { className: 'meta' });
+  const body = h('p', { dir: 'auto' }, h('span', { className: 'spoken' }, `${name}: `), message.content);
+  const node = h('div', { className: `message ${side}` }, body, meta);
+  node._meta = meta;
+  return node;
+}

@@ -1,0 +1,238 @@
+/**
+ * The widget's use cases: open, start, resume, write, end, start again.
+ *
+ * Joins state, API, conversation and realtime client. Nothing is asked of the network before the
+ * visitor's first click, unless an open ticket of his is stored. Knows no DOM.
+ */
+
+import { Conversation } from '../shared/conversation.js';
+import { isTemporary } from '../shared/http.js';
+import { newId } from '../shared/ids.js';
+import { CLOSED } from '../shared/thread.js';
+import { backoff } from '../shared/timing.js';
+import { initialState, reduce, STARTING } from './state.js';
+
+/** Longest message, characters; the server has the last word. */
+export const MAX_CONTENT = 4000;
+
+export class Controller {
+  /**
+   * @param {object} parts
+   *   api       see api.js
+   *   storage   see shared/storage.js; holds `ticket` {id, closed, readSeq} and `draft`
+   *   Client    class of the realtime client
+   *   render    (state) after each change
+   *   isVisible () → is the page on the screen
+   */
+  constructor({ api, storage, Client, render, isVisible }) {
+    Object.assign(this, { api, storage, Client, render, isVisible });
+    this.state = initialState;
+    this._saved = storage.get('ticket');
+    api.socketId = () => this._client?.socketId ?? undefined;
+  }
+
+  /** Go on with a stored open chat; otherwise stay silent. */
+  load() {
+    if (this._saved && !this._saved.closed) this._resume();
+  }
+
+  open() {
+    if (this._saved && !this._talk) this._resume();
+    this._dispatch({ type: 'open' });
+  }
+
+  close() {
+    this._dispatch({ type: 'close' });
+  }
+
+  /** What the start form held when the page was left. */
+  get draft() {
+    return this.storage.get('draft') ?? {};
+  }
+
+  async start({ name, email, message }) {
+    if (this.state.screen === STARTING) return;
+    const error = wrongInput(name, email, message);
+    if (error) return this._dispatch({ type: 'start-failed', error });
+    this._dispatch({ type: 'starting' });
+    const draft = this._keepDraft({ name, email: email || undefined, message });
+    try {
+      const answer = await this.api.create(draft);
+      this.storage.set('draft', { name, email });
+      this._begin(answer);
+    } catch (failure) {
+      this._dispatch({ type: 'start-failed', error: startError(failure) });
+    }
+  }
+
+  send(text) {
+    const content = text.trim();
+    if (content) this._talk?.send(content);
+  }
+
+  retry(clientId) {
+    this._talk?.retry(clientId);
+  }
+
+  typing() {
+    this._talk?.type();
+  }
+
+  confirm(on) {
+    this._dispatch({ type: 'confirm', on });
+  }
+
+  /** End the chat. When the server can't be reached the question stays open for another try. */
+  async end() {
+    try {
+      const { ticket } = await this.api.close(this._saved.id);
+      this._talk?.setTicket(ticket);
+    } catch (failure) {
+      if (!isTemporary(failure)) this._talk?.catchUp();
+    }
+  }
+
+  startAgain() {
+    this._forget();
+  }
+
+  /** The page is visible again, or the network is back. */
+  wake() {
+    if (this.isVisible()) this._dispatch({ type: 'seen' });
+    if (this._talk && this.state.thread?.status !== CLOSED) this._talk.resync();
+  }
+
+  /** Another tab opened, closed or left a chat. */
+  storageChanged() {
+    const saved = this.storage.get('ticket');
+    if (saved?.id === this._saved?.id) return;
+    this._leave();
+    this._dispatch({ type: 'forget' });
+    this._saved = saved;
+    this.load();
+  }
+
+  /** The same text keeps its id, so that a repeated start is recognised as one. */
+  _keepDraft(draft) {
+    const { client_id: id, ...before } = this.draft;
+    const same = id && JSON.stringify(before) === JSON.stringify(draft);
+    const kept = { ...draft, client_id: same ? id : newId() };
+    this.storage.set('draft', kept);
+    return kept;
+  }
+
+  _begin({ ticket_id: id, ticket, message }) {
+    this._save({ id, readSeq: 0 });
+    this._converse(id);
+    // Shows as "joined" even when an operator was there at once.
+    this._talk.setTicket({ ...ticket, status: 'waiting' });
+    this._talk.addStored(message);
+    this._talk.setTicket(ticket);
+    this._connect();
+  }
+
+  async _resume() {
+    const { id, readSeq } = this._saved;
+    this._dispatch({ type: 'resuming', readSeq });
+    this._converse(id);
+    const talk = this._talk;
+    await talk.start();
+    if (talk === this._talk && talk.thread.status !== CLOSED) this._connect();
+  }
+
+  _converse(id) {
+    this._talk = new Conversation({
+      ticketId: id,
+      other: 'operator',
+      api: this.api,
+      store: this.storage.slot(`outbox:${id}`),
+      onChange: (thread) => this._threadChanged(thread),
+    });
+  }
+
+  _threadChanged(thread) {
+    if (thread.denied) return this._forget('gone');
+    this._dispatch({ type: 'thread', thread, visible: this.isVisible() });
+    if (thread.status === CLOSED && !this._saved.closed) {
+      this._save({ ...this._saved, closed: true });
+      this._disconnect();
+    }
+  }
+
+  async _connect(attempt = 0) {
+    const talk = this._talk;
+    this._dispatch({ type: 'connection', state: attempt ? 'reconnecting' : 'connecting' });
+    try {
+      const config = await this.api.config();
+      if (this._talk === talk && !this._saved.closed) this._listen(talk, config);
+    } catch {
+      this._timer = setTimeout(() => this._talk === talk && this._connect(attempt + 1), backoff(attempt));
+    }
+  }
+
+  _listen(talk, config) {
+    this._client = new this.Client({
+      appKey: config.app_key,
+      wsHost: config.ws_host,
+      wsPort: config.ws_port,
+      forceTLS: config.force_tls,
+      authEndpoint: this.api.authEndpoint,
+      auth: { credentials: 'omit' },
+      headersProvider: this.api.authorization,
+    });
+    this._client.on('state_change', ({ current }) => this._connectionChanged(current));
+    talk.listen(this._client);
+  }
+
+  _connectionChanged(state) {
+    this._dispatch({ type: 'connection', state });
+    // While live events can't come, each pause of the reconnecting brings the news by HTTP.
+    if (state === 'reconnecting') this._talk?.catchUp();
+  }
+
+  _disconnect() {
+    clearTimeout(this._timer);
+    const client = this._client;
+    this._client = null;
+    client?.off();
+    client?.disconnect();
+    this._dispatch({ type: 'connection', state: null });
+  }
+
+  _leave() {
+    const talk = this._talk;
+    this._talk = null;
+    talk?.stop();
+    this._disconnect();
+  }
+
+  _forget(error) {
+    this._leave();
+    this._saved = null;
+    this.storage.set('ticket', null);
+    this._dispatch({ type: 'forget', error });
+  }
+
+  _save(saved) {
+    this._saved = saved;
+    this.storage.set('ticket', saved);
+  }
+
+  _dispatch(action) {
+    this.state = reduce(this.state, action);
+    if (this._saved && this.state.readSeq > this._saved.readSeq) this._save({ ...this._saved, readSeq: this.state.readSeq });
+    this.render(this.state);
+  }
+}
+
+function wrongInput(name, email, message) {
+  if (!name || !message) return 'required';
+  if (email && !/.@./.test(email)) return 'badEmail';
+  return message.length > MAX_CONTENT ? 'tooLong' : null;
+}
+
+function startError(failure) {
+  if (isTemporary(failure)) return 'unreachable';
+  if (failure.field === 'email') return 'badEmail';
+  return failure.field === 'message' ? 'tooLong' : 'refused';
+}

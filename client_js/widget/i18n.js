@@ -1,0 +1,96 @@
+/**
+ * Texts of the widget and the choice of their language. Knows nothing of where they are shown.
+ */
+
+export const texts = {
+  en: {
+    title: 'Support',
+    intro: 'Ask your question. A person will answer here.',
+    open: 'Open support chat',
+    close: 'Close the chat window',
+    unread: 'unread messages: {n}',
+    name: 'Your name',
+    email: 'E-mail (optional)',
+    question: 'Your question',
+    start: 'Start chat',
+    starting: 'Starting…',
+    loading: 'Loading your chat…',
+    message: 'Message',
+    send: 'Send',
+    history: 'Messages',
+    waiting: 'All operators are busy right now. Someone will join you soon.',
+    waitingShort: 'Waiting for an operator',
+    joined: '{name} has joined the chat.',
+    typing: 'The operator is typing…',
+    thanks: 'The chat has ended. Thank you for writing to us!',
+    ended: 'Chat ended',
+    again: 'Start a new chat',
+    end: 'End chat',
+    endSure: 'End this chat?',
+    cancel: 'Cancel',
+    connecting: 'Connecting…',
+    offline: 'No connection. We keep trying; your messages are safe here.',
+    sending: 'sending…',
+    retrying: 'not sent yet, trying again',
+    failed: 'not sent',
+    retry: 'Try again',
+    you: 'You',
+    operator: 'Operator',
+    required: 'Please write your name and your question.',
+    badEmail: 'Please check the e-mail address.',
+    tooLong: 'The text is too long.',
+    unreachable: 'We could not reach the server. Your text is still here; please try again.',
+    refused: 'The server did not accept this. Please try again later.',
+    gone: 'The earlier chat is no longer available.',
+  },
+  ru: {
+    title: 'Чат поддержки',
+    intro: 'Задайте вопрос — здесь ответит живой человек.',
+    open: 'Открыть чат поддержки',
+    close: 'Закрыть окно чата',
+    unread: 'непрочитанных сообщений: {n}',
+    name: 'Как вас зовут',
+    email: 'Эл. почта (необязательно)',
+    question: 'Ваш вопрос',
+    start: 'Написать нам',
+    starting: 'Отправляем…',
+    loading: 'Загружаем ваш чат…',
+    message: 'Напишите сообщение',
+    send: 'Отправить',
+    history: 'Сообщения',
+    waiting: 'Сейчас все операторы заняты. Скоро вам ответят.',
+    waitingShort: 'Ждём оператора',
+    joined: '{name} теперь с вами в чате.',
+    typing: 'Оператор пишет вам…',
+    thanks: 'Разговор завершён. Спасибо, что написали нам!',
+    ended: 'Чат завершён',
+    again: 'Начать новый чат',
+    end: 'Завершить чат',
+    endSure: 'Завершить этот чат?',
+    cancel: 'Отмена',
+    connecting: 'Подключаемся…',
+    offline: 'Нет связи. Пробуем снова; ваши сообщения не пропадут.',
+    sending: 'отправляется…',
+    retrying: 'ещё не отправлено, пробуем снова',
+    failed: 'не отправлено',
+    retry: 'Повторить',
+    you: 'Вы',
+    operator: 'Оператор',
+    required: 'Укажите, пожалуйста, имя и вопрос.',
+    badEmail: 'Проверьте адрес эл. почты.',
+    tooLong: 'Текст слишком длинный.',
+    unreachable: 'Не удалось связаться с сервером. Текст сохранён, попробуйте ещё раз.',
+    refused: 'Сервер не принял запрос. Попробуйте позже.',
+    gone: 'Прежний чат больше недоступен.',
+  },
+};
+
+/** The first of the wishes ('ru-RU', 'en', undefined…) that we have; else English. */
+export function chooseLang(...wishes) {
+  return wishes.map((wish) => wish?.slice(0, 2).toLowerCase()).find((lang) => lang in texts) ?? 'en';
+}
+
+/** A function from a text's key (and values for its {places}) to the text. */
+export function translator(lang) {
+  return (key, values = {}) => texts[lang][key].replace(/{(\w+)}/g, (_, name) => values[name]);
+}

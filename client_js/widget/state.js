@@ -1,0 +1,89 @@
+/**
+ * What the visitor's widget shows, as a value: which screen, which conversation, what is unread.
+ *
+ * Pure: actions in, a new state out. Knows no page, network or storage.
+ */
+
+import { ACTIVE, CLOSED, countUnread, newestSeq, WAITING } from '../shared/thread.js';
+
+/** Screens. */
+export const START = 'start';
+export const STARTING = 'starting';
+export const RESUMING = 'resuming';
+export const CHAT = 'chat';
+
+export const initialState = {
+  open: false,
+  screen: START,
+  /** Key of a text under the start form, or null. */
+  error: null,
+  /** The visitor is asked whether to end the chat. */
+  confirming: false,
+  thread: null,
+  /** State of the realtime connection; null when none is wanted. */
+  connection: null,
+  /** Messages up to here were on the visitor's screen. */
+  readSeq: 0,
+  /** The line "… has joined" stands after this message; null when we did not see it happen. */
+  joinedAfter: null,
+};
+
+export function reduce(state, action) {
+  switch (action.type) {
+    case 'open':
+      return { ...state, open: true, readSeq: readNow(state.thread, state.readSeq) };
+    case 'close':
+      return { ...state, open: false, confirming: false };
+    case 'starting':
+      return { ...state, screen: STARTING, error: null };
+    case 'start-failed':
+      return { ...state, screen: START, error: action.error };
+    case 'resuming':
+      return { ...state, screen: RESUMING, readSeq: action.readSeq };
+    case 'thread':
+      return withThread(state, action.thread, action.visible);
+    case 'seen':
+      return state.open ? { ...state, readSeq: readNow(state.thread, state.readSeq) } : state;
+    case 'connection':
+      return { ...state, connection: action.state };
+    case 'confirm':
+      return { ...state, confirming: action.on };
+    case 'forget':
+      return { ...initialState, open: state.open, error: action.error ?? null };
+    default:
+      return state;
+  }
+}
+
+/** Messages of the other side that the visitor has not seen. */
+export function unread(state) {
+  return state.thread ? countUnread(state.thread, 'operator', state.readSeq) : 0;
+}
+
+/** The log from top to bottom: messages, and our own lines as {line, …}. */
+export function logItems({ thread, joinedAfter }) {
+  if (!thread) return [];
+  const items = [...thread.messages, ...thread.pending];
+  const operator = thread.ticket?.operator_name;
+  if (joinedAfter !== null && operator) {
+    const place = thread.messages.filter((message) => message.seq <= joinedAfter).length;
+    items.splice(place, 0, { line: 'joined', name: operator });
+  }
+  if (thread.status === WAITING) items.push({ line: 'waiting' });
+  if (thread.status === CLOSED) items.push({ line: 'thanks' });
+  return items;
+}
+
+function withThread(state, thread, visible) {
+  const joins = thread.status === ACTIVE && state.thread?.status === WAITING;
+  const next = { ...state, thread, joinedAfter: joins ? newestSeq(thread) : state.joinedAfter };
+  // Shown as soon as there is anything to show: history, or what waits to be sent.
+  if (thread.loaded || thread.messages.length) next.screen = CHAT;
+  if (thread.status === CLOSED) next.confirming = false;
+  if (state.open && visible) next.readSeq = readNow(thread, state.readSeq);
+  return next;
+}
+
+function readNow(thread, readSeq) {
+  return Math.max(readSeq, thread ? newestSeq(thread) : 0);
+}

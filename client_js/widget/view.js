@@ -1,0 +1,280 @@
+/**
+ * The widget on the page: builds its nodes once, then brings them up to date with the state.
+ *
+ * Lives in a shadow root, writes people's words only as text, uses no style attribute and no
+ * innerHTML, so it works under a strict Content-Security-Policy. Knows no network or storage.
+ */
+
+import { atEnd, h, keyed, setText } from '../shared/dom.js';
+import { messageKey, messageNode } from '../shared/message_view.js';
+import { CLOSED } from '../shared/thread.js';
+import { MAX_CONTENT } from './controller.js';
+import { CHAT, logItems, RESUMING, START, STARTING, unread } from './state.js';
+
+export class View {
+  /**
+   * @param {object} parts
+   *   lang, t      language and translator
+   *   css          text of the style sheet; without it `cssUrl` is linked
+   *   actions      the controller's open, close, start, send…
+   */
+  constructor({ lang, t, css, cssUrl, actions }) {
+    Object.assign(this, { lang, t, actions });
+    this.host = h('div', { id: 'pushdesk-widget', lang });
+    this.root = this.host.attachShadow({ mode: 'open' });
+    addStyle(this.root, css, cssUrl);
+    this._build();
+    this.host.addEventListener('keydown', (event) => this._key(event));
+  }
+
+  render(state) {
+    this._state = state;
+    const { thread, screen } = state;
+    const closed = thread?.status === CLOSED;
+    const chatting = screen === CHAT;
+    this._renderLauncher(state);
+    this.panel.hidden = !state.open;
+    setText(this.subtitle, this._subtitleText(state));
+    setText(this.strip, chatting && !closed ? this._stripText(state) : '');
+    this.strip.hidden = !this.strip.textContent;
+    this.startForm.hidden = screen !== START && screen !== STARTING;
+    this._renderStart(state);
+    this.loading.hidden = screen !== RESUMING;
+    this.log.hidden = !chatting;
+    this.endButton.hidden = !chatting || closed;
+    this.confirmBar.hidden = !state.confirming;
+    this.composer.hidden = !chatting || closed || state.confirming;
+    this.again.hidden = !chatting || !closed;
+    if (chatting) this._renderLog(state);
+  }
+
+  _build() {
+    const { t, actions } = this;
+    this.badge = h('span', { className: 'badge', hidden: true });
+    this.launcher = h('button', { id: 'support-toggle', type: 'button', onclick: () => this._toggle() }, icon(CHAT_ICON), this.badge);
+    this.subtitle = h('p', { className: 'subtitle' });
+    this.endButton = h('button', { id: 'chat-end', type: 'button', className: 'quiet', onclick: () => this._ask(true) }, t('end'));
+    const close = h('button', { id: 'chat-close', type: 'button', className: 'icon', 'aria-label': t('close'), onclick: () => this._close() }, icon(CLOSE_ICON));
+    const title = h('h2', { id: 'title' }, t('title'));
+    const header = h('header', {}, h('div', {}, title, this.subtitle), this.endButton, close);
+    this.strip = h('p', { className: 'strip', role: 'status', hidden: true });
+    this.loading = h('p', { className: 'loading', hidden: true }, t('loading'));
+    this.log = h('div', { id: 'chat-messages', role: 'log', 'aria-live': 'off', 'aria-label': t('history'), tabIndex: 0, hidden: true });
+    this.items = h('div', { className: 'items' });
+    this.typing = h('p', { id: 'chat-typing', className: 'line', hidden: true }, t('typing'));
+    this.log.append(this.items, this.typing);
+    // The log itself is silent: history must not be read out. New messages are spoken from here.
+    this.live = h('div', { className: 'spoken', 'aria-live': 'polite' });
+    this._buildStart();
+    this._buildComposer();
+    this.confirmYes = h('button', { type: 'button', className: 'main', id: 'chat-end-yes', onclick: () => actions.end() }, t('end'));
+    const no = h('button', { type: 'button', className: 'quiet', onclick: () => this._ask(false) }, t('cancel'));
+    this.confirmBar = h('div', { className: 'bar', role: 'group', 'aria-label': t('endSure'), hidden: true }, h('p', {}, t('endSure')), this.confirmYes, no);
+    this.again = h('div', { className: 'bar', hidden: true }, h('button', { id: 'chat-new', type: 'button', className: 'main', onclick: () => this._startAgain() }, t('again')));
+    this.panel = h('section', { id: 'support-chat', role: 'dialog', 'aria-labelledby': 'title', hidden: true },
+      header, this.strip, this.loading, this.startForm, this.log, this.live, this.confirmBar, this.composer, this.again);
+    this.root.append(this.panel, this.launcher);
+  }
+
+  _buildStart() {
+    const { t } = this;
+    this.name = h('input', { id: 'visitor-name', autocomplete: 'name', maxLength: 100, required: true });
+    this.email = h('input', { id: 'visitor-email', type: 'email', autocomplete: 'email', maxLength: 255 });
+    this.first = h('textarea', { id: 'first-message', rows: 4, maxLength: MAX_CONTENT, required: true });
+    this.error = h('p', { className: 'error', role: 'alert' });
+    this.startButton = h('button', { id: 'start-chat', className: 'main' }, t('start'));
+    const field = (label, input) => h('label', {}, h('span', {}, label), input);
+    const submit = (event) => {
+      event.preventDefault();
+      this.actions.start({ name: this.name.value.trim(), email: this.email.value.trim(), message: this.first.value.trim() });
+    };
+    this.startForm = h('form', { id: 'start-form', noValidate: true, onsubmit: submit },
+      field(t('name'), this.name), field(t('email'), this.email), field(t('question'), this.first), this.error, this.startButton);
+  }
+
+  _buildComposer() {
+    const { t, actions } = this;
+    this.input = h('textarea', { id: 'chat-input', rows: 1, maxLength: MAX_CONTENT, placeholder: t('message'), 'aria-label': t('message'), dir: 'auto' });
+    this.input.addEventListener('input', () => {
+      this._fit();
+      if (this.input.value.trim()) actions.typing();
+    });
+    this.input.addEventListener('keydown', (event) => {
+      // While an input method composes, Enter chooses a word.
+      if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) this._send(event);
+    });
+    const button = h('button', { className: 'icon send', 'aria-label': t('send') }, icon(SEND_ICON));
+    this.composer = h('form', { id: 'chat-form', hidden: true, onsubmit: (event) => this._send(event) }, this.input, button);
+  }
+
+  /** Texts that an earlier page left in the start form. */
+  fill({ name = '', email = '', message = '' }) {
+    this.name.value ||= name;
+    this.email.value ||= email;
+    this.first.value ||= message;
+  }
+
+  _renderLauncher(state) {
+    const count = unread(state);
+    const label = this.t(state.open ? 'close' : 'open') + (count ? `, ${this.t('unread', { n: count })}` : '');
+    this.launcher.setAttribute('aria-label', label);
+    this.launcher.setAttribute('aria-expanded', state.open);
+    this.launcher.classList.toggle('opened', state.open);
+    this.badge.hidden = !count;
+    setText(this.badge, String(count));
+  }
+
+  _subtitleText({ screen, thread }) {
+    if (screen !== CHAT) return this.t('intro');
+    if (thread.status === CLOSED) return this.t('ended');
+    return thread.ticket?.operator_name ?? this.t('waitingShort');
+  }
+
+  _stripText({ connection, thread }) {
+    if (connection === 'connecting') return this.t('connecting');
+    const unsent = thread.pending.some((item) => item.state === 'retrying');
+    return unsent || connection === 'reconnecting' || connection === 'disconnected' ? this.t('offline') : '';
+  }
+
+  _renderStart({ screen, error }) {
+    const busy = screen === STARTING;
+    this.startButton.disabled = busy;
+    setText(this.startButton, this.t(busy ? 'starting' : 'start'));
+    setText(this.error, error ? this.t(error) : '');
+  }
+
+  _renderLog(state) {
+    const { thread } = state;
+    const follow = this._follow || this.log.scrollHeight === 0 || atEnd(this.log);
+    keyed(this.items, logItems(state), keyOf, (item, node) => (item.line ? this._line(item, node) : this._message(item, node)));
+    this.typing.hidden = !thread.typing;
+    if (follow) this.log.scrollTop = this.log.scrollHeight;
+    this._follow = false;
+    this._speak(state);
+  }
+
+  _line(item, node) {
+    return node ?? h('p', { className: 'line' }, this.t(item.line, item));
+  }
+
+  _message(message, known) {
+    const mine = !message.id || message.sender_type === 'visitor';
+    return messageNode(message, known, {
+      side: mine ? 'visitor' : message.sender_type,
+      name: mine ? this.t('you') : message.sender_name || this.t('operator'),
+      lang: this.lang,
+      t: this.t,
+      retry: (clientId) => this.actions.retry(clientId),
+    });
+  }
+
+  /** Say aloud (to screen readers) what is new since the last time; at first, nothing. */
+  _speak({ thread, joinedAfter }) {
+    const newest = thread.messages.at(-1)?.seq ?? 0;
+    const status = `${thread.status} ${thread.ticket?.operator_name}`;
+    if (this._spokenFor === thread.ticketId) {
+      for (const message of thread.messages) {
+        if (message.seq > this._spoken && message.sender_type !== 'visitor') this._sayMessage(message);
+      }
+      if (status !== this._spokenStatus) {
+        if (thread.status === CLOSED) this._say(this.t('thanks'));
+        else if (joinedAfter !== null) this._say(this.t('joined', { name: thread.ticket?.operator_name }));
+      }
+    } else if (thread.status === 'waiting') this._say(this.t('waiting'));
+    this._spokenFor = thread.ticketId;
+    this._spoken = Math.max(newest, 0);
+    this._spokenStatus = status;
+  }
+
+  _sayMessage(message) {
+    this._say(`${message.sender_name || this.t('operator')}: ${message.content}`);
+  }
+
+  _say(text) {
+    this.live.append(h('p', {}, text));
+    while (this.live.childNodes.length > 5) this.live.firstChild.remove();
+  }
+
+  _toggle() {
+    if (this._state.open) this._close();
+    else this._open();
+  }
+
+  _open() {
+    this.actions.open();
+    this._follow = true;
+    this.render(this._state);
+    this.focus();
+  }
+
+  _close() {
+    this.actions.close();
+    this.launcher.focus();
+  }
+
+  _startAgain() {
+    this.actions.startAgain();
+    this.first.value = '';
+    this.focus();
+  }
+
+  _ask(on) {
+    this.actions.confirm(on);
+    (on ? this.confirmYes : this.input).focus();
+  }
+
+  focus() {
+    [this.name.value ? this.first : this.name, this.input, this.again.firstChild].find((node) => node.offsetParent)?.focus();
+  }
+
+  _send(event) {
+    event.preventDefault();
+    if (!this.input.value.trim()) return;
+    this._follow = true;
+    this.actions.send(this.input.value);
+    this.input.value = '';
+    this._fit();
+    this.input.focus();
+  }
+
+  /** The field grows with its text; the style sheet sets the bounds. */
+  _fit() {
+    this.input.rows = Math.min(5, this.input.value.split('\n').length);
+  }
+
+  _key(event) {
+    if (event.key !== 'Escape' || !this._state.open || event.isComposing) return;
+    event.stopPropagation();
+    if (this._state.confirming) this._ask(false);
+    else this._close();
+  }
+}
+
+function keyOf(item) {
+  return item.line ?? messageKey(item);
+}
+
+function addStyle(root, css, cssUrl) {
+  try {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [sheet];
+  } catch {
+    root.append(h('link', { rel: 'stylesheet', href: cssUrl }));
+  }
+}
+
+const CHAT_ICON = 'M4 5.5A2.5 2.5 0 0 1 6.5 3h11A2.5 2.5 0 0 1 20 5.5v8a2.5 2.5 0 0 1-2.5 2.5H11l-5 4.5V16A2 2 0 0 1 4 14z';
+const CLOSE_ICON = 'M6 6l12 12M18 6L6 18';
+const SEND_ICON = 'M4 12h15M13 6l6 6-6 6';
+const SVG = 'http://www.w3.org/2000/svg';
+
+function icon(path) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('aria-hidden', 'true');
+  const line = document.createElementNS(SVG, 'path');
+  line.setAttribute('d', path);
+  svg.append(line);
+  return svg;
+}
