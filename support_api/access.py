@@ -1,0 +1,90 @@
+"""Who may do what: the one module that decides. Pure: identities and tickets come in, a role or `Forbidden` goes out.
+
+Every path asks here, so that a rule is written once. It must not read the database, a request or a clock.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import TypeGuard, assert_never
+
+from support_api.errors import Forbidden, LoginNeeded
+from support_api.events import QUEUE_CHANNEL
+from support_api.models import MAX_ID, Identity, Operator, Sender, SenderType, Ticket
+
+# One spelling a number: a leading zero or a digit of another script would name a channel that no event goes to.
+_NUMBERED = re.compile(r"private-(ticket|operator)-([1-9][0-9]{0,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class TicketChannel:
+    """The channel of one conversation."""
+
+    ticket_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorChannel:
+    """The channel of one operator."""
+
+    operator_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChannel:
+    """The channel of all operators."""
+
+
+Channel = TicketChannel | OperatorChannel | QueueChannel
+
+
+def parse_channel(name: str) -> Channel:
+    """Reads the name of a channel that this desk uses. Raises `Forbidden` for any other: nobody joins those."""
+    if name == QUEUE_CHANNEL:
+        return QueueChannel()
+    match = _NUMBERED.fullmatch(name)
+    if match is None or int(match[2]) > MAX_ID:
+        raise Forbidden
+    number = int(match[2])
+    return TicketChannel(number) if match[1] == "ticket" else OperatorChannel(number)
+
+
+def ensure_operator(identity: Identity) -> Operator:
+    """The operator who is logged in. Raises `LoginNeeded`."""
+    if identity.operator is None or identity.operator.is_disabled:
+        raise LoginNeeded
+    return identity.operator
+
+
+def role_in(ticket: Ticket, identity: Identity) -> Sender:
+    """In which role the caller reads, writes and closes this ticket. Raises `Forbidden`.
+
+    The ticket's own operator acts as operator; else the visitor who opened the ticket as visitor. An operator whom the
+    ticket is not assigned to is nobody here, so an operator can try the widget in the browser he works in.
+    """
+    if _serves(identity.operator, ticket):
+        return Sender(SenderType.OPERATOR, str(identity.operator.id), identity.operator.name)
+    if identity.visitor_id is not None and hmac.compare_digest(identity.visitor_id, ticket.visitor_id):
+        return Sender(SenderType.VISITOR, ticket.visitor_id, ticket.visitor_name)
+    raise Forbidden
+
+
+def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity) -> None:
+    """Whether the caller may listen to an operators' channel. Raises `Forbidden`. (A ticket's channel: `role_in`.)"""
+    operator = identity.operator
+    if operator is None or operator.is_disabled:
+        raise Forbidden
+    match channel:
+        case QueueChannel():
+            return
+        case OperatorChannel(operator_id):
+            if operator_id != operator.id:
+                raise Forbidden
+        case _:
+            assert_never(channel)
+
+
+def _serves(operator: Operator | None, ticket: Ticket) -> TypeGuard[Operator]:
+    return operator is not None and not operator.is_disabled and operator.id == ticket.operator_id

@@ -1,0 +1,122 @@
+"""The composition root: the only place where the parts of the desk meet, with their ordered start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from relay.client import PushlerClient
+from support_api.assignment import LeastLoaded
+from support_api.clock import Clock, utc_now
+from support_api.config import Settings
+from support_api.errors import StoreUnavailable
+from support_api.notices import Notices
+from support_api.outbox import Outbox, Pace
+from support_api.passwords import Passwords
+from support_api.ratelimit import Window
+from support_api.routes import add_routes
+from support_api.sessions import Tokens
+from support_api.store import Database, Store, open_store
+from support_api.views.desk import DESK, Desk, Limits
+from support_api.views.fields import BODY_LIMIT
+from support_api.views.middleware import add_security_headers, answer_errors
+from support_api.views.origins import guard_origins
+from support_api.views.pages import CLIENT_FOLDER, DEFAULT_CLIENT_FOLDER
+
+_log = structlog.get_logger("support_api")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What may be replaced: the clock, how passwords are hashed, the outbox's pace and where client_js lies."""
+
+    clock: Clock = utc_now
+    passwords: Passwords = field(default_factory=Passwords)
+    pace: Pace = field(default_factory=Pace)
+    client_folder: Path = DEFAULT_CLIENT_FOLDER
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Store]:
+    """The store with the rules of assignment that the settings ask for. Raises `DatabaseUnusable`."""
+    chooser = LeastLoaded(timedelta(seconds=settings.operator_timeout))
+    async with open_store(Database(settings.database_url, clock=clock), chooser) as store:
+        yield store
+
+
+@asynccontextmanager
+async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIterator[web.Application]:
+    """The desk's application with its background work. Raises `DatabaseUnusable`.
+
+    The application must be stopped before the block ends; then the outbox delivers the rest and all is closed.
+    """
+    parts = parts or Parts()
+    async with (
+        opened_store(settings, parts.clock) as store,
+        relay_client(settings) as relay,
+        Outbox(store.outbox, relay, store.database.news, parts.pace).running(),
+        sweeping(store, settings.sweep_interval),
+    ):
+        notices = Notices(relay)
+        async with notices.running():
+            yield _application(_desk(settings, store, relay, notices, parts), parts.client_folder)
+
+
+def relay_client(settings: Settings) -> PushlerClient:
+    """The one door to the relay."""
+    return PushlerClient(
+        settings.relay_app_key,
+        settings.relay_app_secret.reveal(),
+        app_id=settings.relay_app_id,
+        url=settings.relay_url,
+    )
+
+
+@asynccontextmanager
+async def sweeping(store: Store, interval: float) -> AsyncIterator[None]:
+    """Every `interval` seconds gives away tickets that wait although somebody is free."""
+    task = asyncio.create_task(_sweep(store, interval), name="sweep")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep(store: Store, interval: float) -> None:
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            assigned = await store.tickets.sweep()
+        except StoreUnavailable as error:
+            _log.warning("the sweep was put off", reason=str(error))
+        except Exception:
+            _log.exception("the sweep has a bug")
+        else:
+            if assigned:
+                _log.info("the sweep assigned tickets", count=assigned)
+
+
+def _desk(settings: Settings, store: Store, relay: PushlerClient, notices: Notices, parts: Parts) -> Desk:
+    limits = Limits(Window(settings.tickets_per_minute, 60.0), Window(settings.messages_per_minute, 60.0))
+    return Desk(settings, store, relay, Tokens(settings.keys), parts.passwords, notices, limits)
+
+
+def _application(desk: Desk, client_folder: Path) -> web.Application:
+    app = web.Application(
+        # From the outside in: headers on every answer, origins, then errors of the handlers.
+        middlewares=[add_security_headers, guard_origins, answer_errors],
+        client_max_size=BODY_LIMIT,
+    )
+    app[DESK] = desk
+    app[CLIENT_FOLDER] = client_folder
+    add_routes(app)
+    return app

@@ -1,0 +1,274 @@
+"""The command line of the support desk: serve, operators, settings, schema. Must not know HTTP calls or SQL.
+
+Exit codes: 0 done, 1 it cannot be done now (a busy port, an unknown e-mail …), 2 wrong usage or settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import click
+from aiohttp import web
+
+from support_api.app import opened_store, running_app
+from support_api.config import Settings, SettingsError, describe, load_settings
+from support_api.errors import SupportError
+from support_api.logs import set_up_logs
+from support_api.passwords import MAX_PASSWORD, MIN_PASSWORD, Passwords
+from support_api.schema import schema_sql
+from support_api.store import DatabaseUnusable, Store
+from support_api.views.fields import is_email
+
+FIRST_OPERATOR = "operator@localhost.localdomain"
+"""The log-in that the first run makes."""
+
+GOODBYE = 10.0
+"""Seconds that requests under way may still take when the process is told to stop."""
+
+
+class WrongSettings(click.ClickException):
+    """Settings that cannot be used; all faults are shown."""
+
+    exit_code = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The support desk of Pushdesk. Settings: environment variables SUPPORT_… or a TOML file named by SUPPORT_CONFIG."""
+
+
+@main.command()
+def serve() -> None:
+    """Serve the HTTP API and the pages until SIGINT or SIGTERM."""
+    settings = _settings()
+    set_up_logs(settings.log_level, settings.log_format)
+    _run(lambda: _serve(settings))
+
+
+@main.command("check-config")
+def check_config() -> None:
+    """Check the settings and show them; secrets are masked."""
+    click.echo("\n".join(describe(_settings())))
+
+
+@main.command()
+def schema() -> None:
+    """Print schema.sql."""
+    click.echo(schema_sql(), nl=False)
+
+
+@main.command("first-run")
+def first_run() -> None:
+    """Make the database and, where there is no operator yet, one to log in with. Says what to open."""
+    settings = _settings()
+    _with_store(settings, lambda store: _first_run(settings, store))
+
+
+@main.group()
+def operator() -> None:
+    """The people who answer."""
+
+
+_email = click.option("--email", required=True, callback=lambda _context, _option, value: _checked_email(value))
+_password = click.option(
+    "--password-stdin", is_flag=True, required=True, help="Read the password from the first line of standard input."
+)
+_limit = click.option("--max-tickets", type=click.IntRange(0, 100), default=5, show_default=True)
+
+
+@operator.command("add")
+@click.option("--name", required=True, callback=lambda _context, _option, value: _checked_name(value))
+@_email
+@_password
+@_limit
+def operator_add(name: str, email: str, password_stdin: bool, max_tickets: int) -> None:
+    """Make an account."""
+    assert password_stdin  # noqa: S101 - click insists on the flag: passwords in arguments show in the list of processes
+    password = _read_password()
+
+    async def add(store: Store) -> None:
+        made = await store.operators.add(name, email, await Passwords().hash(password), max_tickets)
+        click.echo(f"Operator {made.id} ({made.email}) was added.")
+
+    _with_store(_settings(), add)
+
+
+@operator.command("list")
+def operator_list() -> None:
+    """Show all accounts."""
+
+    async def show(store: Store) -> None:
+        for one, presence in await store.operators.everybody():
+            state = "disabled" if one.is_disabled else presence.status
+            click.echo(f"{one.id}\t{one.email}\t{one.name}\t{state}\t{presence.active_tickets}/{presence.max_tickets}")
+
+    _with_store(_settings(), show)
+
+
+@operator.command("password")
+@_email
+@_password
+def operator_password(email: str, password_stdin: bool) -> None:
+    """Set a new password; it ends the operator's sessions."""
+    assert password_stdin  # noqa: S101 - see operator add
+    password = _read_password()
+
+    async def change(store: Store) -> None:
+        await store.operators.set_password(email, await Passwords().hash(password))
+        click.echo(f"{email} has a new password and must log in again.")
+
+    _with_store(_settings(), change)
+
+
+@operator.command("limit")
+@_email
+@click.option("--max-tickets", type=click.IntRange(0, 100), required=True)
+def operator_limit(email: str, max_tickets: int) -> None:
+    """Set how many active tickets an operator may have."""
+
+    async def change(store: Store) -> None:
+        await store.operators.set_limit(email, max_tickets)
+        click.echo(f"{email} gets new tickets below {max_tickets} active ones.")
+
+    _with_store(_settings(), change)
+
+
+@operator.command("disable")
+@_email
+def operator_disable(email: str) -> None:
+    """End an account: no log-in, no session; its active tickets go to somebody else."""
+
+    async def change(store: Store) -> None:
+        await store.operators.disable(email)
+        click.echo(f"{email} is disabled.")
+
+    _with_store(_settings(), change)
+
+
+@operator.command("enable")
+@_email
+def operator_enable(email: str) -> None:
+    """Give a disabled account back."""
+
+    async def change(store: Store) -> None:
+        await store.operators.enable(email)
+        click.echo(f"{email} may log in again.")
+
+    _with_store(_settings(), change)
+
+
+async def _serve(settings: Settings) -> None:
+    async with running_app(settings) as app:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, settings.host, settings.port)
+            await _start(site, settings)
+            click.echo(f"Support desk listening on {base_url(settings.host, _port_of(runner))}")
+            await _told_to_stop()
+        finally:
+            await runner.cleanup()
+
+
+async def _start(site: web.TCPSite, settings: Settings) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise click.ClickException(f"Cannot listen on {where}: {os.strerror(error.errno or 0)}.") from error
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+async def _first_run(settings: Settings, store: Store) -> None:
+    base = base_url(settings.host, settings.port)
+    click.echo(f"Shop with the chat widget:  {base}/")
+    click.echo(f"Operator's panel:           {base}/operator")
+    if await store.operators.everybody():
+        click.echo("Forgot the password?        python -m support_api operator password --email … --password-stdin")
+        return
+    password = secrets.token_urlsafe(12)
+    await store.operators.add("Operator", FIRST_OPERATOR, await Passwords().hash(password))
+    click.echo(f"Log in there with           {FIRST_OPERATOR}")
+    click.echo(f"and the password            {password}   (shown only now)")
+
+
+def base_url(host: str, port: int) -> str:
+    """The address for a browser on this machine."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
+    return f"http://{shown}:{port}"
+
+
+def _port_of(runner: web.AppRunner) -> int:
+    address = runner.addresses[0]
+    return int(address[1])
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings(os.environ)
+    except SettingsError as error:
+        raise WrongSettings(str(error)) from error
+
+
+def _with_store(settings: Settings, work: Callable[[Store], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with opened_store(settings) as store:
+            await work(store)
+
+    set_up_logs("warning", settings.log_format)
+    _run(run)
+
+
+def _run(work: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await work()
+
+    try:
+        _loop_run(run)
+    except (DatabaseUnusable, SupportError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _loop_run(work: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await work()
+
+    try:
+        import uvloop  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        asyncio.run(run())
+    else:
+        uvloop.run(run())
+
+
+def _read_password() -> str:
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise click.ClickException(f"The password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+    return password
+
+
+def _checked_email(value: str) -> str:
+    email = value.strip().lower()
+    if len(email) > 255 or not is_email(email):
+        raise click.BadParameter("expected an e-mail address of at most 255 characters")
+    return email
+
+
+def _checked_name(value: str) -> str:
+    name = " ".join(value.split())
+    if not 1 <= len(name) <= 100:
+        raise click.BadParameter("expected 1 to 100 characters")
+    return name

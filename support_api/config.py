@@ -1,0 +1,265 @@
+"""The settings of the support desk: one frozen value, from a TOML file and then the environment, validated whole.
+
+The only module that reads the environment. Secrets show as *** wherever a setting is printed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ENV_PREFIX = "SUPPORT_"
+CONFIG_VARIABLE = "SUPPORT_CONFIG"
+DEFAULT_SECRET_KEY = "development-secret"  # noqa: S105 - known to everybody; refused outside loopback
+DEFAULT_RELAY_SECRET = "app-secret"  # noqa: S105 - known to everybody; refused outside loopback
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used. `problems`: one line for each wrong key, with what was expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that must not be seen in logs and tracebacks."""
+
+    value: str
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self.value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings; the field's name is the key in TOML, and with SUPPORT_ in front and in capitals in the environment."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 8080
+    """Port to listen on; 0 takes a free one."""
+    database_url: str = "sqlite:///data/pushdesk.sqlite3"
+    """The SQLite file; three slashes before a relative path, four before an absolute one."""
+    relay_url: str = "http://127.0.0.1:6001"
+    """Where this process reaches the relay."""
+    relay_public_url: str = ""
+    """Where browsers reach the relay; empty: the same."""
+    relay_app_id: str = "app-id"
+    relay_app_key: str = "app-key"
+    relay_app_secret: Secret = Secret(DEFAULT_RELAY_SECRET)
+    secret_keys: tuple[Secret, ...] = (Secret(DEFAULT_SECRET_KEY),)
+    """Keys of all tokens (SUPPORT_SECRET_KEY, comma list): the first signs, all are accepted."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of other sites whose pages may call the visitors' API; `*` means any."""
+    operator_timeout: int = 60
+    """Seconds without a heartbeat after which an operator counts as gone."""
+    tickets_per_minute: int = 120
+    """New tickets from one address; 0: no limit."""
+    messages_per_minute: int = 300
+    """Messages of one sender; 0: no limit."""
+    sweep_interval: int = 5
+    """Seconds between two looks for tickets that wait although somebody is free."""
+    log_level: str = "info"
+    log_format: str = "console"
+
+    @property
+    def browser_relay_url(self) -> str:
+        """Where browsers reach the relay."""
+        return self.relay_public_url or self.relay_url
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all tokens in the clear."""
+        return [key.reveal() for key in self.secret_keys]
+
+
+Parser = Callable[[object], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    expected: str
+    parse: Parser
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    return value.strip()
+
+
+def _whole(low: int, high: int) -> _Rule:
+    def parse(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return _Rule(f"a whole number from {low} to {high}", parse)
+
+
+def _one_of(*choices: str) -> _Rule:
+    def parse(value: object) -> str:
+        if value not in choices:
+            raise ValueError
+        return str(value)
+
+    return _Rule("one of " + ", ".join(choices), parse)
+
+
+def _http_url(value: object) -> str:
+    text = _text(value)
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError
+    _ = parts.port  # raises ValueError for a port that is none
+    return text.rstrip("/")
+
+
+def _optional_http_url(value: object) -> str:
+    return "" if value == "" else _http_url(value)
+
+
+def _sqlite_url(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"sqlite:///[^?]+", text) or text == "sqlite:///:memory:":
+        raise ValueError
+    return text
+
+
+def _secret(value: object) -> Secret:
+    return Secret(_text(value))
+
+
+def _secrets(value: object) -> tuple[Secret, ...]:
+    found = tuple(Secret(one) for one in _items(value))
+    if not found:
+        raise ValueError
+    return found
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    return tuple(_origin(one) for one in _items(value))
+
+
+def _origin(text: str) -> str:
+    if text == "*":
+        return text
+    parts = urlsplit(_http_url(text))
+    if parts.path:
+        raise ValueError
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _items(value: object) -> list[str]:
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ValueError
+    return [one.strip() for one in value if one.strip()]
+
+
+_NAME = _Rule("a text", _text)
+_RULES: dict[str, _Rule] = {
+    "host": _Rule("an address or a host name", _text),
+    "port": _whole(0, 65535),
+    "database_url": _Rule("sqlite:///path/to/file", _sqlite_url),
+    "relay_url": _Rule("http://host:port or https://host", _http_url),
+    "relay_public_url": _Rule("http://host:port, https://host or nothing", _optional_http_url),
+    "relay_app_id": _NAME,
+    "relay_app_key": _NAME,
+    "relay_app_secret": _Rule("a text", _secret),
+    "secret_key": _Rule("one or more keys with commas between", _secrets),
+    "allowed_origins": _Rule("origins like https://shop.example with commas between, or *", _origins),
+    "operator_timeout": _whole(1, 86400),
+    "tickets_per_minute": _whole(0, 1_000_000),
+    "messages_per_minute": _whole(0, 1_000_000),
+    "sweep_interval": _whole(1, 3600),
+    "log_level": _one_of("debug", "info", "warning", "error"),
+    "log_format": _one_of("console", "json"),
+}
+_FIELD_OF = {key: "secret_keys" if key == "secret_key" else key for key in _RULES}
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Reads the TOML file that SUPPORT_CONFIG names, then the environment over it. Raises `SettingsError` with all faults."""
+    problems: list[str] = []
+    found: dict[str, Any] = {}
+    for key, value in _from_file(environ.get(CONFIG_VARIABLE), problems).items():
+        _take(key, key, value, found, problems)
+    for name in sorted(environ):
+        if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE:
+            _take(name, name.removeprefix(ENV_PREFIX).lower(), environ[name], found, problems)
+    settings = Settings(**found)
+    problems += _known_secrets(settings)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _known_secrets(settings: Settings) -> list[str]:
+    """What is wrong when secrets that everybody knows would guard more than this machine."""
+    if is_loopback(settings.host):
+        return []
+    problems = []
+    if DEFAULT_SECRET_KEY in settings.keys:
+        problems.append(f"secret_key: expected a secret of your own to listen on {settings.host}")
+    if settings.relay_app_secret.reveal() == DEFAULT_RELAY_SECRET:
+        problems.append(f"relay_app_secret: expected a secret of your own to listen on {settings.host}")
+    return problems
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def describe(settings: Settings) -> list[str]:
+    """The settings as lines of `key = value`; secrets are masked."""
+    return [f"{one.name} = {getattr(settings, one.name)!r}" for one in fields(settings)]
+
+
+def _from_file(path: str | None, problems: list[str]) -> dict[str, Any]:
+    if not path:
+        return {}
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        problems.append(f"{CONFIG_VARIABLE}: expected a file that can be read, {path}: {error.strerror}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{CONFIG_VARIABLE}: expected TOML in {path}: {error}")
+    return {}
+
+
+def _take(shown: str, key: str, value: object, found: dict[str, Any], problems: list[str]) -> None:
+    rule = _RULES.get(key)
+    if rule is None:
+        problems.append(f"{shown}: unknown setting, expected one of {', '.join(_RULES)}")
+        return
+    try:
+        found[_FIELD_OF[key]] = rule.parse(value)
+    except ValueError:
+        problems.append(f"{shown}: expected {rule.expected}")

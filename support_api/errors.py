@@ -1,0 +1,238 @@
+"""Every way a request to the support desk can be refused: one catalogue, grouped by what the caller must do next.
+
+Each class carries its HTTP status and a short code for programs; the text for people is made when the answer is written.
+The module must not know HTTP requests, SQL or the relay.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SupportError(Exception):
+    """The root of the tree: the caller asked for something that the desk does not do."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "bad_request"
+
+    @property
+    def field(self) -> str | None:
+        """The name of the field at fault, where one is."""
+        return None
+
+    @property
+    def retry_after(self) -> int | None:
+        """Whole seconds to wait before trying again, where waiting helps."""
+        return None
+
+
+# --- Change the request, then send it again -------------------------------------------------------------------------
+
+
+class UnreadableBody(SupportError):
+    """The body is not what its Content-Type says."""
+
+    status = 400
+    code = "unreadable_body"
+
+    def __init__(self, expected: str) -> None:
+        self.expected = expected
+        super().__init__(expected)
+
+    def __str__(self) -> str:
+        return f"The body could not be read: {self.expected}."
+
+
+class UnsupportedBody(SupportError):
+    """The body comes in a Content-Type that no call takes."""
+
+    status = 415
+    code = "unsupported_body"
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
+        super().__init__(content_type)
+
+    def __str__(self) -> str:
+        return "Send application/json, application/x-www-form-urlencoded or multipart/form-data."
+
+
+class BodyTooLarge(SupportError):
+    """The body is longer than `limit` bytes."""
+
+    status = 413
+    code = "body_too_large"
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(limit)
+
+    def __str__(self) -> str:
+        return f"The body may be {self.limit} bytes long at most."
+
+
+class InvalidField(SupportError):
+    """One field is missing, of the wrong type or outside its limits."""
+
+    status = 422
+    code = "invalid_field"
+
+    def __init__(self, name: str, expected: str) -> None:
+        self.name = name
+        self.expected = expected
+        super().__init__(name, expected)
+
+    @property
+    def field(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return f"'{self.name}' must be {self.expected}."
+
+
+class EmailTaken(InvalidField):
+    """Another operator has this e-mail already."""
+
+    code = "email_taken"
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__("email", "one that no other operator has")
+
+
+# --- Prove who you are ----------------------------------------------------------------------------------------------
+
+
+class LoginNeeded(SupportError):
+    """Only an operator who is logged in gets an answer here."""
+
+    status = 401
+    code = "login_needed"
+
+    def __str__(self) -> str:
+        return "Log in as an operator first."
+
+
+class WrongLogin(SupportError):
+    """E-mail and password do not belong together. The same answer for an e-mail that nobody has."""
+
+    status = 401
+    code = "wrong_login"
+
+    def __str__(self) -> str:
+        return "E-mail or password is wrong."
+
+
+# --- Give up: the same request never succeeds -----------------------------------------------------------------------
+
+
+class Forbidden(SupportError):
+    """The caller may not see or change this."""
+
+    status = 403
+    code = "forbidden"
+
+    def __str__(self) -> str:
+        return "You have no access to this."
+
+
+class ForeignOrigin(SupportError):
+    """A page of another site sent the request, and that site is not in the list of allowed origins."""
+
+    status = 403
+    code = "foreign_origin"
+
+    def __str__(self) -> str:
+        return "Pages of this origin may not call this address; add the origin to SUPPORT_ALLOWED_ORIGINS."
+
+
+class UnknownTicket(SupportError):
+    """There is no ticket with this number."""
+
+    status = 404
+    code = "unknown_ticket"
+
+    def __init__(self, ticket_id: int) -> None:
+        self.ticket_id = ticket_id
+        super().__init__(ticket_id)
+
+    def __str__(self) -> str:
+        return f"There is no ticket {self.ticket_id}."
+
+
+class UnknownOperator(SupportError):
+    """No operator has this e-mail."""
+
+    status = 404
+    code = "unknown_operator"
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(email)
+
+    def __str__(self) -> str:
+        return f"There is no operator with the e-mail {self.email}."
+
+
+class UnknownPage(SupportError):
+    """There is no such page or file."""
+
+    status = 404
+    code = "not_found"
+
+    def __init__(self, hint: str = "There is nothing at this address.") -> None:
+        self.hint = hint
+        super().__init__(hint)
+
+    def __str__(self) -> str:
+        return self.hint
+
+
+class TicketClosed(SupportError):
+    """The conversation is over: no message and no typing any more."""
+
+    status = 409
+    code = "ticket_closed"
+
+    def __init__(self, ticket_id: int) -> None:
+        self.ticket_id = ticket_id
+        super().__init__(ticket_id)
+
+    def __str__(self) -> str:
+        return "This conversation is closed; start a new one."
+
+
+# --- Wait, then send the same request again -------------------------------------------------------------------------
+
+
+class TooMany(SupportError):
+    """The caller is over a rate limit."""
+
+    status = 429
+    code = "too_many"
+
+    def __init__(self, what: str, seconds: float) -> None:
+        self.what = what
+        self.seconds = seconds
+        super().__init__(what, seconds)
+
+    @property
+    def retry_after(self) -> int:
+        return max(1, int(self.seconds + 0.999))
+
+    def __str__(self) -> str:
+        return f"Too many {self.what}; try again in {self.retry_after} s."
+
+
+class StoreUnavailable(SupportError):
+    """The database did not take the change in time; nothing was stored."""
+
+    status = 503
+    code = "store_unavailable"
+
+    @property
+    def retry_after(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return "The desk is busy; nothing was stored, try again."

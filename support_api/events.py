@@ -1,0 +1,97 @@
+"""What the world is told when something changes: one builder an event, with its channel. Pure; knows models and shapes.
+
+Fields may be added to a payload, none may be renamed: panels and widgets in the field read them.
+"""
+
+from __future__ import annotations
+
+from support_api.models import Event, Message, SenderType, Ticket
+from support_api.shapes import Json, message_json, optional_time_text, time_text
+
+QUEUE_CHANNEL = "private-support-queue"
+"""Every operator listens here."""
+
+
+def ticket_channel(ticket_id: int) -> str:
+    """The channel of one conversation: its visitor and its operator."""
+    return f"private-ticket-{ticket_id}"
+
+
+def operator_channel(operator_id: int) -> str:
+    """The channel of one operator."""
+    return f"private-operator-{operator_id}"
+
+
+def ticket_assigned(ticket: Ticket, first_message: str) -> Event:
+    """Tells the operator that a ticket is his from now on. The ticket must have an operator."""
+    if ticket.operator_id is None:
+        msg = f"ticket {ticket.id} has no operator"
+        raise ValueError(msg)
+    return Event(
+        operator_channel(ticket.operator_id),
+        "ticket:assigned",
+        {
+            "ticket_id": ticket.id,
+            "visitor_name": ticket.visitor_name,
+            "message": first_message,
+            "created_at": time_text(ticket.created_at),
+        },
+    )
+
+
+def ticket_new(ticket: Ticket, first_message: str) -> Event:
+    """Tells all operators of a new ticket, also when it is somebody's already."""
+    return Event(
+        QUEUE_CHANNEL,
+        "ticket:new",
+        {
+            "ticket_id": ticket.id,
+            "visitor_name": ticket.visitor_name,
+            "status": str(ticket.status),
+            "operator_id": ticket.operator_id,
+            "message": first_message,
+            "created_at": time_text(ticket.created_at),
+        },
+    )
+
+
+def message_new(message: Message, exclude_socket: str | None) -> Event:
+    """Brings a message to the conversation, except to the connection that sent it."""
+    return Event(ticket_channel(message.ticket_id), "message:new", {"message": message_json(message)}, exclude_socket)
+
+
+def queue_updated(ticket: Ticket) -> Event:
+    """Tells all operators that a ticket was taken, closed or came back."""
+    return Event(QUEUE_CHANNEL, "ticket:updated", _state(ticket))
+
+
+def ticket_updated(ticket: Ticket) -> Event:
+    """Tells the conversation who serves it now."""
+    return Event(ticket_channel(ticket.id), "ticket:updated", _state(ticket))
+
+
+def ticket_closed(ticket: Ticket) -> Event:
+    """Tells the conversation that it is over, and who ended it."""
+    return Event(
+        ticket_channel(ticket.id),
+        "ticket:closed",
+        {
+            "ticket_id": ticket.id,
+            "closed_by": None if ticket.closed_by is None else str(ticket.closed_by),
+            "closed_at": optional_time_text(ticket.closed_at),
+        },
+    )
+
+
+def typing(ticket_id: int, sender_type: SenderType, exclude_socket: str | None) -> Event:
+    """Says that the visitor or the operator is typing."""
+    return Event(ticket_channel(ticket_id), f"{sender_type}:typing", {"ticket_id": ticket_id}, exclude_socket)
+
+
+def _state(ticket: Ticket) -> Json:
+    return {
+        "ticket_id": ticket.id,
+        "status": str(ticket.status),
+        "operator_id": ticket.operator_id,
+        "operator_name": ticket.operator_name,
+    }

@@ -1,0 +1,43 @@
+"""Operators' passwords: argon2id hashes, made and checked off the event loop. Must not know operators or the database."""
+
+from __future__ import annotations
+
+import asyncio
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+MIN_PASSWORD = 8
+"""Characters of the shortest password that an operator may get."""
+
+MAX_PASSWORD = 1024
+"""Characters of the longest password that is looked at."""
+
+AT_ONCE = 2
+"""Hashes computed at the same time; each takes tens of megabytes, so a flood of log-ins must queue here."""
+
+
+class Passwords:
+    """Hashes and checks passwords."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        # A real hash with the same parameters: checking against it costs what checking against an operator's does.
+        self._nobody = self._hasher.hash("nobody's password")
+
+    async def hash(self, password: str) -> str:
+        """The hash to store."""
+        async with self._turn:
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    async def matches(self, password_hash: str | None, password: str) -> bool:
+        """Whether the password belongs to the hash. Without a hash (nobody has this e-mail): False, after as much work."""
+        async with self._turn:
+            return await asyncio.to_thread(self._check, password_hash or self._nobody, password) and bool(password_hash)
+
+    def _check(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False

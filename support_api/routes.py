@@ -1,0 +1,58 @@
+"""The table of all addresses: method, path, handler, and whose pages may call it. No logic of any call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from support_api.views import health, operator, pages, realtime_auth, visitor
+from support_api.views.desk import SITES, Sites
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One call. `php`: it answers at the PHP-style path /NAME.php too."""
+
+    method: str
+    path: str
+    handler: Handler
+    sites: Sites = Sites.OWN
+    php: bool = False
+
+    @property
+    def paths(self) -> list[str]:
+        """All addresses of the call."""
+        return [self.path, f"{self.path}.php"] if self.php else [self.path]
+
+
+ROUTES = (
+    Route("POST", "/create_ticket", visitor.create_ticket, Sites.LISTED, php=True),
+    Route("POST", "/send_support_message", visitor.send_support_message, Sites.LISTED, php=True),
+    Route("POST", "/auth", realtime_auth.auth, Sites.LISTED, php=True),
+    Route("POST", "/typing", visitor.typing, Sites.LISTED, php=True),
+    Route("GET", "/get_messages", visitor.get_messages, Sites.LISTED, php=True),
+    Route("POST", "/close_ticket", visitor.close_ticket, Sites.LISTED, php=True),
+    Route("POST", "/operator/login", operator.login),
+    Route("POST", "/operator/logout", operator.logout),
+    Route("GET", "/operator/me", operator.me),
+    Route("POST", "/operator/heartbeat", operator.heartbeat),
+    Route("GET", "/operator/tickets", operator.my_tickets),
+    Route("GET", "/operator/queue", operator.queue),
+    Route("GET", "/config", health.browser_config, Sites.ANY),
+    Route("GET", "/up", health.up),
+    Route("GET", "/ready", health.ready),
+    Route("GET", "/openapi.yaml", health.openapi, Sites.ANY),
+    Route("GET", "/", pages.demo),
+    Route("GET", "/operator", pages.panel),
+    Route("GET", "/client_js/{path:.+}", pages.client_file, Sites.ANY),
+)
+
+
+def add_routes(app: web.Application) -> None:
+    """Puts the table into an application."""
+    for route in ROUTES:
+        for path in route.paths:
+            app.router.add_route(route.method, path, route.handler)
+    app[SITES] = {path: route.sites for route in ROUTES for path in route.paths}

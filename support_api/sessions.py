@@ -1,0 +1,94 @@
+"""Signed tokens: who a visitor or a logged-in operator is. One salt a purpose, a list of keys for rotation, a maximum age.
+
+Must not know cookies, headers or the database. Signing and the constant-time check are itsdangerous'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+VISITOR_MAX_AGE = timedelta(days=365)
+"""A visitor who stays away longer starts anew."""
+
+OPERATOR_MAX_AGE = timedelta(hours=12)
+"""An operator logs in once a shift."""
+
+MAX_TOKEN = 512
+"""Characters of the longest token that is looked at."""
+
+_VISITOR_SALT = "pushdesk.visitor.v1"
+_OPERATOR_SALT = "pushdesk.operator-session.v1"
+_HEX_32 = re.compile(r"[0-9a-f]{32}")
+
+
+class Tokens:
+    """Signs and reads the tokens of one desk. The first key signs, each of them is accepted."""
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        *,
+        visitor_max_age: timedelta = VISITOR_MAX_AGE,
+        operator_max_age: timedelta = OPERATOR_MAX_AGE,
+    ) -> None:
+        self._visitors = _serializer(keys, _VISITOR_SALT)
+        self._operators = _serializer(keys, _OPERATOR_SALT)
+        self.visitor_max_age = visitor_max_age
+        self.operator_max_age = operator_max_age
+
+    def sign_visitor(self, visitor_id: str) -> str:
+        """The token that proves to be this visitor."""
+        return _text(self._visitors.dumps(visitor_id))
+
+    def read_visitor(self, token: str) -> str | None:
+        """The visitor's id, or None for a token that is forged, too old or of another purpose."""
+        return _read(self._visitors, token, self.visitor_max_age)
+
+    def sign_session(self, session_id: str) -> str:
+        """The token of one operator's log-in."""
+        return _text(self._operators.dumps(session_id))
+
+    def read_session(self, token: str) -> str | None:
+        """The session's id, or None for a token that is forged, too old or of another purpose."""
+        return _read(self._operators, token, self.operator_max_age)
+
+
+def new_visitor_id() -> str:
+    """A public random id for a new visitor: 32 hex characters."""
+    return secrets.token_hex(16)
+
+
+def new_session_id() -> str:
+    """A secret random id for a new log-in: 32 hex characters."""
+    return secrets.token_hex(16)
+
+
+def session_hash(session_id: str) -> str:
+    """What is stored of a session, so that a stolen database opens none."""
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def _serializer(keys: Sequence[str], salt: str) -> URLSafeTimedSerializer:
+    # itsdangerous signs with the last key of its list.
+    signer = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    return URLSafeTimedSerializer(list(reversed(keys)), salt=salt, signer_kwargs=signer)
+
+
+def _read(serializer: URLSafeTimedSerializer, token: str, max_age: timedelta) -> str | None:
+    if len(token) > MAX_TOKEN or not token.isascii():
+        return None
+    try:
+        value = serializer.loads(token, max_age=int(max_age.total_seconds()))
+    except BadData:
+        return None
+    return value if isinstance(value, str) and _HEX_32.fullmatch(value) else None
+
+
+def _text(token: str | bytes) -> str:
+    return token if isinstance(token, str) else token.decode("ascii")

@@ -1,0 +1,161 @@
+"""Operators, their sessions and their presence: one method a transaction. Knows neither HTTP nor how passwords are hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from support_api import events
+from support_api.errors import EmailTaken, UnknownOperator
+from support_api.models import Listed, Operator, OperatorStatus, Presence, TicketStatus
+from support_api.store.database import Database, Writing
+from support_api.store.draining import Drain, announce_later, recount
+from support_api.store.rows import AnyRow, listed_of, operator_of, presence_of, read_presence, select_listed
+from support_api.tables import operator_sessions, operators, operators_online, tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An operator with the hash that his password must match."""
+
+    operator: Operator
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorStore:
+    """Stores operators. All methods raise `StoreUnavailable` when the database does not take part in time."""
+
+    database: Database
+    drain: Drain
+
+    async def add(self, name: str, email: str, password_hash: str, max_tickets: int = 5) -> Operator:
+        """Makes an account; it takes no tickets until its first heartbeat. Raises `EmailTaken`."""
+        try:
+            async with self.database.writing() as tx:
+                account = {"name": name, "email": email, "password_hash": password_hash, "created_at": tx.now}
+                row = insert(operators).values(**account).returning(operators.c.id)
+                operator_id = (await tx.conn.execute(row)).scalar_one()
+                presence = {"user_id": operator_id, "max_tickets": max_tickets, "last_seen": tx.now}
+                await tx.conn.execute(insert(operators_online).values(**presence))
+        except IntegrityError as error:
+            raise EmailTaken(email) from error
+        return Operator(operator_id, name, email, is_disabled=False)
+
+    async def everybody(self) -> list[tuple[Operator, Presence]]:
+        """All operators with their presence, in the order of their numbers."""
+        joined = operators.join(operators_online, operators_online.c.user_id == operators.c.id)
+        query = select(operators, operators_online).select_from(joined).order_by(operators.c.id)
+        async with self.database.reading() as conn:
+            return [(operator_of(row), presence_of(row)) for row in await conn.execute(query)]
+
+    async def credentials(self, email: str) -> Credentials | None:
+        """What a log-in with this e-mail is checked against; None when nobody may log in with it."""
+        usable = (operators.c.email == email) & operators.c.disabled_at.is_(None)
+        async with self.database.reading() as conn:
+            row = (await conn.execute(select(operators).where(usable))).one_or_none()
+        return None if row is None else Credentials(operator_of(row), row.password_hash)
+
+    async def set_password(self, email: str, password_hash: str) -> Operator:
+        """Replaces the password and ends all sessions. Raises `UnknownOperator`."""
+        async with self.database.writing() as tx:
+            operator = operator_of(await _by_email(tx.conn, email))
+            account = update(operators).where(operators.c.id == operator.id)
+            await tx.conn.execute(account.values(password_hash=password_hash))
+            await _end_sessions(tx, operator.id)
+            return operator
+
+    async def set_limit(self, email: str, max_tickets: int) -> Operator:
+        """Sets how many active tickets an operator may have, and fills the room. Raises `UnknownOperator`."""
+        async with self.database.writing() as tx:
+            operator = operator_of(await _by_email(tx.conn, email))
+            await _set_presence(tx, operator.id, {"max_tickets": max_tickets})
+            await announce_later(tx, await self.drain(tx))
+            return operator
+
+    async def disable(self, email: str) -> Operator:
+        """Ends an account: its sessions end and its active tickets wait for somebody else. Raises `UnknownOperator`."""
+        async with self.database.writing() as tx:
+            operator = operator_of(await _by_email(tx.conn, email))
+            await tx.conn.execute(update(operators).where(operators.c.id == operator.id).values(disabled_at=tx.now))
+            await _end_sessions(tx, operator.id)
+            await _set_presence(tx, operator.id, {"status": OperatorStatus.OFFLINE.value})
+            await self._return_tickets(tx, operator.id)
+            return Operator(operator.id, operator.name, operator.email, is_disabled=True)
+
+    async def enable(self, email: str) -> Operator:
+        """Gives an account back. Raises `UnknownOperator`."""
+        async with self.database.writing() as tx:
+            operator = operator_of(await _by_email(tx.conn, email))
+            await tx.conn.execute(update(operators).where(operators.c.id == operator.id).values(disabled_at=None))
+            return Operator(operator.id, operator.name, operator.email, is_disabled=False)
+
+    async def open_session(self, operator_id: int, token_hash: str, expires_at: datetime) -> None:
+        """Stores that an operator is logged in, and forgets sessions that are over."""
+        async with self.database.writing() as tx:
+            await tx.conn.execute(delete(operator_sessions).where(operator_sessions.c.expires_at <= tx.now))
+            session = {"token_hash": token_hash, "user_id": operator_id, "expires_at": expires_at}
+            await tx.conn.execute(insert(operator_sessions).values(**session, created_at=tx.now))
+
+    async def of_session(self, token_hash: str) -> Operator | None:
+        """Who is logged in with this session; None when it is over or the account is disabled."""
+        joined = operators.join(operator_sessions, operator_sessions.c.user_id == operators.c.id)
+        live = (
+            (operator_sessions.c.token_hash == token_hash)
+            & (operator_sessions.c.expires_at > self.database.now())
+            & operators.c.disabled_at.is_(None)
+        )
+        async with self.database.reading() as conn:
+            row = (await conn.execute(select(operators).select_from(joined).where(live))).one_or_none()
+        return None if row is None else operator_of(row)
+
+    async def close_session(self, operator_id: int, token_hash: str) -> None:
+        """Logs out, and takes the operator offline."""
+        async with self.database.writing() as tx:
+            await tx.conn.execute(delete(operator_sessions).where(operator_sessions.c.token_hash == token_hash))
+            await _set_presence(tx, operator_id, {"status": OperatorStatus.OFFLINE.value})
+
+    async def heartbeat(self, operator_id: int, status: OperatorStatus, max_tickets: int | None) -> Presence:
+        """Notes that an operator is there, with which status and limit, and gives him what waits."""
+        changes: dict[str, object] = {"status": status.value}
+        if max_tickets is not None:
+            changes["max_tickets"] = max_tickets
+        async with self.database.writing() as tx:
+            await _set_presence(tx, operator_id, changes | {"last_seen": tx.now})
+            await announce_later(tx, await self.drain(tx))
+            return await read_presence(tx.conn, operator_id)
+
+    async def presence(self, operator_id: int) -> Presence:
+        """How busy an operator is. The operator must exist."""
+        async with self.database.reading() as conn:
+            return await read_presence(conn, operator_id)
+
+    async def _return_tickets(self, tx: Writing, operator_id: int) -> None:
+        mine = (tickets.c.operator_id == operator_id) & (tickets.c.status == TicketStatus.ACTIVE.value)
+        held: list[Listed] = [listed_of(row) for row in await tx.conn.execute(select_listed().where(mine))]
+        back = {"status": TicketStatus.WAITING.value, "operator_id": None}
+        await tx.conn.execute(update(tickets).where(mine).values(**back))
+        await recount(tx, {operator_id})
+        for listed in held:
+            ticket = replace(listed.ticket, status=TicketStatus.WAITING, operator_id=None, operator_name=None)
+            await tx.announce([events.queue_updated(ticket), events.ticket_updated(ticket)])
+        await announce_later(tx, await self.drain(tx))
+
+
+async def _by_email(conn: AsyncConnection, email: str) -> AnyRow:
+    row = (await conn.execute(select(operators).where(operators.c.email == email))).one_or_none()
+    if row is None:
+        raise UnknownOperator(email)
+    return row
+
+
+async def _end_sessions(tx: Writing, operator_id: int) -> None:
+    await tx.conn.execute(delete(operator_sessions).where(operator_sessions.c.user_id == operator_id))
+
+
+async def _set_presence(tx: Writing, operator_id: int, changes: dict[str, object]) -> None:
+    await tx.conn.execute(update(operators_online).where(operators_online.c.user_id == operator_id).values(**changes))

@@ -1,0 +1,49 @@
+"""The rows of the outbox: which events wait for delivery, which were refused. Knows nothing of the relay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, delete, func, select, update
+
+from support_api.models import Event, StoredEvent
+from support_api.store.database import Database
+from support_api.tables import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStore:
+    """Stored events. All methods raise `StoreUnavailable` when the database does not take part in time."""
+
+    database: Database
+
+    async def pending(self, limit: int) -> list[StoredEvent]:
+        """The oldest events that were neither delivered nor refused."""
+        query = select(outbox).where(outbox.c.refused_at.is_(None)).order_by(outbox.c.id).limit(limit)
+        async with self.database.reading() as conn:
+            return [_stored(row) for row in await conn.execute(query)]
+
+    async def forget(self, ids: Sequence[int]) -> None:
+        """Removes delivered events."""
+        async with self.database.writing() as tx:
+            await tx.conn.execute(delete(outbox).where(outbox.c.id.in_(ids)))
+
+    async def set_aside(self, event_id: int, refusal: str) -> None:
+        """Keeps an event that will never be taken, with the reason, out of the way of the others."""
+        async with self.database.writing() as tx:
+            row = update(outbox).where(outbox.c.id == event_id)
+            await tx.conn.execute(row.values(refused_at=tx.now, refusal=refusal))
+
+    async def counts(self) -> tuple[int, int]:
+        """(waiting, refused)."""
+        query = select(func.count(), func.count(outbox.c.refused_at)).select_from(outbox)
+        async with self.database.reading() as conn:
+            total, refused = (await conn.execute(query)).one()
+        return total - refused, refused
+
+
+def _stored(row: Row[Any]) -> StoredEvent:
+    return StoredEvent(row.id, Event(row.channel, row.event, orjson.loads(row.payload), row.exclude_socket))

@@ -1,0 +1,61 @@
+"""What the handlers work with: the parts of the desk under one typed key of the application. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from aiohttp import web
+
+from relay.client import PushlerClient
+from support_api.config import Settings
+from support_api.notices import Notices
+from support_api.passwords import Passwords
+from support_api.ratelimit import Window
+from support_api.sessions import Tokens
+from support_api.store import Store
+
+LOGIN_FAILURES = 10
+"""Failed log-ins of one address with one e-mail …"""
+
+LOGIN_SECONDS = 300.0
+"""… within this many seconds; then log-ins wait."""
+
+TYPING_SECONDS = 1.0
+"""One person's "is typing" in one ticket goes out at most this often; more are swallowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often callers may do what."""
+
+    tickets: Window
+    messages: Window
+    logins: Window = field(default_factory=lambda: Window(LOGIN_FAILURES, LOGIN_SECONDS))
+    typing: Window = field(default_factory=lambda: Window(1, TYPING_SECONDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The parts of one running desk."""
+
+    settings: Settings
+    store: Store
+    relay: PushlerClient
+    tokens: Tokens
+    passwords: Passwords
+    notices: Notices
+    limits: Limits
+
+
+class Sites(Enum):
+    """Whose pages may call an address."""
+
+    OWN = "only our own pages"
+    LISTED = "also pages of allowed origins, without cookies"
+    ANY = "pages of any site: there is nothing to protect"
+
+
+DESK = web.AppKey("desk", Desk)
+SITES = web.AppKey("sites", Mapping[str, Sites])

@@ -1,0 +1,33 @@
+"""Refuses callers who come too often. The counting is ratelimit's; here stands who counts as one caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+
+from aiohttp import web
+
+from support_api.errors import TooMany
+from support_api.models import Identity
+from support_api.ratelimit import Window
+
+
+def ensure_not_too_often(window: Window, key: Hashable, what: str) -> None:
+    """Counts one more `what` of this caller. Raises `TooMany`."""
+    wait = window.take(key, asyncio.get_running_loop().time())
+    if wait > 0:
+        raise TooMany(what, wait)
+
+
+def address_of(request: web.Request) -> str:
+    """The address that the request comes from."""
+    return request.remote or "unknown"
+
+
+def sender_key(request: web.Request, identity: Identity) -> Hashable:
+    """Whom a message counts for: the operator, the visitor, or where it came from."""
+    if identity.operator is not None:
+        return "operator", identity.operator.id
+    if identity.visitor_id is not None:
+        return "visitor", identity.visitor_id
+    return "address", address_of(request)

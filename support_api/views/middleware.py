@@ -1,0 +1,75 @@
+"""What happens around every handler: refusals become JSON, answers get their security headers. Knows no call's meaning."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from support_api.errors import SupportError
+from support_api.views.desk import DESK
+from support_api.views.responses import refusal, refusal_of
+
+NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
+"""For answers that are no pages."""
+
+_log = structlog.get_logger("support_api.http")
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The one place where exceptions become answers. A bug is logged with its traceback and answered without detail."""
+    try:
+        return await handler(request)
+    except SupportError as error:
+        return refusal_of(error)
+    except web.HTTPException as error:
+        return _plain_refusal(error)
+    except Exception:
+        _log.exception("a handler failed", method=request.method, path=request.path)
+        return refusal(500, "internal_error", "Something went wrong on our side; try again.")
+
+
+@web.middleware
+async def add_security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tells browsers what our answers may never do."""
+    response = await handler(request)
+    is_page = response.content_type == "text/html"
+    relay_url = request.app[DESK].settings.browser_relay_url
+    response.headers["Content-Security-Policy"] = page_policy(relay_url) if is_page else NO_CONTENT_POLICY
+    response.headers["Server"] = "Pushdesk"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def page_policy(relay_url: str) -> str:
+    """The Content-Security-Policy of our pages: our own scripts and styles, and connections to us and the relay."""
+    parts = urlsplit(relay_url)
+    socket_scheme = "wss" if parts.scheme == "https" else "ws"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            f"connect-src 'self' {socket_scheme}://{parts.netloc} {parts.scheme}://{parts.netloc}",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        )
+    )
+
+
+def _plain_refusal(error: web.HTTPException) -> web.StreamResponse:
+    match error:
+        case web.HTTPNotFound():
+            return refusal(404, "not_found", "There is nothing at this address.")
+        case web.HTTPMethodNotAllowed():
+            answer = refusal(405, "method_not_allowed", f"Use {', '.join(sorted(error.allowed_methods))} here.")
+            answer.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+            return answer
+    return refusal(error.status, "refused", error.reason)

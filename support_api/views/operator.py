@@ -1,0 +1,90 @@
+"""The operators' calls: log in and out, the heartbeat, my tickets and the queue."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from support_api.errors import WrongLogin
+from support_api.models import Operator, OperatorStatus
+from support_api.sessions import new_session_id, session_hash
+from support_api.shapes import listed_json, operator_json, presence_json
+from support_api.views.desk import DESK, Desk
+from support_api.views.fields import Fields, body_fields
+from support_api.views.identity import (
+    forget_operator,
+    logged_in,
+    operator_of,
+    remember_operator,
+    session_hash_of,
+)
+from support_api.views.limits import address_of, ensure_not_too_often
+from support_api.views.responses import json_answer
+
+MAX_TICKETS = 100
+"""The highest limit of active tickets that an operator may set for himself."""
+
+
+async def login(request: web.Request) -> web.Response:
+    """Opens a session for an e-mail with its password."""
+    desk, fields = request.app[DESK], await body_fields(request)
+    operator = await _prove(request, desk, fields)
+    session_id = new_session_id()
+    expires_at = desk.store.database.now() + desk.tokens.operator_max_age
+    await desk.store.operators.open_session(operator.id, session_hash(session_id), expires_at)
+    answer = json_answer(operator_json(operator))
+    remember_operator(request, answer, desk.tokens.sign_session(session_id))
+    return answer
+
+
+async def logout(request: web.Request) -> web.Response:
+    """Ends the session, if there is one, and takes the operator offline."""
+    desk, operator, hashed = request.app[DESK], await operator_of(request), session_hash_of(request)
+    if operator is not None and hashed is not None:
+        await desk.store.operators.close_session(operator.id, hashed)
+    answer = json_answer({})
+    forget_operator(answer)
+    return answer
+
+
+async def me(request: web.Request) -> web.Response:
+    """Who the operator is and how busy."""
+    operator = await logged_in(request)
+    presence = await request.app[DESK].store.operators.presence(operator.id)
+    return json_answer(operator_json(operator) | presence_json(presence))
+
+
+async def heartbeat(request: web.Request) -> web.Response:
+    """Says that the operator is there, with which status and limit; he may get waiting tickets at once."""
+    operator, fields = await logged_in(request), await body_fields(request)
+    status = OperatorStatus(fields.choice("status", [one.value for one in OperatorStatus], OperatorStatus.ONLINE.value))
+    max_tickets = fields.optional_integer("max_tickets", 0, MAX_TICKETS)
+    presence = await request.app[DESK].store.operators.heartbeat(operator.id, status, max_tickets)
+    return json_answer(presence_json(presence))
+
+
+async def my_tickets(request: web.Request) -> web.Response:
+    """The operator's active tickets, oldest first."""
+    operator = await logged_in(request)
+    listed = await request.app[DESK].store.tickets.active_of(operator.id)
+    return json_answer({"tickets": [listed_json(one, with_email=True) for one in listed]})
+
+
+async def queue(request: web.Request) -> web.Response:
+    """The tickets that wait, oldest first."""
+    await logged_in(request)
+    listed = await request.app[DESK].store.tickets.waiting()
+    return json_answer({"tickets": [listed_json(one, with_email=False) for one in listed]})
+
+
+async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Operator:
+    email = fields.required_text("email", 255).lower()
+    password = fields.password()
+    # Counted before the check, so that many attempts at once are no way around the limit.
+    key = (address_of(request), email)
+    ensure_not_too_often(desk.limits.logins, key, "failed log-ins")
+    known = await desk.store.operators.credentials(email)
+    password_hash = None if known is None else known.password_hash
+    if not await desk.passwords.matches(password_hash, password) or known is None:
+        raise WrongLogin
+    desk.limits.logins.give_back(key)
+    return known.operator

@@ -1,0 +1,90 @@
+"""Which site's page sent a request, and what follows: the defence against cross-site requests, and CORS.
+
+A page of another site never acts with our cookies: for its requests they count as absent. Must not know what a call does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from support_api.errors import ForeignOrigin
+from support_api.views.desk import DESK, SITES, Sites
+from support_api.views.responses import refusal_of
+
+PREFLIGHT_SECONDS = 7200
+"""How long a browser may keep the answer to a preflight request."""
+
+STATIC_PREFIX = "/client_js/"
+
+_CHANGES_NOTHING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+
+
+def is_foreign(request: web.Request) -> bool:
+    """Whether a page of another origin sent the request.
+
+    Only host and port are compared: behind a proxy that ends TLS this process does not know its own scheme. Where the
+    browser says itself how the sites are related (Sec-Fetch-Site), that counts too.
+    """
+    origin = request.headers.get(hdrs.ORIGIN)
+    relation = request.headers.get("Sec-Fetch-Site")
+    if origin is None:
+        return relation == "cross-site"
+    return _host_of(origin) != request.host.lower() or relation not in (None, "same-origin", "none")
+
+
+@web.middleware
+async def guard_origins(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses what another site's page may not do, and tells browsers what it may."""
+    sites = _sites_of(request)
+    headers = _cors_headers(request, sites)
+    if _is_preflight(request) and not _is_unknown(request):
+        return web.Response(status=204, headers=headers) if headers else refusal_of(ForeignOrigin())
+    if request.method not in _CHANGES_NOTHING and is_foreign(request) and not headers:
+        return refusal_of(ForeignOrigin())
+    response = await handler(request)
+    response.headers.update(headers)
+    return response
+
+
+def _sites_of(request: web.Request) -> Sites:
+    if request.path.startswith(STATIC_PREFIX):
+        return Sites.ANY
+    return request.app[SITES].get(request.path, Sites.OWN)
+
+
+def _cors_headers(request: web.Request, sites: Sites) -> Mapping[str, str]:
+    origin = request.headers.get(hdrs.ORIGIN)
+    if sites is Sites.ANY:
+        return {str(hdrs.ACCESS_CONTROL_ALLOW_ORIGIN): "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+    if sites is Sites.OWN or origin is None or not is_foreign(request) or not _is_allowed(request, origin):
+        return {}
+    headers: dict[str, str] = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin, hdrs.VARY: hdrs.ORIGIN}
+    if _is_preflight(request):
+        headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "authorization, content-type"
+        headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, POST"
+        headers[hdrs.ACCESS_CONTROL_MAX_AGE] = str(PREFLIGHT_SECONDS)
+    return headers
+
+
+def _is_allowed(request: web.Request, origin: str) -> bool:
+    allowed = request.app[DESK].settings.allowed_origins
+    return "*" in allowed or origin.lower() in allowed
+
+
+def _is_preflight(request: web.Request) -> bool:
+    return request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+
+
+def _is_unknown(request: web.Request) -> bool:
+    return isinstance(request.match_info.http_exception, web.HTTPNotFound)
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None

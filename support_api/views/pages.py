@@ -1,0 +1,68 @@
+"""Serves the pages and scripts of client_js/. Only files of known kinds, never hidden ones, tests or anything outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from support_api.errors import UnknownPage
+
+CLIENT_FOLDER = web.AppKey("client_folder", Path)
+
+DEFAULT_CLIENT_FOLDER = Path(__file__).parent.parent.parent / "client_js"
+
+SHORT_NAMES = {"pushler.js": "dist/pushler.js", "widget.js": "dist/widget.js"}
+"""Addresses that stand in script tags of other sites, and the files behind them."""
+
+KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".map": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+"""What is served, and as what."""
+
+PRIVATE_FOLDERS = frozenset({"tests", "node_modules"})
+
+
+async def demo(request: web.Request) -> web.FileResponse:
+    """The shop page that shows the widget."""
+    return _file(request, "demo/index.html")
+
+
+async def panel(request: web.Request) -> web.FileResponse:
+    """The operator's panel."""
+    return _file(request, "operator/index.html")
+
+
+async def client_file(request: web.Request) -> web.FileResponse:
+    """A script, style or picture."""
+    path = request.match_info["path"]
+    return _file(request, SHORT_NAMES.get(path, path))
+
+
+def _file(request: web.Request, path: str) -> web.FileResponse:
+    found = find_file(request.app[CLIENT_FOLDER], path)
+    # no-cache: browsers keep the file but ask each time; FileResponse answers 304 by ETag and date.
+    return web.FileResponse(found, headers={"Content-Type": KINDS[found.suffix], "Cache-Control": "no-cache"})
+
+
+def find_file(folder: Path, path: str) -> Path:
+    """The file that a path names. Raises `UnknownPage`."""
+    parts = path.split("/")
+    if any(_is_private(part) for part in parts):
+        raise UnknownPage
+    found = folder.joinpath(*parts)
+    if found.suffix not in KINDS or not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
+        raise UnknownPage(f"There is no file {path} in client_js.")
+    return found
+
+
+def _is_private(part: str) -> bool:
+    return not part or part.startswith(".") or part in PRIVATE_FOLDERS or "\\" in part or "\0" in part
