@@ -247,10 +247,14 @@ export class View {
     if (switched) this._switchChat(id);
     const follow = switched || this._follow || atEnd(this.log);
     keyed(this.items, thread ? visibleMessages(thread) : [], (message) => `${id} ${messageKey(message)}`, (message, node) => this._message(message, node, id));
-    const byVisitor = thread?.ticket?.closed_by === 'visitor';
-    setText(this.note, closed ? this.t(byVisitor ? 'closedByVisitor' : 'closed') : thread?.loaded || thread?.messages.length ? '' : this.t('loadingChat'));
+    setText(this.note, this._noteText(thread, closed));
     if (follow) this.log.scrollTop = this.log.scrollHeight;
     this._follow = false;
+  }
+
+  _noteText(thread, closed) {
+    if (closed) return this.t(thread.ticket.closed_by === 'visitor' ? 'closedByVisitor' : 'closed');
+    return thread?.loaded || thread?.messages.length ? '' : this.t('loadingChat');
   }
 
   /** Another chat: its own draft comes into the field. */

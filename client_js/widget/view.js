@@ -7,7 +7,7 @@
 
 import { atEnd, h, keyed, setText } from '../shared/dom.js';
 import { messageKey, messageNode } from '../shared/message_view.js';
-import { CLOSED } from '../shared/thread.js';
+import { CLOSED, newestSeq, WAITING } from '../shared/thread.js';
 import { MAX_CONTENT } from './controller.js';
 import { CHAT, logItems, RESUMING, START, STARTING, unread } from './state.js';
 
@@ -168,22 +168,26 @@ export class View {
     });
   }
 
-  /** Say aloud (to screen readers) what is new since the last time; at first, nothing. */
-  _speak({ thread, joinedAfter }) {
-    const newest = thread.messages.at(-1)?.seq ?? 0;
+  /** Say aloud (to screen readers) what is new since the last time; at first, only where things stand. */
+  _speak(state) {
+    const { thread } = state;
     const status = `${thread.status} ${thread.ticket?.operator_name}`;
-    if (this._spokenFor === thread.ticketId) {
+    if (this._spokenFor !== thread.ticketId) {
+      if (thread.status === WAITING) this._say(this.t('waiting'));
+    } else {
       for (const message of thread.messages) {
         if (message.seq > this._spoken && message.sender_type !== 'visitor') this._sayMessage(message);
       }
-      if (status !== this._spokenStatus) {
-        if (thread.status === CLOSED) this._say(this.t('thanks'));
-        else if (joinedAfter !== null) this._say(this.t('joined', { name: thread.ticket?.operator_name }));
-      }
-    } else if (thread.status === 'waiting') this._say(this.t('waiting'));
+      if (status !== this._spokenStatus) this._sayStatus(state);
+    }
     this._spokenFor = thread.ticketId;
-    this._spoken = Math.max(newest, 0);
+    this._spoken = newestSeq(thread);
     this._spokenStatus = status;
+  }
+
+  _sayStatus({ thread, joinedAfter }) {
+    if (thread.status === CLOSED) this._say(this.t('thanks'));
+    else if (joinedAfter !== null) this._say(this.t('joined', { name: thread.ticket?.operator_name }));
   }
 
   _sayMessage(message) {
