@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -42,7 +43,8 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     ready = asyncio.Event()
     http = web.Server(
         Api(node, ready.is_set).handle,
-        request_factory=_request,
+        # The bound of a body can be set in no other way.
+        request_factory=partial(_make_request, loop),
         access_log=None,
         keepalive_timeout=KEEPALIVE,
         logger=structlog.get_logger(),
@@ -86,8 +88,8 @@ async def serve(settings: Settings) -> None:
         log.info("relay_stopping")
 
 
-def _request(*args: object) -> web.BaseRequest:
-    return web.BaseRequest(*args, client_max_size=MAX_BODY)  # type: ignore[arg-type]  # aiohttp passes them in this order
+def _make_request(loop: asyncio.AbstractEventLoop, *parts: Any) -> web.BaseRequest:
+    return web.BaseRequest(*parts, loop=loop, client_max_size=MAX_BODY)
 
 
 async def _tick(wheel: Wheel) -> None:

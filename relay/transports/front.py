@@ -6,7 +6,7 @@ here it costs one protocol object (docs/performance.md, "connections").
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from relay.liveness import Wheel
 from relay.transports.handshake import BadUpgrade, Upgrade, parse_head, parse_upgrade, refusal
@@ -38,8 +38,8 @@ class FrontDoor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - the type of a TCP server's transports
-        self._transport = transport
+        # A server's TCP transport; uvloop's is no subclass of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         self._wheel.watch(self, asyncio.get_running_loop().time() + HEAD_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
