@@ -89,7 +89,8 @@ async def serve(settings: Settings) -> None:
 
 
 def _make_request(loop: asyncio.AbstractEventLoop, *parts: Any) -> web.BaseRequest:
-    return web.BaseRequest(*parts, loop=loop, client_max_size=MAX_BODY)
+    message, payload, protocol, writer, task = parts
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
 
 async def _tick(wheel: Wheel) -> None:
