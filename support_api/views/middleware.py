@@ -28,7 +28,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         return _plain_refusal(error)
     except Exception:
-        _log.exception("a handler failed", method=request.method, path=request.path)
+        _log.exception("a handler failed", method=request.method, path=request.rel_url.raw_path)
         return refusal(500, "internal_error", "Something went wrong on our side; try again.")
 
 

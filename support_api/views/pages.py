@@ -59,9 +59,16 @@ def find_file(folder: Path, path: str) -> Path:
     if any(_is_private(part) for part in parts):
         raise UnknownPage
     found = folder.joinpath(*parts)
-    if found.suffix not in KINDS or not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
+    if found.suffix not in KINDS or not _is_inside(folder, found):
         raise UnknownPage(f"There is no file {path} in client_js.")
     return found
+
+
+def _is_inside(folder: Path, found: Path) -> bool:
+    try:
+        return found.is_file() and found.resolve().is_relative_to(folder.resolve())
+    except OSError:  # a name longer than the file system takes
+        return False
 
 
 def _is_private(part: str) -> bool:

@@ -1,0 +1,144 @@
+"""Fixtures of the support desk's tests: a store on a real file, a running desk, a recording relay."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
+
+from support_api.app import Parts, running_app
+from support_api.assignment import LeastLoaded
+from support_api.config import Secret, Settings
+from support_api.models import Operator
+from support_api.outbox import Pace
+from support_api.passwords import Passwords
+from support_api.store import Database, Store, open_store
+from support_api.views.desk import DESK, Desk
+from tests.support_api.helpers import PASSWORD, Caller, RecordingRelay, SteadyClock, recording_relay
+
+OPERATOR_TIMEOUT = 60
+
+
+@pytest.fixture
+def clock() -> SteadyClock:
+    return SteadyClock()
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/desk.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def hasher() -> PasswordHasher:
+    """A hasher that is quick, because nothing here depends on how slow it is."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture
+async def store(database_url: str, clock: SteadyClock) -> AsyncIterator[Store]:
+    chooser = LeastLoaded(timedelta(seconds=OPERATOR_TIMEOUT))
+    async with open_store(Database(database_url, clock=clock), chooser) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[RecordingRelay]:
+    async with recording_relay() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(database_url: str, relay: RecordingRelay) -> Settings:
+    return Settings(
+        database_url=database_url,
+        relay_url=relay.url,
+        secret_keys=(Secret("a key for tests"),),
+        operator_timeout=OPERATOR_TIMEOUT,
+        allowed_origins=("https://shop.example",),
+    )
+
+
+@pytest.fixture
+def client_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "client_js"
+    for name, text in {
+        "demo/index.html": "<!doctype html><title>shop</title>",
+        "operator/index.html": "<!doctype html><title>panel</title>",
+        "dist/pushler.js": "var PushlerClient;",
+        "dist/widget.js": "var widget;",
+        "widget/style.css": "p{}",
+        "tests/secret.js": "no",
+        ".hidden.js": "no",
+        "package.json": "{}",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (tmp_path / "outside.js").write_text("no")
+    (folder / "link.js").symlink_to(tmp_path / "outside.js")
+    return folder
+
+
+@pytest.fixture
+def parts(hasher: PasswordHasher, client_folder: Path) -> Parts:
+    quick = Pace(first_pause=0.01, longest_pause=0.05, poll=0.05, deadline=2.0)
+    return Parts(passwords=Passwords(hasher), pace=quick, client_folder=client_folder)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A desk that serves on a free port."""
+
+    desk: Desk
+    nobody: Caller
+
+    async def add_operator(self, name: str, *, max_tickets: int = 5) -> Operator:
+        hashed = await self.desk.passwords.hash(PASSWORD)
+        return await self.desk.store.operators.add(name, f"{name.lower()}@example.com", hashed, max_tickets)
+
+    async def log_in(self, operator: Operator) -> Caller:
+        answer = await self.nobody.post("/operator/login", email=operator.email, password=PASSWORD)
+        assert answer.status == 200, answer.text
+        return self.nobody.with_headers({"Cookie": f"operator_session={answer.cookies['operator_session'].value}"})
+
+    async def online(self, name: str, *, max_tickets: int = 5) -> tuple[Operator, Caller]:
+        operator = await self.add_operator(name, max_tickets=max_tickets)
+        caller = await self.log_in(operator)
+        answer = await caller.post("/operator/heartbeat")
+        assert answer.status == 200, answer.text
+        return operator, caller
+
+
+Start = Callable[[Settings], Awaitable[Running]]
+
+
+@pytest.fixture
+async def start(parts: Parts) -> AsyncIterator[Start]:
+    """Starts desks with settings of the test's own."""
+    from contextlib import AsyncExitStack
+
+    from aiohttp import DummyCookieJar
+
+    async with AsyncExitStack() as stack:
+
+        async def run(settings: Settings) -> Running:
+            app = await stack.enter_async_context(running_app(settings, parts))
+            client = TestClient(TestServer(app), cookie_jar=DummyCookieJar())
+            return Running(app[DESK], Caller(await stack.enter_async_context(client)))
+
+        yield run
+
+
+@pytest.fixture
+async def running(start: Start, settings: Settings) -> Running:
+    return await start(settings)
+
+
+@pytest.fixture
+def nobody(running: Running) -> Caller:
+    return running.nobody

@@ -1,0 +1,143 @@
+"""Settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support_api.config import Secret, Settings, SettingsError, describe, is_loopback, load_settings
+
+OWN_SECRETS = {"SUPPORT_SECRET_KEY": "mine", "SUPPORT_RELAY_APP_SECRET": "mine too"}
+
+
+def problems_of(environ: dict[str, str]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_without_settings_the_defaults_hold() -> None:
+    assert load_settings({"PATH": "/bin"}) == Settings()
+
+
+def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "support.toml"
+    file.write_text('port = 1234\nhost = "localhost"\nallowed_origins = ["https://a.example", "https://b.example"]\n')
+    settings = load_settings({"SUPPORT_CONFIG": str(file), "SUPPORT_PORT": "99"})
+    assert (settings.port, settings.host) == (99, "localhost")
+    assert settings.allowed_origins == ("https://a.example", "https://b.example")
+
+
+def test_lists_come_with_commas() -> None:
+    settings = load_settings(
+        {"SUPPORT_SECRET_KEY": "new, old,", "SUPPORT_ALLOWED_ORIGINS": "https://Shop.example/, http://localhost:8000,*"}
+    )
+    assert settings.keys == ["new", "old"]
+    assert settings.allowed_origins == ("https://shop.example", "http://localhost:8000", "*")
+
+
+def test_no_origin_means_only_our_own() -> None:
+    assert load_settings({"SUPPORT_ALLOWED_ORIGINS": ""}).allowed_origins == ()
+
+
+def test_browsers_reach_the_relay_where_we_do_unless_told_otherwise() -> None:
+    assert load_settings({"SUPPORT_RELAY_URL": "http://r:1/"}).browser_relay_url == "http://r:1"
+    assert load_settings({"SUPPORT_RELAY_PUBLIC_URL": ""}).browser_relay_url == "http://127.0.0.1:6001"
+    assert load_settings({"SUPPORT_RELAY_PUBLIC_URL": "https://ws.example"}).browser_relay_url == "https://ws.example"
+
+
+def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path) -> None:
+    file = tmp_path / "support.toml"
+    file.write_text('colour = "red"\nport = true\n')
+    problems = problems_of(
+        {
+            "SUPPORT_CONFIG": str(file),
+            "SUPPORT_PORTT": "1",
+            "SUPPORT_OPERATOR_TIMEOUT": "0",
+            "SUPPORT_LOG_LEVEL": "loud",
+            "SUPPORT_HOST": "0.0.0.0",
+        }
+    )
+    assert [line.split(":")[0] for line in problems] == [
+        "colour",
+        "port",
+        "SUPPORT_LOG_LEVEL",
+        "SUPPORT_OPERATOR_TIMEOUT",
+        "SUPPORT_PORTT",
+        "secret_key",
+        "relay_app_secret",
+    ]
+    assert all("expected" in line for line in problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "80a"),
+        ("PORT", "٣"),
+        ("HOST", " "),
+        ("DATABASE_URL", "postgresql://x"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("RELAY_URL", "ws://127.0.0.1"),
+        ("RELAY_URL", "http://"),
+        ("RELAY_URL", "http://a:b"),
+        ("RELAY_URL", "http://user:pw@relay"),
+        ("RELAY_PUBLIC_URL", "relay"),
+        ("RELAY_APP_KEY", ""),
+        ("SECRET_KEY", " , "),
+        ("ALLOWED_ORIGINS", "shop.example"),
+        ("ALLOWED_ORIGINS", "https://shop.example/path"),
+        ("TICKETS_PER_MINUTE", "many"),
+        ("SWEEP_INTERVAL", "0"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(name: str, value: str) -> None:
+    (problem,) = problems_of({f"SUPPORT_{name}": value})
+    assert problem.startswith(f"SUPPORT_{name}: expected ")
+
+
+@pytest.mark.parametrize("line", ["allowed_origins = 5", "allowed_origins = [1]", "secret_key = []", "host = 1"])
+def test_a_value_of_the_wrong_type_in_the_file_is_refused(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "support.toml"
+    file.write_text(line)
+    assert len(problems_of({"SUPPORT_CONFIG": str(file)})) == 1
+
+
+@pytest.mark.parametrize("content", [b"port = ", b"\xff"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "support.toml"
+    file.write_bytes(content)
+    (problem,) = problems_of({"SUPPORT_CONFIG": str(file)})
+    assert "expected TOML" in problem
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems_of({"SUPPORT_CONFIG": str(tmp_path / "none.toml")})
+    assert "expected a file that can be read" in problem
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_known_secrets_are_good_enough_for_loopback(host: str) -> None:
+    assert is_loopback(host)
+    assert load_settings({"SUPPORT_HOST": host}).host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "support.example"])
+def test_known_secrets_are_refused_elsewhere(host: str) -> None:
+    assert not is_loopback(host)
+    assert len(problems_of({"SUPPORT_HOST": host})) == 2
+    rotated = {"SUPPORT_HOST": host, **OWN_SECRETS, "SUPPORT_SECRET_KEY": "mine,development-secret"}
+    assert len(problems_of(rotated)) == 1
+    assert load_settings({"SUPPORT_HOST": host, **OWN_SECRETS}).host == host
+
+
+def test_secrets_are_never_printed() -> None:
+    settings = load_settings(OWN_SECRETS)
+    assert "mine" not in repr(settings) + str(settings) + "".join(describe(settings)) + str(Secret("mine"))
+    assert settings.relay_app_secret.reveal() == "mine too"

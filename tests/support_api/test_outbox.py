@@ -1,0 +1,176 @@
+"""Delivery of stored events to the relay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from relay.client import Event as RelayEvent
+from relay.client import PushlerClient, RelayRefused
+from support_api.models import Event, StoredEvent
+from support_api.outbox import Outbox, Pace, ensure_about_event
+from support_api.store import Store
+from tests.support_api.helpers import RecordingRelay
+
+QUICK = Pace(first_pause=0.01, longest_pause=0.02, poll=0.02, deadline=1.0)
+
+
+async def announce(store: Store, *names: str, socket_id: str | None = None) -> None:
+    async with store.database.writing() as tx:
+        await tx.announce([Event("private-ticket-1", name, {"name": name}, socket_id) for name in names])
+
+
+@pytest.fixture
+async def client(relay: RecordingRelay) -> Any:
+    async with PushlerClient("app-key", "app-secret", app_id="app-id", url=relay.url) as client:
+        yield client
+
+
+def outbox_of(store: Store, client: PushlerClient) -> Outbox:
+    return Outbox(store.outbox, client, store.database.news, QUICK)
+
+
+async def test_events_arrive_in_order_and_are_forgotten(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    names = [f"e{number}" for number in range(25)]
+    await announce(store, *names, socket_id="1.2")
+    async with outbox_of(store, client).running():
+        heard = await relay.events(25)
+    assert [one.name for one in heard] == names
+    assert heard[0].data == {"name": "e0"}
+    assert heard[0].socket_id == "1.2"
+    assert relay.requests == 3
+    assert await store.outbox.counts() == (0, 0)
+
+
+async def test_a_new_event_wakes_the_outbox_at_once(store: Store, client: PushlerClient, relay: RecordingRelay) -> None:
+    slow = Pace(first_pause=60, longest_pause=60, poll=60, deadline=1.0)
+    async with Outbox(store.outbox, client, store.database.news, slow).running():
+        for number in range(1, 4):
+            await announce(store, f"e{number}")
+            await relay.events(number)
+    assert [one.name for one in relay.heard] == ["e1", "e2", "e3"]
+
+
+async def test_an_event_stored_by_another_process_is_found_without_news(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    async with Outbox(store.outbox, client, asyncio.Event(), QUICK).running():
+        await announce(store, "e1")
+        await relay.events(1)
+    assert relay.heard[0].name == "e1"
+
+
+@pytest.mark.parametrize("status", [500, 503, 401, 403, 404, 429])
+async def test_nothing_is_lost_while_the_relay_does_not_take_events(
+    store: Store, client: PushlerClient, relay: RecordingRelay, status: int
+) -> None:
+    relay.status = status
+    async with outbox_of(store, client).running():
+        await announce(store, "e1", "e2")
+        await relay.wait_for(lambda: relay.requests >= 3)
+        assert await store.outbox.counts() == (2, 0)
+        relay.status = 200
+        heard = await relay.events(2)
+    assert [one.name for one in heard] == ["e1", "e2"]
+    assert await store.outbox.counts() == (0, 0)
+
+
+async def test_nothing_is_lost_when_no_relay_is_there_at_all(store: Store, relay: RecordingRelay) -> None:
+    await announce(store, "e1")
+    async with PushlerClient("app-key", "app-secret", url="http://127.0.0.1:1") as nowhere:
+        async with outbox_of(store, nowhere).running():
+            await asyncio.sleep(0.05)
+    assert await store.outbox.counts() == (1, 0)
+    async with PushlerClient("app-key", "app-secret", app_id="app-id", url=relay.url) as client:
+        async with outbox_of(store, client).running():
+            await relay.events(1)
+    assert await store.outbox.counts() == (0, 0)
+
+
+async def test_a_refused_event_is_kept_aside_and_the_others_arrive(
+    store: Store, client: PushlerClient, relay: RecordingRelay, capsys: pytest.CaptureFixture[str]
+) -> None:
+    relay.refuses = lambda event: event.name == "bad"
+    async with outbox_of(store, client).running():
+        await announce(store, "e1", "bad", "e2")
+        await relay.events(2)
+    assert [one.name for one in relay.heard] == ["e1", "e2"]
+    assert await store.outbox.counts() == (0, 1)
+    said = capsys.readouterr()
+    assert "event refused" in said.out + said.err
+
+
+def test_only_a_refusal_about_the_event_lets_it_be_kept_aside() -> None:
+    ensure_about_event(RelayRefused(400, "too large"))
+    with pytest.raises(RelayRefused):
+        ensure_about_event(RelayRefused(401, "who are you"))
+
+
+async def test_a_stop_delivers_what_is_left(store: Store, client: PushlerClient, relay: RecordingRelay) -> None:
+    async with outbox_of(store, client).running():
+        await announce(store, *(f"e{number}" for number in range(30)))
+    assert len(relay.heard) == 30
+
+
+async def test_a_stop_does_not_wait_for_a_relay_that_is_away(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    relay.status = 503
+    slow = Pace(first_pause=60, longest_pause=60, poll=60, deadline=60)
+    await announce(store, "e1")
+    async with asyncio.timeout(5):
+        async with Outbox(store.outbox, client, store.database.news, slow).running():
+            await relay.wait_for(lambda: relay.requests >= 1)
+    assert await store.outbox.counts() == (1, 0)
+
+
+class Hanging:
+    """A relay that never answers."""
+
+    async def trigger_batch(self, batch: Sequence[RelayEvent]) -> dict[str, Any]:
+        assert batch
+        await asyncio.Event().wait()
+        return {}
+
+
+async def test_a_stop_ends_at_the_deadline_when_the_relay_hangs(store: Store) -> None:
+    await announce(store, "e1")
+    async with asyncio.timeout(5):
+        async with Outbox(store.outbox, Hanging(), store.database.news, Pace(deadline=0.05)).running():
+            await asyncio.sleep(0)
+    assert await store.outbox.counts() == (1, 0)
+
+
+class Broken:
+    """A queue with a bug, once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.calls = 0
+
+    async def pending(self, limit: int) -> list[StoredEvent]:
+        self.calls += 1
+        if self.calls == 1:
+            raise RuntimeError("a bug")
+        return await self._store.outbox.pending(limit)
+
+    async def forget(self, ids: Sequence[int]) -> None:
+        await self._store.outbox.forget(ids)
+
+    async def set_aside(self, event_id: int, refusal: str) -> None:
+        await self._store.outbox.set_aside(event_id, refusal)
+
+
+async def test_a_bug_is_logged_and_the_delivery_goes_on(
+    store: Store, client: PushlerClient, relay: RecordingRelay, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await announce(store, "e1")
+    async with Outbox(Broken(store), client, store.database.news, QUICK).running():
+        await relay.events(1)
+    said = capsys.readouterr()
+    assert "the outbox has a bug" in said.out + said.err
