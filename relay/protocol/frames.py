@@ -140,7 +140,8 @@ class FrameReader:
                 return None
             length = int.from_bytes(data[at + 2 : at + 2 + width])
             start += width
-        self._ensure_fits(length)
+        if not first & _CONTROL:  # 5.4: one may come between fragments, and is no part of their message
+            self._ensure_fits(length)
         end = start + length
         if end > len(data):
             return None
