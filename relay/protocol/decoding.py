@@ -10,9 +10,9 @@ import msgspec
 
 T = TypeVar("T")
 
-# What msgspec raises for bad syntax, a wrong type or a broken limit, for bytes that are not UTF-8, and for JSON nested
-# deeper than the interpreter's stack.
-_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+# What msgspec raises for bad syntax, a wrong type or a broken limit, for bytes that are not UTF-8 or text that cannot be,
+# and for JSON nested deeper than the interpreter's stack.
+_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 class Malformed(ValueError):
