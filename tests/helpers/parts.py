@@ -1,0 +1,82 @@
+"""Parts that some tests need and that pip does not install: Node.js, the npm packages of tests/interop, Chromium.
+
+A missing part fails the test in CI (CI=true) and skips it visibly everywhere else.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pytest
+
+INTEROP: Final = Path(__file__).parents[1] / "interop"
+NODE_PACKAGES_FOLDER: Final = INTEROP / "node_modules"
+CHROMIUM_PATH: Final = Path("/usr/bin/chromium")
+
+NODE_MAJOR: Final = 20
+_VERSION_TIMEOUT: Final = 20.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that must be installed: `problem` says what is wrong with it, None if nothing is; `remedy` what to run."""
+
+    name: str
+    problem: Callable[[], str | None]
+    remedy: str
+
+
+def require(*parts: Part) -> None:
+    """Go on only if all the parts are there: else fail the test in CI, and skip it elsewhere."""
+    for part in parts:
+        problem = part.problem()
+        if problem is not None:
+            _stop(f"{part.name}: {problem}. Run: {part.remedy}")
+
+
+def _stop(message: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+@cache
+def _node_problem() -> str | None:
+    node = shutil.which("node")
+    if node is None:
+        return "node is not on the PATH"
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT, check=False)
+    version = re.match(r"v(\d+)\.", answer.stdout)
+    if version is None or int(version[1]) < NODE_MAJOR:
+        return f"version {NODE_MAJOR} or later is needed, {node} says {answer.stdout.strip() or answer.stderr.strip()!r}"
+    return None
+
+
+@cache
+def _node_packages_problem() -> str | None:
+    wanted: dict[str, str] = json.loads((INTEROP / "package.json").read_text())["dependencies"]
+    for name, version in wanted.items():
+        manifest = NODE_PACKAGES_FOLDER / name / "package.json"
+        if not manifest.is_file():
+            return f"{name} is not installed"
+        installed = json.loads(manifest.read_text())["version"]
+        # An alias is written npm:NAME@VERSION.
+        if installed != version.rpartition("@")[2]:
+            return f"{name} is installed in version {installed}, package.json wants {version}"
+    return None
+
+
+def _chromium_problem() -> str | None:
+    return None if CHROMIUM_PATH.is_file() else f"{CHROMIUM_PATH} does not exist"
+
+
+NODE: Final = Part(f"Node.js {NODE_MAJOR}", _node_problem, "apt-get install nodejs")
+NODE_PACKAGES: Final = Part("the npm packages of tests/interop", _node_packages_problem, "npm ci --prefix tests/interop")
+CHROMIUM: Final = Part("Chromium", _chromium_problem, "apt-get install chromium")

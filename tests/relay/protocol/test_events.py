@@ -1,0 +1,125 @@
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.protocol import events
+from relay.protocol.limits import Limits
+from tests.helpers.json_values import JSON, TEXTS
+
+# Names of channels are checked before they come here (test_channels.py), and need no escaping.
+CHANNELS = st.from_regex(r"[-a-zA-Z0-9_=@,.;]{1,20}", fullmatch=True)
+CODES = st.none() | st.integers(0, 9_999)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def decoded(message: bytes) -> Any:
+    """The message as two strict parsers read it."""
+    assert orjson.loads(message) == json.loads(message)
+    return json.loads(message)
+
+
+@given(first=st.integers(0, 2**32 - 1), second=st.integers(0, 2**32 - 1), timeout=st.integers(1, 3_600))
+def test_connection_established_holds_its_data_as_a_string(first: int, second: int, timeout: int) -> None:
+    message = decoded(events.connection_established(f"{first}.{second}", timeout))
+    assert set(message) == {"event", "data"}
+    assert message["event"] == "pusher:connection_established"
+    assert json.loads(message["data"]) == {"socket_id": f"{first}.{second}", "activity_timeout": timeout}
+
+
+def test_ping_and_pong_hold_an_empty_object() -> None:
+    assert decoded(events.PING) == {"event": "pusher:ping", "data": {}}
+    assert decoded(events.PONG) == {"event": "pusher:pong", "data": {}}
+
+
+@given(message=TEXTS, code=CODES, channel=st.none() | TEXTS)
+def test_an_error_holds_an_object_and_its_channel_if_any(message: str, code: int | None, channel: str | None) -> None:
+    expected: dict[str, object] = {"event": "pusher:error", "data": {"message": message, "code": code}}
+    assert decoded(events.error(message, code, channel)) == (
+        expected if channel is None else expected | {"channel": channel}
+    )
+
+
+@given(channel=TEXTS, kind=TEXTS, message=TEXTS, status=st.integers(100, 9_999))
+def test_a_subscription_error_holds_an_object(channel: str, kind: str, message: str, status: int) -> None:
+    assert decoded(events.subscription_error(channel, kind, message, status)) == {
+        "event": "pusher:subscription_error",
+        "channel": channel,
+        "data": {"type": kind, "error": message, "status": status},
+    }
+
+
+@given(CHANNELS)
+def test_the_confirmation_of_a_channel_without_members_holds_an_empty_object_as_a_string(channel: str) -> None:
+    assert decoded(events.subscription_succeeded(channel)) == {
+        "event": "pusher_internal:subscription_succeeded",
+        "channel": channel,
+        "data": "{}",
+    }
+
+
+@given(channel=CHANNELS, members=st.dictionaries(TEXTS, JSON, max_size=5))
+def test_the_confirmation_of_a_presence_channel_lists_ids_infos_and_count(
+    channel: str, members: dict[str, object]
+) -> None:
+    pieces = [events.member_fragments(user_id, json.dumps(info).encode()) for user_id, info in members.items()]
+    ids, entries = [piece[0] for piece in pieces], [piece[1] for piece in pieces]
+    message = decoded(events.presence_succeeded(channel, ids, entries, len(members)))
+    assert set(message) == {"event", "channel", "data"}
+    assert (message["event"], message["channel"]) == ("pusher_internal:subscription_succeeded", channel)
+    assert json.loads(message["data"]) == {
+        "presence": {"ids": list(members), "hash": members, "count": len(members)}
+    }
+
+
+@given(channel=CHANNELS, user_id=TEXTS, info=JSON)
+def test_member_added_holds_id_and_info_as_a_string(channel: str, user_id: str, info: object) -> None:
+    message = decoded(events.member_added(channel, user_id, json.dumps(info, ensure_ascii=False).encode()))
+    assert set(message) == {"event", "channel", "data"}
+    assert (message["event"], message["channel"]) == ("pusher_internal:member_added", channel)
+    assert json.loads(message["data"]) == {"user_id": user_id, "user_info": info}
+
+
+@given(channel=CHANNELS, user_id=TEXTS)
+def test_member_removed_holds_the_id_as_a_string(channel: str, user_id: str) -> None:
+    message = decoded(events.member_removed(channel, user_id))
+    assert set(message) == {"event", "channel", "data"}
+    assert (message["event"], message["channel"]) == ("pusher_internal:member_removed", channel)
+    assert json.loads(message["data"]) == {"user_id": user_id}
+
+
+@given(name=TEXTS, channel=CHANNELS, data=TEXTS)
+def test_an_event_of_the_application_holds_the_publishers_string(name: str, channel: str, data: str) -> None:
+    message = events.channel_event(orjson.dumps(name), channel, orjson.dumps(data))
+    assert decoded(message) == {"event": name, "channel": channel, "data": data}
+
+
+@given(name=TEXTS, channel=CHANNELS, data=JSON, user_id=st.none() | TEXTS)
+def test_a_client_event_holds_the_senders_json_and_the_user_on_a_presence_channel(
+    name: str, channel: str, data: object, user_id: str | None
+) -> None:
+    expected = {"event": f"client-{name}", "channel": channel, "data": data}
+    message = events.client_event(f"client-{name}", channel, json.dumps(data).encode(), user_id)
+    assert decoded(message) == (expected if user_id is None else expected | {"user_id": user_id})
+
+
+@given(JSON)
+def test_json_within_a_string_is_the_same_json(value: object) -> None:
+    text = json.dumps(value)
+    assert json.loads(events.as_string(text.encode())) == text
+
+
+@pytest.mark.parametrize("character", ['"', "\\", "\x00", "\n", "\u2028", "\U0001f600", "\x7f"])
+def test_a_character_with_a_meaning_in_json_survives_both_encodings(character: str) -> None:
+    message = decoded(events.member_added("presence-a", character, json.dumps({character: character}).encode()))
+    assert json.loads(message["data"]) == {"user_id": character, "user_info": {character: character}}
+
+
+def test_a_message_at_the_default_limits_is_small_beside_what_may_wait_for_a_client() -> None:
+    limits = Limits()
+    fragments = [events.member_fragments(str(at), b'"%b"' % (b"x" * 2_000)) for at in range(limits.presence_members)]
+    message = events.presence_succeeded("presence-a", *zip(*fragments, strict=True), limits.presence_members)
+    assert len(message) < 1_048_576
