@@ -129,6 +129,8 @@ class FrameReader:
         data, at = self._data, self._at
         available = len(data) - at
         if available < 2:
+            if not available:
+                self._data, self._at = b"", 0  # an idle connection holds no bytes
             return None
         first, second = data[at], data[at + 1]
         _ensure_header(first, second)
