@@ -1,0 +1,65 @@
+"""The figures that are shown: name, label, unit, which way is better, and the target against the peer."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the table. `target` bounds ours ÷ the peer's: from above where less is better, else from below."""
+
+    name: str
+    label: str
+    unit: str
+    better: Literal["less", "more"]
+    target: float | None = None
+
+    def is_met(self, ratio: float) -> bool | None:
+        """Whether the ratio keeps the target; None without one."""
+        if self.target is None:
+            return None
+        return ratio <= self.target if self.better == "less" else ratio >= self.target
+
+
+def _fanout(count: int) -> list[Figure]:
+    return [
+        Figure(f"fanout_{count}.server_us", f"fan-out to {count:,}: server CPU a delivery", "µs", "less", 0.55),
+        Figure(f"fanout_{count}.per_second", f"fan-out to {count:,}: deliveries a second", "/s", "more"),
+    ]
+
+
+def _trigger(at_once: int, suffix: str, words: str) -> list[Figure]:
+    name = f"trigger_{at_once}{suffix}"
+    target = 1.5 if at_once == 64 else None
+    return [
+        Figure(f"{name}.per_second", f"triggers a second, {at_once} at once, {words}", "/s", "more", target),
+        Figure(f"{name}.server_us", f"server CPU a trigger, {at_once} at once, {words}", "µs", "less"),
+    ]
+
+
+FIGURES: Final[tuple[Figure, ...]] = (
+    *_fanout(100),
+    *_fanout(1_000),
+    *[row for at_once in (1, 16, 64) for row in _trigger(at_once, "", "kept alive")],
+    *[row for at_once in (1, 16, 64) for row in _trigger(at_once, "_close", "not kept alive")],
+    Figure("latency_one.p50_ms", "trigger to delivery, one at a time: median", "ms", "less"),
+    Figure("latency_one.p99_ms", "trigger to delivery, one at a time: 99th percentile", "ms", "less"),
+    Figure("latency_load.p50_ms", "trigger to delivery, fixed load: median", "ms", "less"),
+    Figure("latency_load.p99_ms", "trigger to delivery, fixed load: 99th percentile", "ms", "less", 1.0),
+    Figure("client_events.per_second", "client events a second, 100 rooms of two", "/s", "more", 1.6),
+    Figure("client_events.server_us", "server CPU a client event", "µs", "less"),
+    Figure("connect.per_second", "connections opened a second", "/s", "more", 1.2),
+    Figure("connect.server_us", "server CPU a connection", "µs", "less"),
+    Figure("connect.kib_per_connection", "memory a connection", "KiB", "less", 1.0),
+    Figure("connect.process_mib", "process with all connections", "MiB", "less", 0.5),
+    Figure("subscribe_public.server_us", "server CPU a subscription, public", "µs", "less", 0.5),
+    Figure("subscribe_private.server_us", "server CPU a subscription, private", "µs", "less", 0.5),
+    Figure("subscribe_public.per_second", "subscriptions a second, public", "/s", "more"),
+    Figure("subscribe_private.per_second", "subscriptions a second, private", "/s", "more"),
+    Figure("subscribe.process_mib", "process with all connections, two subscriptions each", "MiB", "less"),
+    Figure("presence.server_us", "server CPU a presence join, 200 members", "µs", "less", 0.6),
+    Figure("presence.per_second", "presence joins a second", "/s", "more"),
+    Figure("slow_reader.lost", "slow reader: messages lost of 10,000", "", "less"),
+    Figure("slow_reader.lost_silently", "slow reader: messages lost without being told", "", "less"),
+    Figure("slow_reader.close_code", "slow reader: close code (0: none)", "", "less"),
+)

@@ -1,0 +1,59 @@
+"""How much of everything a run does: each scenario is bounded by a count, and by a deadline should the server stall."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The defaults are for figures; TINY is for finding out whether it works."""
+
+    fanout_subscribers: tuple[int, ...] = (100, 1_000)
+    fanout_deliveries: int = 600_000
+    """Measured deliveries of each group; a third as many warm up."""
+
+    triggers: int = 30_000
+    """Measured triggers of each way; a third as many with one at once, and another third to warm up."""
+
+    latency_singles: int = 5_000
+    """Triggers one after the other."""
+
+    load_rate: float = 1_000.0
+    """Triggers a second of the fixed load: about a third of what one core of the slowest server here can do."""
+
+    load_subscribers: int = 20
+    load_triggers: int = 5_000
+
+    rooms: int = 100
+    room_events: int = 1_500
+    """Measured events of each room; a third as many warm up."""
+
+    connections: int = 5_000
+
+    members: int = 200
+    storms: int = 5
+    """Channels that the members join, one after the other; one more warms up."""
+
+    slow_messages: int = 10_000
+    slow_bytes: int = 1_000
+    """Bytes of an event's data: together more than any kernel and server hold back."""
+
+    deadline: float = 60.0
+    """Seconds that one measured section may take."""
+
+
+TINY = Sizes(
+    fanout_subscribers=(3, 7),
+    fanout_deliveries=210,
+    triggers=100,
+    latency_singles=20,
+    load_rate=200.0,
+    load_subscribers=3,
+    load_triggers=40,
+    rooms=3,
+    room_events=12,
+    connections=20,
+    members=6,
+    storms=2,
+    slow_messages=30,
+    deadline=20.0,
+)
