@@ -25,7 +25,10 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
     secret: Secret
     enabled: bool = True
     client_messages: bool = True
-    subscription_count: bool = True
+    subscription_count: bool = False
+    """Are subscribers told how many they are?"""
+    authorized_connections: bool = False
+    """Is a connection closed that neither signs in nor joins a private or presence channel in time?"""
     limits: Limits = field(default_factory=Limits)
 
     def __repr__(self) -> str:

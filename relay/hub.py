@@ -3,11 +3,13 @@
 Says what changed; what follows from it is the node's business. Must not know JSON or other nodes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from relay.cache import EventCache
 from relay.connection import Connection
 from relay.presence import Presence
 from relay.protocol.channels import ChannelRules
+from relay.protocol.session import User
 
 
 class Channel:
@@ -46,12 +48,15 @@ class Channel:
 
 
 class Hub:
-    """The connections and occupied channels of one app on this node."""
+    """The connections, occupied channels and signed-in users of one app on this node."""
 
-    __slots__ = ("_channels", "connections")
+    __slots__ = ("_channels", "_users", "_watchers", "cache", "connections")
 
-    def __init__(self) -> None:
+    def __init__(self, max_cached: int) -> None:
         self._channels: dict[str, Channel] = {}
+        self._users: dict[str, set[Connection]] = {}
+        self._watchers: dict[str, set[Connection]] = {}
+        self.cache = EventCache(max_cached)
         self.connections: dict[str, Connection] = {}
 
     def __iter__(self) -> Iterator[Channel]:
@@ -75,3 +80,37 @@ class Hub:
             return False
         del self._channels[channel.rules.name]
         return True
+
+    def sign_in(self, connection: Connection, user: User) -> bool:
+        """The connection is the user's from now on; True when it is the user's first one here."""
+        connections = self._users.setdefault(user.user_id, set())
+        connections.add(connection)
+        for watched in user.watched:
+            self._watchers.setdefault(watched, set()).add(connection)
+        return len(connections) == 1
+
+    def sign_out(self, connection: Connection, user: User) -> bool:
+        """The connection is gone; True when it was the user's last one here."""
+        for watched in user.watched:
+            _discard(self._watchers, watched, connection)
+        return _discard(self._users, user.user_id, connection)
+
+    def connections_of(self, user_id: str) -> Iterable[Connection]:
+        """The connections that are signed in as the user."""
+        return self._users.get(user_id, ())
+
+    def watchers_of(self, user_id: str) -> Iterable[Connection]:
+        """The connections that want to know when the user comes and goes."""
+        return self._watchers.get(user_id, ())
+
+
+def _discard(sets: dict[str, set[Connection]], key: str, connection: Connection) -> bool:
+    """Take the connection out of the set of `key`; True when the set is empty then, and gone."""
+    connections = sets.get(key)
+    if connections is None:
+        return False
+    connections.discard(connection)
+    if connections:
+        return False
+    del sets[key]
+    return True

@@ -5,7 +5,7 @@ transports' and the API's business.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import assert_never
 
 import structlog
@@ -13,11 +13,14 @@ from orjson import dumps
 
 from relay.apps import App, Apps
 from relay.bus.base import Bus
+from relay.cache import CachedEvent
 from relay.connection import Connection, Transport
+from relay.counts import SubscriptionCounts
 from relay.hub import Channel, Hub
 from relay.protocol import events
 from relay.protocol.errors import (
     LIMIT_REACHED,
+    WATCHLIST_CUT,
     CloseCode,
     MessageRefused,
     Rejected,
@@ -25,7 +28,7 @@ from relay.protocol.errors import (
 )
 from relay.protocol.frames import text_frame
 from relay.protocol.requests import Publish
-from relay.protocol.session import Answer, Effect, Join, Leave, Relay, Session, ensure_protocol
+from relay.protocol.session import Answer, Effect, Identify, Join, Leave, Relay, Session, User, ensure_protocol
 
 log = structlog.get_logger()
 
@@ -33,13 +36,18 @@ _PONG = text_frame(events.PONG)
 
 
 class Node:
-    """One process of the relay. `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long."""
+    """One process of the relay.
 
-    def __init__(self, apps: Apps, bus: Bus, activity_timeout: int) -> None:
+    `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long. `clock` gives seconds.
+    """
+
+    def __init__(self, apps: Apps, bus: Bus, activity_timeout: int, clock: Callable[[], float]) -> None:
         self.apps = apps
         self._bus = bus
         self._activity_timeout = activity_timeout
-        self._hubs = {app.id: Hub() for app in apps}
+        self._clock = clock
+        self._hubs = {app.id: Hub(app.limits.cached_events) for app in apps}
+        self._counts = SubscriptionCounts(self._tell_count)
 
     async def start(self) -> None:
         """Join the other nodes."""
@@ -51,6 +59,10 @@ class Node:
             for connection in list(hub.connections.values()):
                 connection.transport.close(CloseCode.RECONNECT, "the server is restarting")
         await self._bus.stop()
+
+    def tick(self, now: float) -> None:
+        """Do what is due at `now`; wants to be called once a second."""
+        self._counts.tick(now)
 
     def app_for(self, key: str) -> App:
         """The app that a client asks for by its key. Raises Rejected."""
@@ -80,6 +92,8 @@ class Node:
             return
         for channel in list(session.subscriptions):
             self._leave(connection, channel)
+        if session.user is not None and hub.sign_out(connection, session.user):
+            self._tell_watchers(hub, events.watchlist_events((), [session.user.user_id]), session.user.user_id)
 
     def receive(self, connection: Connection, message: bytes | bytearray, now: float) -> None:
         """Handle a text message of a client at `now` (seconds, monotonic)."""
@@ -100,7 +114,21 @@ class Node:
         name, data = dumps(event.name), dumps(event.data)
         for rules in event.channels:
             frame = text_frame(events.channel_event(name, rules.name, data))
+            if rules.is_cache:
+                cached = CachedEvent(frame, data, self._clock() + app.limits.cache_ttl)
+                self._hubs[app.id].cache.put(rules.name, cached)
             self._bus.publish(app.id, rules.name, frame, event.exclude)
+
+    def terminate(self, app: App, user_id: str) -> None:
+        """Close every connection that is signed in as the user."""
+        for connection in list(self._hubs[app.id].connections_of(user_id)):
+            connection.transport.close(CloseCode.UNAUTHORIZED, "the application ended this user's connections")
+
+    def cached(self, app: App, name: str) -> tuple[CachedEvent, float] | None:
+        """The last event of a cache channel, and for how many seconds it will be remembered."""
+        now = self._clock()
+        event = self._hubs[app.id].cache.get(name, now)
+        return None if event is None else (event, event.expires - now)
 
     def channels(self, app: App) -> Iterable[Channel]:
         """The occupied channels."""
@@ -118,6 +146,8 @@ class Node:
                 self._join(connection, effect)
             case Leave():
                 self._leave(connection, effect.channel)
+            case Identify():
+                self._identify(connection, effect)
             case Answer():
                 connection.write(_PONG)
             case _:
@@ -141,6 +171,8 @@ class Node:
         if join.member is None or channel.presence is None:
             self._subscribe(connection, channel, None)
             connection.write(text_frame(events.subscription_succeeded(name)))
+            self._send_cached(connection, channel)
+            self._count_changed(connection.app, channel)
             return
         # A7: first the member is in, then the joiner is told of everybody, then the others of the joiner.
         is_first = channel.presence.join(join.member)
@@ -149,6 +181,7 @@ class Node:
             added = events.member_added(name, join.member.user_id, join.member.user_info)
             self._bus.publish(app.id, name, text_frame(added), connection.session.socket_id)
         self._subscribe(connection, channel, join.member.user_id)
+        self._send_cached(connection, channel)
 
     @staticmethod
     def _subscribe(connection: Connection, channel: Channel, user_id: str | None) -> None:
@@ -166,8 +199,43 @@ class Node:
         is_last = user_id is not None and channel.presence is not None and channel.presence.leave(user_id)
         if hub.close_if_empty(channel):
             self._bus.ignore(app.id, name)
+        else:
+            self._count_changed(app, channel)
         if is_last and user_id is not None:
             self._bus.publish(app.id, name, text_frame(events.member_removed(name, user_id)), None)
+
+    def _identify(self, connection: Connection, effect: Identify) -> None:
+        hub, user = self._hubs[connection.app.id], effect.user
+        is_first = hub.sign_in(connection, user)
+        connection.write(text_frame(events.signin_success(effect.user_data)))
+        if effect.has_too_many_watched:
+            text = f"A watchlist holds {connection.app.limits.watchlist} users; the first of them are watched"
+            connection.write(text_frame(events.error(text, WATCHLIST_CUT)))
+        if user.watched:
+            connection.write(text_frame(_statuses(hub, user)))
+        if is_first:
+            self._tell_watchers(hub, events.watchlist_events([user.user_id], ()), user.user_id)
+
+    @staticmethod
+    def _tell_watchers(hub: Hub, message: bytes, user_id: str) -> None:
+        frame = text_frame(message)
+        for watcher in hub.watchers_of(user_id):
+            watcher.write(frame)
+
+    def _send_cached(self, connection: Connection, channel: Channel) -> None:
+        if not channel.rules.is_cache:
+            return
+        cached = self.cached(connection.app, channel.rules.name)
+        connection.write(text_frame(events.cache_miss(channel.rules.name)) if cached is None else cached[0].frame)
+
+    def _count_changed(self, app: App, channel: Channel) -> None:
+        if app.subscription_count and channel.presence is None:
+            self._counts.changed(app.id, channel.rules.name, len(channel), self._clock())
+
+    def _tell_count(self, app_id: str, name: str) -> None:
+        channel = self._hubs[app_id].get(name)
+        if channel is not None:
+            channel.send(text_frame(events.subscription_count(name, len(channel))))
 
     def _deliver(self, app_id: str, name: str, frame: bytes, exclude: str | None) -> None:
         channel = self._hubs[app_id].get(name)
@@ -182,6 +250,12 @@ def _new_socket_id(hub: Hub) -> str:
         socket_id = f"{number >> 32}.{number & 0xFFFFFFFF}"
         if socket_id not in hub.connections:
             return socket_id
+
+
+def _statuses(hub: Hub, user: User) -> bytes:
+    """Who of the watched users is here at the moment."""
+    online = [watched for watched in user.watched if hub.connections_of(watched)]
+    return events.watchlist_events(online, [watched for watched in user.watched if watched not in online])
 
 
 def _log_refusal(connection: Connection, reason: str) -> None:

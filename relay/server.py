@@ -24,6 +24,7 @@ from relay.node import Node
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.transports.front import FrontDoor
 from relay.transports.websocket import CLOSE_TIMEOUT, WebSocket
+from relay.transports.xhr import Fallback, parse_target
 
 log = structlog.get_logger()
 
@@ -38,11 +39,11 @@ KEEPALIVE = 75.0
 async def running(settings: Settings) -> AsyncIterator[int]:
     """A relay that serves while the context lasts; yields the port. Raises OSError when it cannot listen."""
     loop = asyncio.get_running_loop()
-    node = Node(Apps(settings.apps), LocalBus(), settings.activity_timeout)
+    node = Node(Apps(settings.apps), LocalBus(), settings.activity_timeout, loop.time)
     wheel = Wheel(loop.time())
     ready = asyncio.Event()
     http = web.Server(
-        Api(node, ready.is_set).handle,
+        partial(_handle, Api(node, ready.is_set), Fallback(node, wheel, settings.backlog_bytes)),
         # The bound of a body can be set in no other way.
         request_factory=partial(_make_request, loop),
         access_log=None,
@@ -61,7 +62,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     server = await loop.create_server(
         lambda: FrontDoor(wheel, websocket, http), settings.host, settings.port, backlog=BACKLOG
     )
-    ticking = asyncio.create_task(_tick(wheel))
+    ticking = asyncio.create_task(_tick(wheel, node))
     _settle_memory()
     ready.set()
     try:
@@ -88,18 +89,25 @@ async def serve(settings: Settings) -> None:
         log.info("relay_stopping")
 
 
+async def _handle(api: Api, fallback: Fallback, request: web.BaseRequest) -> web.StreamResponse:
+    """A client without WebSocket, or a back end."""
+    target = parse_target(request.raw_path)
+    return await (api.handle(request) if target is None else fallback.handle(request, target))
+
+
 def _make_request(loop: asyncio.AbstractEventLoop, *parts: Any) -> web.BaseRequest:
     message, payload, protocol, writer, task = parts
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
 
-async def _tick(wheel: Wheel) -> None:
-    """Look at due deadlines once a second."""
+async def _tick(wheel: Wheel, node: Node) -> None:
+    """Do what is due, once a second."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(1.0)
         try:
             wheel.tick(loop.time())
+            node.tick(loop.time())
         except Exception:
             log.exception("deadline_failed")
 

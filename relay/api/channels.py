@@ -1,6 +1,9 @@
 """GET /channels, /channels/NAME and /channels/NAME/users: what is occupied, and by whom."""
 
+import math
 from collections.abc import Iterable
+
+import orjson
 
 from relay.apps import App
 from relay.node import Node
@@ -42,6 +45,13 @@ def channel_info(node: Node, app: App, rules: ChannelRules, info: Iterable[str])
     fields: dict[str, object] = {}
     if "user_count" in info:
         fields["user_count"] = len(channel.presence) if channel is not None and channel.presence is not None else 0
-    if "subscription_count" in info and app.subscription_count and not rules.is_presence:
+    if "subscription_count" in info and not rules.is_presence:
         fields["subscription_count"] = 0 if channel is None else len(channel)
+    if "cache" in info:
+        fields["cache"] = _cache_info(node, app, rules)
     return fields
+
+
+def _cache_info(node: Node, app: App, rules: ChannelRules) -> dict[str, object] | None:
+    cached = node.cached(app, rules.name)
+    return None if cached is None else {"data": orjson.loads(cached[0].data), "ttl": math.ceil(cached[1])}

@@ -25,6 +25,7 @@ from relay.api.responses import (
     error_response,
     json_response,
 )
+from relay.api.users import terminate
 from relay.apps import App
 from relay.node import Node
 from relay.protocol.errors import ProtocolError
@@ -47,6 +48,10 @@ _ROUTES: Final[dict[tuple[str, ...], tuple[str, Handler]]] = {
     ("batch_events",): ("POST", lambda node, app, _name, _params, body: publish_batch(node, app, body)),
     ("channels",): ("GET", lambda node, app, _name, params, _body: list_channels(node, app, params)),
     ("channels", _WILDCARD): ("GET", lambda node, app, name, params, _body: show_channel(node, app, name, params)),
+    ("users", _WILDCARD, "terminate_connections"): (
+        "POST",
+        lambda node, app, name, _params, _body: terminate(node, app, name),
+    ),
     ("channels", _WILDCARD, "users"): ("GET", lambda node, app, name, _params, _body: list_users(node, app, name)),
 }
 
@@ -77,6 +82,10 @@ class Api:
         match path.split("/"):
             case ["", "apps", name, *rest]:
                 return self._answer_app(request.method, path, query, unquote(name), rest, body)
+            case ["", "users", _, "terminate_connections"]:
+                # pusher-http-python leaves the app out of this one path (B2): its key is in the query.
+                name = parse_query(query).get("auth_key", "")
+                return self._answer_app(request.method, path, query, name, path.split("/")[1:], body)
             case ["", "up"]:
                 return json_response({"ok": True})
             case ["", "ready"]:

@@ -33,6 +33,7 @@ class Kind(Enum):
 
 _PRESENCE: Final = frozenset({Kind.PRESENCE, Kind.PRESENCE_CACHE})
 _OPEN: Final = frozenset({Kind.PUBLIC, Kind.CACHE, Kind.SERVER_TO_USER})
+_CACHE: Final = frozenset({Kind.CACHE, Kind.PRIVATE_CACHE, Kind.PRIVATE_ENCRYPTED_CACHE, Kind.PRESENCE_CACHE})
 _CLIENT_EVENTS: Final = _PRESENCE | {Kind.PRIVATE, Kind.PRIVATE_CACHE}
 
 
@@ -44,7 +45,13 @@ class ChannelRules:
     kind: Kind
     needs_auth: bool
     is_presence: bool
+    is_cache: bool
     allows_client_events: bool
+
+    @property
+    def user_id(self) -> str | None:
+        """Whose channel it is, on a server-to-user channel."""
+        return self.name.removeprefix(_SERVER_TO_USER) if self.kind is Kind.SERVER_TO_USER else None
 
 
 class InvalidChannelName(ProtocolError):
@@ -65,6 +72,7 @@ def rules_for(name: str) -> ChannelRules:
         kind=kind,
         needs_auth=kind not in _OPEN,
         is_presence=kind in _PRESENCE,
+        is_cache=kind in _CACHE,
         allows_client_events=kind in _CLIENT_EVENTS,
     )
 

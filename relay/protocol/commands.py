@@ -1,4 +1,4 @@
-"""Messages from a client (A2, A5, A10): bytes → Subscribe | Unsubscribe | ClientEvent | Ping | Pong.
+"""Messages from a client (A2, A5, A10): bytes → Subscribe | Unsubscribe | SignIn | ClientEvent | Ping | Pong.
 
 Checks the shape only; whether a command is allowed is the session's business.
 """
@@ -27,6 +27,13 @@ class Unsubscribe(Struct, frozen=True, gc=False):
     channel: str
 
 
+class SignIn(Struct, frozen=True, gc=False):
+    """pusher:signin (A11). `user_data` is the raw signed string."""
+
+    auth: str
+    user_data: str
+
+
 class ClientEvent(Struct, frozen=True):
     """A client-… event. `data` is the JSON exactly as it came."""
 
@@ -43,7 +50,7 @@ class Pong(Struct, frozen=True, gc=False):
     """pusher:pong: the answer to our ping."""
 
 
-Command = Subscribe | Unsubscribe | ClientEvent | Ping | Pong
+Command = Subscribe | Unsubscribe | SignIn | ClientEvent | Ping | Pong
 
 _PING: Final = Ping()
 _PONG: Final = Pong()
@@ -64,6 +71,7 @@ class _SubscribeData(Struct, gc=False):
 _decode_envelope = decoder(_Envelope)
 _decode_subscribe = decoder(_SubscribeData)
 _decode_unsubscribe = decoder(Unsubscribe)
+_decode_sign_in = decoder(SignIn)
 _decode_text = decoder(str)
 
 
@@ -85,6 +93,8 @@ def _command(envelope: _Envelope) -> Command:
             return Subscribe(data.channel, data.auth or "", data.channel_data)
         case "pusher:unsubscribe":
             return _decode_unsubscribe(_unwrapped(envelope.data))
+        case "pusher:signin":
+            return _decode_sign_in(_unwrapped(envelope.data))
         case "pusher:ping":
             return _PING
         case "pusher:pong":

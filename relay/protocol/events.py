@@ -71,6 +71,32 @@ def member_removed(channel: str, user_id: str) -> bytes:
     return b'{"event":"pusher_internal:member_removed","channel":"%b","data":%b}' % (channel.encode(), data)
 
 
+def subscription_count(channel: str, count: int) -> bytes:
+    """How many connections are subscribed to a channel without members (A9)."""
+    return b'{"event":"pusher_internal:subscription_count","channel":"%b","data":"{\\"subscription_count\\":%d}"}' % (
+        channel.encode(),
+        count,
+    )
+
+
+def cache_miss(channel: str) -> bytes:
+    """A cache channel has nothing to remember (A8)."""
+    return b'{"event":"pusher:cache_miss","channel":"%b"}' % channel.encode()
+
+
+def signin_success(user_data: str) -> bytes:
+    """The connection is signed in; `user_data` is the string that the client sent."""
+    return dumps({"event": "pusher:signin_success", "data": {"user_data": user_data}})
+
+
+def watchlist_events(online: Iterable[str], offline: Iterable[str]) -> bytes:
+    """Which of the users that somebody watches came or are there, and which left or are not (A11)."""
+    groups = {"online": list(online), "offline": list(offline)}
+    events = [{"name": name, "user_ids": ids} for name, ids in groups.items() if ids]
+    data = as_string(dumps({"events": events}))
+    return b'{"event":"pusher_internal:watchlist_events","data":%b}' % data
+
+
 def channel_event(name_json: bytes, channel: str, data_json: bytes) -> bytes:
     """An event of the application: its name and its data string as JSON, encoded once for all channels."""
     return b'{"event":%b,"channel":"%b","data":%b}' % (name_json, channel.encode(), data_json)

@@ -13,6 +13,9 @@ TIMESTAMP_TOLERANCE: Final = 600
 # A3: how long a peer may take to answer a ping before it counts as gone. Seconds.
 PONG_TIMEOUT: Final = 30
 
+# A11: how long a connection of an app that wants authorised ones may go without any signature. Seconds.
+AUTHORIZATION_TIMEOUT: Final = 30
+
 # A12, RFC 6455 5.5: a control frame holds 125 bytes, two of which are the close code.
 CLOSE_REASON_BYTES: Final = 123
 
@@ -51,6 +54,15 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
     subscriptions: Positive = 1_000
     """Channels that one connection may be subscribed to. Ours: bounds what one client can make us remember. 4100."""
+
+    watchlist: Positive = 100
+    """User ids that one signed-in user may watch; the first ones are kept. Hosted. 4302."""
+
+    cache_ttl: Positive = 1_800
+    """Seconds for which a cache channel remembers its last event. Hosted: up to 30 minutes."""
+
+    cached_events: Positive = 5_000
+    """Cache channels whose last event is remembered on this node; the oldest goes first. Ours: bounds memory."""
 
     connections: Annotated[int, Meta(ge=0)] = 0
     """Open connections of the app on this node, 0 for no limit of its own. 4004 closes the one too many."""

@@ -101,6 +101,8 @@ def ensure_info_fits(info: Iterable[str], rules: ChannelRules) -> None:
     """Raises BadRequest where `info` asks a channel for what its kind does not have (C1)."""
     if "user_count" in info and not rules.is_presence:
         raise BadRequest(f"user_count is known for presence channels only, not for {rules.name!r}")
+    if "cache" in info and not rules.is_cache:
+        raise BadRequest(f"cache is known for cache channels only, not for {rules.name!r}")
 
 
 def _target_channels(fields: _PublishBody) -> list[str]:

@@ -10,13 +10,14 @@ from msgspec import Raw, Struct
 
 from relay.protocol import signatures
 from relay.protocol.channels import ChannelRules, InvalidChannelName, Kind, ensure_channel
-from relay.protocol.commands import ClientEvent, Ping, Pong, Subscribe, Unsubscribe, parse
+from relay.protocol.commands import ClientEvent, Ping, Pong, SignIn, Subscribe, Unsubscribe, parse
 from relay.protocol.decoding import Malformed, decoder
 from relay.protocol.errors import (
     CLIENT_EVENT_REFUSED,
     LIMIT_REACHED,
     MEMBER_TOO_BIG,
     NAME_REFUSED,
+    SIGN_IN_REFUSED,
     SIGNATURE_REFUSED,
     CloseCode,
     MessageRefused,
@@ -50,6 +51,14 @@ class Member(Struct, frozen=True, gc=False):
     user_info: bytes
 
 
+class User(Struct, frozen=True):
+    """Who a connection is signed in as; `watched` are the ids that the user wants to know about."""
+
+    user_id: str
+    user_info: bytes
+    watched: tuple[str, ...]
+
+
 class Join(Struct, frozen=True):
     """The subscription is legal: put the connection into the channel, with `member` on a presence channel."""
 
@@ -72,11 +81,19 @@ class Relay(Struct, frozen=True):
     user_id: str | None
 
 
+class Identify(Struct, frozen=True):
+    """The sign-in is good. `has_too_many_watched` when the list was cut to the limit."""
+
+    user: User
+    user_data: str
+    has_too_many_watched: bool
+
+
 class Answer(Struct, frozen=True):
     """Answer a ping with a pong."""
 
 
-Effect = Join | Leave | Relay | Answer
+Effect = Join | Leave | Relay | Identify | Answer
 
 _ANSWER = Answer()
 
@@ -86,6 +103,13 @@ class _ChannelData(Struct):
     user_info: Raw = Raw(b"{}")
 
 
+class _UserData(Struct):
+    id: str
+    user_info: Raw = Raw(b"{}")
+    watchlist: list[str] = []
+
+
+_decode_user_data = decoder(_UserData)
 _decode_channel_data = decoder(_ChannelData)
 
 
@@ -105,13 +129,16 @@ def ensure_protocol(version: str | None) -> None:
 class Session:
     """One client of one app, known by its socket id."""
 
-    __slots__ = ("_app", "_client_events", "socket_id", "subscriptions")
+    __slots__ = ("_app", "_client_events", "is_authorized", "socket_id", "subscriptions", "user")
 
     def __init__(self, app: SessionApp, socket_id: str) -> None:
         self._app = app
         self.socket_id = socket_id
         # Channel name → the user id that this connection has there, None where the channel has no members.
         self.subscriptions: dict[str, str | None] = {}
+        self.user: User | None = None
+        # Whether the client ever proved anything: a sign-in, or a subscription that needs a signature.
+        self.is_authorized = False
         self._client_events: TokenBucket | None = None
 
     def receive(self, message: bytes | bytearray, now: float) -> Effect | None:
@@ -127,6 +154,8 @@ class Session:
                 return self._subscribe(command)
             case Unsubscribe():
                 return self._unsubscribe(command)
+            case SignIn():
+                return self._sign_in(command)
             case Ping():
                 return _ANSWER
             case Pong():
@@ -145,10 +174,11 @@ class Session:
         if len(self.subscriptions) >= limits.subscriptions:
             text = f"A connection may be subscribed to {limits.subscriptions} channels"
             raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED)
-        if rules.kind is Kind.SERVER_TO_USER:
+        if rules.kind is Kind.SERVER_TO_USER and (self.user is None or rules.user_id != self.user.user_id):
             raise _unauthorised(name, "Only a connection that is signed in as this user may subscribe")
         if rules.needs_auth:
             self._ensure_authorised(command, rules)
+            self.is_authorized = True
         return Join(rules, self._member(command) if rules.is_presence else None)
 
     def _ensure_authorised(self, command: Subscribe, rules: ChannelRules) -> None:
@@ -166,6 +196,8 @@ class Session:
     def _member(self, command: Subscribe) -> Member:
         """The member in the signed channel_data of a presence subscription (A5)."""
         name, limits = command.channel, self._app.limits
+        if command.channel_data is None and self.user is not None:
+            return Member(self.user.user_id, self.user.user_info)
         if command.channel_data is None:
             raise _unauthorised(name, "A presence channel needs channel_data with a user_id")
         if len(command.channel_data.encode()) > limits.presence_member_bytes:
@@ -180,6 +212,27 @@ class Session:
             text = f"user_id must be 1 to {limits.user_id_length} characters long"
             raise SubscriptionRefused(name, "InvalidMember", text, NAME_REFUSED)
         return Member(user_id, bytes(data.user_info))
+
+    def _sign_in(self, command: SignIn) -> Identify:
+        """Check the signature and the shape of a sign-in (A11); a connection is one user for as long as it lives."""
+        key, _, signature = command.auth.partition(":")
+        text = signatures.user_text(self.socket_id, command.user_data)
+        if key != self._app.key or not signatures.is_signed(self._app.secret, text, signature):
+            raise MessageRefused(f"Invalid signature: the text to sign is {text!r}", SIGN_IN_REFUSED)
+        try:
+            data = _decode_user_data(command.user_data)
+        except Malformed as error:
+            raise MessageRefused(f"Invalid user_data: {error}", SIGN_IN_REFUSED) from None
+        limits = self._app.limits
+        if not 1 <= len(data.id) <= limits.user_id_length:
+            text = f"The id of a user is 1 to {limits.user_id_length} characters long"
+            raise MessageRefused(text, SIGN_IN_REFUSED)
+        if self.user is not None and self.user.user_id != data.id:
+            raise MessageRefused("The connection is signed in as another user", SIGN_IN_REFUSED)
+        watched = tuple(dict.fromkeys(data.watchlist))
+        self.user = User(data.id, bytes(data.user_info), watched[: limits.watchlist])
+        self.is_authorized = True
+        return Identify(self.user, command.user_data, len(watched) > limits.watchlist)
 
     def _unsubscribe(self, command: Unsubscribe) -> Leave:
         if command.channel not in self.subscriptions:

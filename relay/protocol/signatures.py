@@ -31,6 +31,11 @@ def channel_text(socket_id: str, channel: str, channel_data: str | None = None) 
     return f"{socket_id}:{channel}" if channel_data is None else f"{socket_id}:{channel}:{channel_data}"
 
 
+def user_text(socket_id: str, user_data: str) -> str:
+    """The text that a sign-in signs (B1). `user_data` is the raw string, byte for byte."""
+    return f"{socket_id}::user::{user_data}"
+
+
 def body_md5(body: bytes) -> str:
     """The hex MD5 that a request carries of its body."""
     return hashlib.md5(body, usedforsecurity=False).hexdigest()

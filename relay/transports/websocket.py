@@ -26,7 +26,7 @@ from relay.protocol.frames import (
     control_frame,
     text_frame,
 )
-from relay.protocol.limits import PONG_TIMEOUT
+from relay.protocol.limits import AUTHORIZATION_TIMEOUT, PONG_TIMEOUT
 from relay.transports.handshake import Upgrade
 
 log = structlog.get_logger()
@@ -90,7 +90,8 @@ class WebSocket(asyncio.Protocol):
             self.close(rejected.code, rejected.message)
             log.info("connection_refused", reason=rejected.message, code=int(rejected.code))
             return
-        self._wheel.watch(self, self._active_at + self._ping_after)
+        first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
+        self._wheel.watch(self, self._active_at + first_look)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -124,6 +125,10 @@ class WebSocket(asyncio.Protocol):
         """Ping a silent client, end one that does not answer, drop one that does not go."""
         if self._is_closing:
             self._transport.abort()
+            return None
+        connection = self._connection
+        if connection is not None and connection.app.authorized_connections and not connection.session.is_authorized:
+            self.close(CloseCode.UNAUTHORIZED, f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s")
             return None
         due = self._active_at + self._ping_after
         if due > now:

@@ -1,0 +1,37 @@
+"""The framing of pusher-js's HTTP transports (G2), which is SockJS's: one frame a line.
+
+Must not know requests, sessions or time.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from orjson import dumps
+
+from relay.protocol.decoding import Malformed, decoder
+
+OPEN: Final = b"o\n"
+HEARTBEAT: Final = b"h\n"
+# What answers the client's own ping: a heartbeat would be answered with another ping, for ever.
+PONG: Final = b"a[]\n"
+
+_decode_messages = decoder(list[str])
+
+
+def messages_frame(messages: Iterable[bytes]) -> bytes:
+    """Messages (JSON texts) for the client, in their order."""
+    return b"a" + dumps([message.decode() for message in messages]) + b"\n"
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """The end of the session: the client takes it for a close with this code."""
+    return b"c" + dumps([code, reason]) + b"\n"
+
+
+def parse_messages(body: bytes) -> list[bytes]:
+    """The messages that a client sends in one request; none is its ping. Raises Malformed."""
+    messages = _decode_messages(body)
+    try:
+        return [message.encode() for message in messages]
+    except UnicodeEncodeError:
+        raise Malformed("a message is not valid text") from None

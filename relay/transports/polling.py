@@ -1,0 +1,151 @@
+"""A client that came by HTTP (G2): a session that outlives the requests which carry it.
+
+One request at a time receives, by streaming or by polling; others send. Between two of them messages wait, bounded in bytes,
+and none is lost. Must not know aiohttp: a request is an object that waits for `wake` and takes what there is.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from relay.connection import Connection
+from relay.liveness import Wheel
+from relay.node import Node
+from relay.protocol import sockjs
+from relay.protocol.errors import CloseCode, Rejected
+from relay.protocol.frames import payload_of
+
+log = structlog.get_logger()
+
+# How long a session lives without a request that receives. The client never says that it leaves. Seconds.
+DETACHED_TIMEOUT: Final = 15.0
+
+
+class PollingSession:
+    """See relay.connection.Transport and relay.liveness.Watched. `backlog` (bytes) is what may wait for the client."""
+
+    __slots__ = (
+        "_backlog",
+        "_connection",
+        "_end",
+        "_forget",
+        "_loop",
+        "_messages",
+        "_node",
+        "_opened",
+        "_pongs",
+        "_receiver",
+        "_waiting",
+        "_wheel",
+        "wake",
+        "write",
+    )
+
+    def __init__(self, node: Node, wheel: Wheel, *, backlog: int, forget: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._node = node
+        self._wheel = wheel
+        self._backlog = backlog
+        self._forget = forget
+        self._connection: Connection | None = None
+        self._messages: list[bytes] = []
+        self._waiting = 0
+        self._pongs = 0
+        self._opened = False
+        self._end: bytes | None = None
+        self._receiver: object | None = None
+        self.wake = asyncio.Event()
+        self.write: Callable[[bytes], None] = self._write
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come after what waits now."""
+        return self._end is not None
+
+    def open(self, app_key: str, protocol: str | None) -> None:
+        """Connect the client to its app, or let it be told why not."""
+        try:
+            app = self._node.app_for(app_key)
+            self._connection = self._node.connect(app, protocol, self)
+        except Rejected as rejected:
+            self.close(rejected.code, rejected.message)
+            log.info("connection_refused", reason=rejected.message, code=int(rejected.code))
+
+    def attach(self, receiver: object) -> None:
+        """A request receives from now on; the one before it ends quietly."""
+        self._receiver = receiver
+        self._wheel.forget(self)
+        self.wake.set()
+
+    def detach(self, receiver: object) -> None:
+        """The request is over; the session waits for the next one, but not for ever."""
+        if self._receiver is not receiver:
+            return
+        self._receiver = None
+        if self._end is not None and not self._messages:
+            self._drop()
+        else:
+            self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
+
+    def is_receiver(self, receiver: object) -> bool:
+        """Whether this request is still the one that receives."""
+        return self._receiver is receiver
+
+    def take(self) -> bytes:
+        """What waits for the client, as lines; empty when nothing does."""
+        self.wake.clear()
+        lines = b"" if self._opened else sockjs.OPEN
+        self._opened = True
+        if self._messages:
+            lines += sockjs.messages_frame(self._messages)
+        elif self._pongs:
+            lines += sockjs.PONG
+        if self._end is not None:
+            lines += self._end
+        self._messages, self._waiting, self._pongs = [], 0, 0
+        return lines
+
+    def receive(self, messages: list[bytes]) -> None:
+        """Handle what the client sent; no message at all is its ping."""
+        if not messages:
+            self._pongs += 1
+            self.wake.set()
+        for message in messages:
+            if self._connection is not None:
+                self._node.receive(self._connection, message, self._loop.time())
+
+    def close(self, code: int, reason: str) -> None:
+        """End the session: the client is told with its next lines."""
+        if self._end is not None:
+            return
+        self._end = sockjs.close_frame(code, reason)
+        self._disconnect()
+        self.wake.set()
+        if self._receiver is None:
+            self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
+
+    def on_deadline(self, now: float) -> float | None:
+        """The client has not come back."""
+        self._drop()
+        return None
+
+    def _write(self, frame: bytes) -> None:
+        payload = payload_of(frame)
+        self._messages.append(payload)
+        self._waiting += len(payload)
+        self.wake.set()
+        if self._waiting > self._backlog:
+            # Not now: this is called from within a fan-out.
+            self._loop.call_soon(self.close, CloseCode.OVER_CAPACITY, "too slow: too much waits for this client")
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._node.disconnect(connection)
+
+    def _drop(self) -> None:
+        self._disconnect()
+        self._wheel.forget(self)
+        self._forget()

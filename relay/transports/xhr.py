@@ -1,0 +1,134 @@
+"""The HTTP fallbacks of pusher-js (G2): XHR streaming and polling, for clients whose network blocks WebSocket.
+
+POST …/app/KEY/SERVER/SESSION/xhr_streaming or /xhr receives, /xhr_send sends. Sessions are in polling.py.
+"""
+
+import asyncio
+import re
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+from msgspec import Struct
+
+from relay.liveness import Wheel
+from relay.node import Node
+from relay.protocol import sockjs
+from relay.protocol.decoding import Malformed
+from relay.protocol.signatures import parse_query
+from relay.transports.polling import PollingSession
+
+# How long a request that receives is held when there is nothing to say. Proxies give up after 60 s. Seconds.
+HEARTBEAT: Final = 25.0
+
+_PATH: Final = re.compile(
+    r"(?:/[^/?]+)*/app/(?P<key>[^/?]+)/(?P<server>[0-9]{1,10})/(?P<session>[a-z0-9]{1,40})/(?P<action>xhr|xhr_streaming|xhr_send)"
+)
+
+# Any page may connect, as with WebSocket; there are no cookies to protect.
+_CORS: Final = {"Access-Control-Allow-Origin": "*"}
+_PREFLIGHT: Final = _CORS | {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "content-type",
+    "Access-Control-Max-Age": "86400",
+}
+_STREAM: Final = _CORS | {
+    "Content-Type": "application/javascript; charset=UTF-8",
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+class Target(Struct, frozen=True):
+    """What a request's path asks for."""
+
+    app_key: str
+    session: tuple[str, str, str]
+    action: str
+    params: dict[str, str]
+
+
+def parse_target(raw_path: str) -> Target | None:
+    """The target of a request to a fallback; None for any other request."""
+    path, _, query = raw_path.partition("?")
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    key = match["key"]
+    return Target(key, (key, match["server"], match["session"]), match["action"], parse_query(query))
+
+
+class Fallback:
+    """All sessions of this process. `backlog` (bytes) is what may wait for one client."""
+
+    def __init__(self, node: Node, wheel: Wheel, backlog: int) -> None:
+        self._node = node
+        self._wheel = wheel
+        self._backlog = backlog
+        self._sessions: dict[tuple[str, str, str], PollingSession] = {}
+
+    async def handle(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        """Answer one request of a client."""
+        match request.method, target.action:
+            case "OPTIONS", _:
+                return web.Response(status=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
+            case "POST", "xhr_send":
+                return await self._send(request, target)
+            case "POST", action:
+                return await self._receive(request, target, is_stream=action == "xhr_streaming")
+            case _:
+                return web.Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers=_CORS)
+
+    async def _send(self, request: web.BaseRequest, target: Target) -> web.Response:
+        session = self._sessions.get(target.session)
+        if session is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND, headers=_CORS)
+        try:
+            messages = sockjs.parse_messages(await request.read())
+        except Malformed as error:
+            return web.Response(status=HTTPStatus.BAD_REQUEST, text=f"Invalid body: {error}", headers=_CORS)
+        session.receive(messages)
+        return web.Response(status=HTTPStatus.NO_CONTENT, headers=_CORS)
+
+    async def _receive(self, request: web.BaseRequest, target: Target, *, is_stream: bool) -> web.StreamResponse:
+        session = self._session(target)
+        response = web.StreamResponse(headers=_STREAM)
+        session.attach(response)
+        try:
+            await response.prepare(request)
+            while session.is_receiver(response):
+                lines = await _next_lines(session, response)
+                await response.write(lines)
+                if session.is_over or not is_stream:
+                    break
+            await response.write_eof()
+        finally:
+            session.detach(response)
+        return response
+
+    def _session(self, target: Target) -> PollingSession:
+        session = self._sessions.get(target.session)
+        if session is not None:
+            return session
+        session = PollingSession(
+            self._node, self._wheel, backlog=self._backlog, forget=lambda: self._forget(target.session)
+        )
+        self._sessions[target.session] = session
+        session.open(target.app_key, target.params.get("protocol"))
+        return session
+
+    def _forget(self, key: tuple[str, str, str]) -> None:
+        self._sessions.pop(key, None)
+
+
+async def _next_lines(session: PollingSession, receiver: object) -> bytes:
+    """What the client is to get next: messages as soon as there are some, else a heartbeat. Empty when another receives."""
+    while session.is_receiver(receiver):
+        if lines := session.take():
+            return lines
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await session.wake.wait()
+        except TimeoutError:
+            return sockjs.HEARTBEAT
+    return b""
