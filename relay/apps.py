@@ -13,7 +13,7 @@ from relay.protocol.limits import Limits
 DEVELOPMENT_SECRET: Final = "app-secret"  # noqa: S105 - known to everybody, and refused on any address but loopback
 
 # Ids and keys stand in URL paths.
-Identifier = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]+$", min_length=1, max_length=100)]
+Identifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+\Z", min_length=1, max_length=100)]
 Secret = Annotated[str, Meta(min_length=1, max_length=200)]
 
 

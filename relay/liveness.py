@@ -50,6 +50,8 @@ class Wheel:
         """Look at everything whose deadline has passed at `now`."""
         for slot in range(self._last + 1, int(now) + 1):
             for watched in self._slots.pop(slot, ()):
+                if self._slot_of.get(watched) != slot:  # forgotten or moved by one before it in this slot
+                    continue
                 del self._slot_of[watched]
                 following = watched.on_deadline(now)
                 if following is not None:

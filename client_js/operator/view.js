@@ -98,7 +98,7 @@ export class View {
   }
 
   _buildChat() {
-    const { t, actions } = this;
+    const { t } = this;
     this.pick = h('p', { className: 'empty pick' }, t('pick'));
     this.back = h('button', { id: 'back', type: 'button', className: 'quiet back', 'aria-label': t('back'), onclick: () => this._goBack() }, '←');
     this.chatTitle = h('h2', { id: 'chat-title', tabIndex: -1 });
@@ -106,7 +106,7 @@ export class View {
     this.closeButton = h('button', { id: 'close-ticket', type: 'button', className: 'quiet', onclick: () => this._ask(true) }, t('close'));
     const top = h('div', { className: 'chat-top' }, this.back, h('div', { className: 'names' }, this.chatTitle, this.chatAbout), this.closeButton);
     this.question = h('p');
-    this.yes = h('button', { id: 'close-yes', type: 'button', className: 'main', onclick: () => actions.closeTicket(this._state.current) }, t('close'));
+    this.yes = h('button', { id: 'close-yes', type: 'button', className: 'main', onclick: () => this._closeTicket() }, t('close'));
     this.confirmBar = h('div', { className: 'bar', role: 'group' }, this.question, this.yes,
       h('button', { type: 'button', className: 'quiet', onclick: () => this._ask(false) }, t('cancel')));
     this.log = h('div', { id: 'log', role: 'log', 'aria-live': 'off', 'aria-label': t('history'), tabIndex: 0 });
@@ -229,6 +229,8 @@ export class View {
 
   _renderOpen(state, ticket, thread) {
     const closed = thread?.status === CLOSED;
+    // Before anything changes its height.
+    this._follow ||= this._shown !== state.current || atEnd(this.log);
     const name = this._nameOf({ ...ticket, ...thread?.ticket });
     setText(this.chatTitle, name);
     setText(this.chatAbout, [`№ ${ticket.ticket_id}`, thread?.ticket?.visitor_email ?? ticket.visitor_email].filter(Boolean).join(' · '));
@@ -243,12 +245,10 @@ export class View {
 
   _renderLog(thread, closed) {
     const id = this._state.current;
-    const switched = this._shown !== id;
-    if (switched) this._switchChat(id);
-    const follow = switched || this._follow || atEnd(this.log);
+    if (this._shown !== id) this._switchChat(id);
     keyed(this.items, thread ? visibleMessages(thread) : [], (message) => `${id} ${messageKey(message)}`, (message, node) => this._message(message, node, id));
     setText(this.note, this._noteText(thread, closed));
-    if (follow) this.log.scrollTop = this.log.scrollHeight;
+    if (this._follow) this.log.scrollTop = this.log.scrollHeight;
     this._follow = false;
   }
 
@@ -307,8 +307,17 @@ export class View {
     this.mine.querySelector(`[data-ticket="${id}"]`)?.focus();
   }
 
+  async _closeTicket() {
+    await this.actions.closeTicket(this._state.current);
+    if (!this._state.current) this._focusList();
+  }
+
   _dismiss() {
     this.actions.dismiss(this._state.current);
+    this._focusList();
+  }
+
+  _focusList() {
     this.mine.querySelector('button')?.focus();
   }
 

@@ -28,24 +28,25 @@ export class View {
   }
 
   render(state) {
+    const started = this._state?.screen === STARTING && state.screen === CHAT;
     this._state = state;
-    const { thread, screen } = state;
-    const closed = thread?.status === CLOSED;
+    const { screen } = state;
     const chatting = screen === CHAT;
+    const closed = chatting && state.thread.status === CLOSED;
+    // Before anything changes its height.
+    this._follow ||= !this.log.scrollHeight || atEnd(this.log);
     this._renderLauncher(state);
-    this.panel.hidden = !state.open;
-    setText(this.subtitle, this._subtitleText(state));
-    setText(this.strip, chatting && !closed ? this._stripText(state) : '');
-    this.strip.hidden = !this.strip.textContent;
+    this._renderHeader(state, chatting && !closed);
     this.startForm.hidden = screen !== START && screen !== STARTING;
     this._renderStart(state);
     this.loading.hidden = screen !== RESUMING;
     this.log.hidden = !chatting;
-    this.endButton.hidden = !chatting || closed;
     this.confirmBar.hidden = !state.confirming;
     this.composer.hidden = !chatting || closed || state.confirming;
-    this.again.hidden = !chatting || !closed;
+    this.again.hidden = !closed;
     if (chatting) this._renderLog(state);
+    // The start form took the focus away with it.
+    if (started && state.open) this.input.focus();
   }
 
   _build() {
@@ -124,6 +125,14 @@ export class View {
     setText(this.badge, String(count));
   }
 
+  _renderHeader(state, live) {
+    this.panel.hidden = !state.open;
+    setText(this.subtitle, this._subtitleText(state));
+    setText(this.strip, live ? this._stripText(state) : '');
+    this.strip.hidden = !this.strip.textContent;
+    this.endButton.hidden = !live;
+  }
+
   _subtitleText({ screen, thread }) {
     if (screen !== CHAT) return this.t('intro');
     if (thread.status === CLOSED) return this.t('ended');
@@ -145,10 +154,9 @@ export class View {
 
   _renderLog(state) {
     const { thread } = state;
-    const follow = this._follow || this.log.scrollHeight === 0 || atEnd(this.log);
     keyed(this.items, logItems(state), keyOf, (item, node) => (item.line ? this._line(item, node) : this._message(item, node)));
     this.typing.hidden = !thread.typing;
-    if (follow) this.log.scrollTop = this.log.scrollHeight;
+    if (this._follow) this.log.scrollTop = this.log.scrollHeight;
     this._follow = false;
     this._speak(state);
   }

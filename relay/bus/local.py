@@ -7,6 +7,10 @@ def _deliver_nowhere(app_id: str, channel: str, frame: bytes, exclude: str | Non
     raise RuntimeError("the bus is not started")
 
 
+def _deliver_no_more(app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
+    """A client's or a back end's last words, come while the node stops."""
+
+
 class LocalBus:
     """See relay.bus.base.Bus."""
 
@@ -17,7 +21,7 @@ class LocalBus:
         self._deliver = deliver
 
     async def stop(self) -> None:
-        self._deliver = _deliver_nowhere
+        self._deliver = _deliver_no_more
 
     def publish(self, app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
         self._deliver(app_id, channel, frame, exclude)

@@ -134,6 +134,10 @@ async def body_fields(request: web.Request) -> Fields:
 
     Raises `BodyTooLarge`, `UnsupportedBody` or `UnreadableBody`.
     """
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise BodyTooLarge(BODY_LIMIT)
+    if request.content_type == "multipart/form-data":
+        return Fields(await _multipart(request))
     body = await _read(request)
     if not body:
         return Fields({})
@@ -142,8 +146,6 @@ async def body_fields(request: web.Request) -> Fields:
             return Fields(_json(body))
         case "application/x-www-form-urlencoded":
             return Fields(_form(body))
-        case "multipart/form-data":
-            return Fields(await _multipart(request))
         case other:
             raise UnsupportedBody(other)
 
@@ -178,6 +180,8 @@ def _form(body: bytes) -> dict[str, object]:
 async def _multipart(request: web.Request) -> dict[str, object]:
     try:
         form = await request.post()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BodyTooLarge(BODY_LIMIT) from error
     except (ValueError, LookupError, RuntimeError, AssertionError, ClientError, HttpProcessingError) as error:
         raise UnreadableBody("expected multipart/form-data") from error
     return dict(form.items())

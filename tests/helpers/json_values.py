@@ -16,10 +16,12 @@ JSON = st.recursive(
 EVENT_NAMES = st.sampled_from(
     ["pusher:subscribe", "pusher:unsubscribe", "pusher:ping", "pusher:pong", "pusher:signin", "client-x", "client-", ""]
 )
-CHANNEL_NAMES = st.sampled_from(["a", "private-a", "presence-a", "private-encrypted-a", "cache-a", "#x", "", 'a"b', "a\x00"])
+CHANNEL_NAMES = st.sampled_from(
+    ["a", "private-a", "presence-a", "private-encrypted-a", "cache-a", "#x", "", 'a"b', "a\x00"]
+)
 
 
-def _envelope(fields: dict[str, object]) -> bytes:
+def _envelope(fields: object) -> bytes:
     return json.dumps(fields).encode()
 
 

@@ -55,7 +55,9 @@ def _node_problem() -> str | None:
     answer = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT, check=False)
     version = re.match(r"v(\d+)\.", answer.stdout)
     if version is None or int(version[1]) < NODE_MAJOR:
-        return f"version {NODE_MAJOR} or later is needed, {node} says {answer.stdout.strip() or answer.stderr.strip()!r}"
+        return (
+            f"version {NODE_MAJOR} or later is needed, {node} says {answer.stdout.strip() or answer.stderr.strip()!r}"
+        )
     return None
 
 
@@ -78,5 +80,7 @@ def _chromium_problem() -> str | None:
 
 
 NODE: Final = Part(f"Node.js {NODE_MAJOR}", _node_problem, "apt-get install nodejs")
-NODE_PACKAGES: Final = Part("the npm packages of tests/interop", _node_packages_problem, "npm ci --prefix tests/interop")
+NODE_PACKAGES: Final = Part(
+    "the npm packages of tests/interop", _node_packages_problem, "npm ci --prefix tests/interop"
+)
 CHROMIUM: Final = Part("Chromium", _chromium_problem, "apt-get install chromium")

@@ -59,6 +59,7 @@ class Process:
         self._path = path
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._earlier: list[str] = []
 
     @property
     def url(self) -> str:
@@ -74,6 +75,10 @@ class Process:
             return ""
         self._log.seek(0)
         return self._log.read().decode("utf-8", "replace")
+
+    def transcript(self) -> str:
+        """What it has printed in all its lives: before and after each restart."""
+        return "\n--- started again ---\n".join([*self._earlier, self.output()])
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises ProcessFailed."""
@@ -95,6 +100,12 @@ class Process:
     def terminate(self) -> int:
         """Ask it to stop (SIGTERM) and return its exit code. Raises ProcessFailed if it does not stop in time."""
         return self._end(signal.SIGTERM)
+
+    def interrupt(self, signals: Sequence[signal.Signals]) -> int:
+        """Send these, one right after the other (Ctrl-C twice, for example), and return the exit code."""
+        for number in signals[:-1]:
+            self._running().send_signal(number)
+        return self._end(signals[-1])
 
     def kill(self) -> None:
         """End it at once (SIGKILL), as a crash would."""
@@ -150,6 +161,7 @@ class Process:
         finally:
             self._process = None
             if self._log is not None:
+                self._earlier.append(self.output())
                 self._log.close()
                 self._log = None
         return code

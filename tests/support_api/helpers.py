@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -171,6 +171,13 @@ async def open_ticket(nobody: Caller, **fields: Any) -> Visitor:
     made = answer.json
     caller = nobody.with_headers({"Authorization": f"Bearer {made['visitor_token']}"})
     return Visitor(caller, made["visitor_id"], made["visitor_token"], made["ticket_id"])
+
+
+async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
+    """Waits until something that nobody announces has happened."""
+    async with asyncio.timeout(PATIENCE):
+        while not await check():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
 
 
 def visitor_of(ticket: Ticket) -> Sender:

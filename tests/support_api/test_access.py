@@ -31,8 +31,8 @@ def ticket(operator: Operator | None = OLGA) -> Ticket:
         visitor_id=ANNA,
         visitor_name="Anna",
         visitor_email=None,
-        operator_id=operator and operator.id,
-        operator_name=operator and operator.name,
+        operator_id=operator.id if operator else None,
+        operator_name=operator.name if operator else None,
         status=TicketStatus.ACTIVE if operator else TicketStatus.WAITING,
         created_at=START,
         closed_at=None,
@@ -119,12 +119,13 @@ def test_a_channel_name_is_either_refused_or_the_one_spelling_of_a_channel(name:
         channel = parse_channel(name)
     except Forbidden:
         return
-    spelled = {
-        TicketChannel: lambda one: f"private-ticket-{one.ticket_id}",
-        OperatorChannel: lambda one: f"private-operator-{one.operator_id}",
-        QueueChannel: lambda _: "private-support-queue",
-    }[type(channel)](channel)
-    assert spelled == name
+    match channel:
+        case TicketChannel(number):
+            assert name == f"private-ticket-{number}"
+        case OperatorChannel(number):
+            assert name == f"private-operator-{number}"
+        case QueueChannel():
+            assert name == "private-support-queue"
 
 
 def test_an_operator_joins_his_own_channel_and_the_queue() -> None:

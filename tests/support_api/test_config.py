@@ -8,6 +8,7 @@ import pytest
 
 from support_api.config import Secret, Settings, SettingsError, describe, is_loopback, load_settings
 
+ANYWHERE = "0.0.0.0"  # noqa: S104 - a setting, nothing is bound
 OWN_SECRETS = {"SUPPORT_SECRET_KEY": "mine", "SUPPORT_RELAY_APP_SECRET": "mine too"}
 
 
@@ -57,7 +58,7 @@ def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path)
             "SUPPORT_PORTT": "1",
             "SUPPORT_OPERATOR_TIMEOUT": "0",
             "SUPPORT_LOG_LEVEL": "loud",
-            "SUPPORT_HOST": "0.0.0.0",
+            "SUPPORT_HOST": ANYWHERE,
         }
     )
     assert [line.split(":")[0] for line in problems] == [
@@ -128,7 +129,7 @@ def test_known_secrets_are_good_enough_for_loopback(host: str) -> None:
     assert load_settings({"SUPPORT_HOST": host}).host == host
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "support.example"])
+@pytest.mark.parametrize("host", [ANYWHERE, "::", "192.0.2.1", "support.example"])
 def test_known_secrets_are_refused_elsewhere(host: str) -> None:
     assert not is_loopback(host)
     assert len(problems_of({"SUPPORT_HOST": host})) == 2

@@ -82,13 +82,13 @@ async def test_nothing_is_lost_while_the_relay_does_not_take_events(
 
 async def test_nothing_is_lost_when_no_relay_is_there_at_all(store: Store, relay: RecordingRelay) -> None:
     await announce(store, "e1")
-    async with PushlerClient("app-key", "app-secret", url="http://127.0.0.1:1") as nowhere:
-        async with outbox_of(store, nowhere).running():
-            await asyncio.sleep(0.05)
+    nowhere = PushlerClient("app-key", "app-secret", url="http://127.0.0.1:1")
+    async with nowhere, outbox_of(store, nowhere).running():
+        await asyncio.sleep(0.05)
     assert await store.outbox.counts() == (1, 0)
-    async with PushlerClient("app-key", "app-secret", app_id="app-id", url=relay.url) as client:
-        async with outbox_of(store, client).running():
-            await relay.events(1)
+    client = PushlerClient("app-key", "app-secret", app_id="app-id", url=relay.url)
+    async with client, outbox_of(store, client).running():
+        await relay.events(1)
     assert await store.outbox.counts() == (0, 0)
 
 

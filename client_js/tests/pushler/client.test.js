@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { beforeEach, mock, test } from 'node:test';
+import { afterEach, beforeEach, mock, test } from 'node:test';
 import { PushlerClient } from '../../pushler/index.js';
 import { deferred, fakeSockets, json, settle } from '../helpers/fakes.js';
 
@@ -7,11 +7,14 @@ let Socket;
 let asked;
 
 beforeEach(() => {
-  mock.reset();
-  mock.timers.reset();
   mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
   Socket = fakeSockets();
   asked = [];
+});
+afterEach(async () => {
+  // What a test left under way must not clear timers of the next one.
+  await settle();
+  mock.timers.reset();
 });
 
 function connect(options = {}) {
@@ -34,8 +37,9 @@ async function connected(options) {
 
 /** Lose the connection and come back as `socketId`. */
 async function reconnect(socketId = '2.2', code = 1006) {
+  const before = Socket.all.length;
   Socket.last.drop(code);
-  mock.timers.tick(60_000);
+  for (let i = 0; i < 2000 && Socket.all.length === before; i += 1) mock.timers.tick(50);
   Socket.last.greet(socketId);
   await settle();
 }

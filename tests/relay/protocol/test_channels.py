@@ -101,7 +101,22 @@ def test_two_numbers_with_a_dot_are_a_socket_id(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", "1.", ".1", "1", "1.2.3", "a.b", "-1.2", "1.2\n", " 1.2", "1,2", "1.2:x", "\u0661.\u0662", "9" * 21 + ".1"],
+    [
+        "",
+        ".",
+        "1.",
+        ".1",
+        "1",
+        "1.2.3",
+        "a.b",
+        "-1.2",
+        "1.2\n",
+        " 1.2",
+        "1,2",
+        "1.2:x",
+        "\u0661.\u0662",
+        "9" * 21 + ".1",
+    ],
 )
 def test_anything_else_is_no_socket_id(text: str) -> None:
     assert not is_socket_id(text)

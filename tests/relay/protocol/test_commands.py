@@ -67,7 +67,10 @@ def test_a_message_becomes_its_command(message: bytes, command: object) -> None:
         (b'{"event":"client-x","channel":"private-a","data":' + b"[" * 60_000, "recursion"),
         (b'{"event":""}', "Unknown event ''"),
         (b'{"event":"pusher:signin","data":{}}', "Unknown event 'pusher:signin'"),
-        (b'{"event":"Client-x","channel":"private-a"}', "Unknown event 'Client-x': a client's own events begin with 'client-'"),
+        (
+            b'{"event":"Client-x","channel":"private-a"}',
+            "Unknown event 'Client-x': a client's own events begin with 'client-'",
+        ),
         (b'{"event":"pusher_internal:member_added","channel":"presence-a"}', "Unknown event"),
     ],
 )

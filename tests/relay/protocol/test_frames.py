@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -36,8 +37,12 @@ def refusal(*data: bytes, limit: int = 1_000) -> FrameError:
     return refused.value
 
 
-def text(payload: bytes) -> tuple[int, bytes]:
-    return Opcode.TEXT, payload
+def whole(opcode: int, payload: bytes) -> Message:
+    return Message(opcode, bytearray(payload))
+
+
+def text(payload: bytes) -> Message:
+    return whole(Opcode.TEXT, payload)
 
 
 def fragments(*payloads: bytes, opcode: int = Opcode.TEXT) -> list[bytes]:
@@ -97,7 +102,7 @@ class TestReading:
 
     def test_several_frames_in_one_packet_are_read_in_order(self) -> None:
         packet = client_frame(b"a") + client_frame(b"", opcode=Opcode.PING) + client_frame(b"b")
-        assert read(packet) == [text(b"a"), (Opcode.PING, b""), text(b"b")]
+        assert read(packet) == [text(b"a"), whole(Opcode.PING, b""), text(b"b")]
 
     @pytest.mark.parametrize("length", [3, 200, 70_000])
     def test_a_frame_that_comes_byte_by_byte_is_read_once_it_is_whole(self, length: int) -> None:
@@ -124,15 +129,15 @@ class TestReading:
         first, middle, last = fragments(b"a", b"b", b"c")
         ping, close = client_frame(b"p", opcode=Opcode.PING), client_frame(b"\x03\xe8", opcode=Opcode.CLOSE)
         assert read(first + ping, middle, close + last) == [
-            (Opcode.PING, b"p"),
-            (Opcode.CLOSE, b"\x03\xe8"),
+            whole(Opcode.PING, b"p"),
+            whole(Opcode.CLOSE, b"\x03\xe8"),
             text(b"abc"),
         ]
 
     def test_a_control_frame_between_fragments_does_not_count_against_their_limit(self) -> None:
         first, last = fragments(b"x" * 10, b"")
         assert read(first, client_frame(b"ping", opcode=Opcode.PING), last, limit=10) == [
-            (Opcode.PING, b"ping"),
+            whole(Opcode.PING, b"ping"),
             text(b"x" * 10),
         ]
 
@@ -149,12 +154,12 @@ class TestReading:
 
     def test_binary_and_pong_are_read_with_any_bytes(self) -> None:
         assert read(client_frame(b"\xff\x00", opcode=Opcode.BINARY), client_frame(b"\xff", opcode=Opcode.PONG)) == [
-            (Opcode.BINARY, b"\xff\x00"),
-            (Opcode.PONG, b"\xff"),
+            whole(Opcode.BINARY, b"\xff\x00"),
+            whole(Opcode.PONG, b"\xff"),
         ]
 
     def test_fragments_of_a_binary_message_stay_binary(self) -> None:
-        assert read(*fragments(b"\xff", b"\xfe", opcode=Opcode.BINARY)) == [(Opcode.BINARY, b"\xff\xfe")]
+        assert read(*fragments(b"\xff", b"\xfe", opcode=Opcode.BINARY)) == [whole(Opcode.BINARY, b"\xff\xfe")]
 
     def test_nothing_is_read_of_nothing(self) -> None:
         assert read(b"", b"") == []
@@ -231,7 +236,9 @@ class TestClosing:
     def test_a_close_without_a_code_has_none(self) -> None:
         assert close_code(b"") == 1005
 
-    @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999])
+    @pytest.mark.parametrize(
+        "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999]
+    )
     def test_a_valid_code_is_read_with_or_without_a_reason(self, code: int) -> None:
         assert close_code(code.to_bytes(2)) == code
         assert close_code(bytearray(code.to_bytes(2) + "до свидания".encode())) == code
@@ -255,7 +262,7 @@ class TestClosing:
 
 def split(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 FRAMES = st.builds(

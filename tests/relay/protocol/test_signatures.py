@@ -103,13 +103,25 @@ def test_a_channel_signature_is_void_once_a_signed_field_is_changed(
 
 @pytest.mark.parametrize(
     "signature",
-    ["", "x", "00" * 32, sign(SECRET, "text").upper(), sign(SECRET, "text") + "0", sign("other", "text"), "é", "\ud800"],
+    [
+        "",
+        "x",
+        "00" * 32,
+        sign(SECRET, "text").upper(),
+        sign(SECRET, "text") + "0",
+        sign("other", "text"),
+        "é",
+        "\ud800",
+    ],
 )
 def test_a_signature_that_is_not_exactly_the_right_one_is_refused(signature: str) -> None:
     assert not is_signed(SECRET, "text", signature)
 
 
-@given(secret=st.text(st.characters(exclude_categories=["Cs"]), min_size=1), text=st.text(st.characters(exclude_categories=["Cs"])))
+@given(
+    secret=st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+    text=st.text(st.characters(exclude_categories=["Cs"])),
+)
 def test_what_was_signed_is_signed(secret: str, text: str) -> None:
     signature = sign(secret, text)
     assert is_signed(secret, text, signature)
@@ -208,7 +220,10 @@ def test_a_percent_encoded_path_that_nobody_signed_is_refused() -> None:
 
 
 def test_parameters_are_signed_in_the_order_of_their_names() -> None:
-    assert request_text("GET", "/p", [("b", "2"), ("a", "1"), ("auth_signature", "x"), ("A", "0")]) == "GET\n/p\nA=0&a=1&b=2"
+    assert (
+        request_text("GET", "/p", [("b", "2"), ("a", "1"), ("auth_signature", "x"), ("A", "0")])
+        == "GET\n/p\nA=0&a=1&b=2"
+    )
 
 
 @pytest.mark.parametrize("offset", [-600, -599.5, 0, 600])
@@ -220,7 +235,9 @@ def test_a_timestamp_within_ten_minutes_is_recent(offset: float) -> None:
 
 @pytest.mark.parametrize("offset", [-601, 600.5, 601, 10**9])
 def test_a_timestamp_further_away_is_refused_with_our_time(offset: float) -> None:
-    with pytest.raises(RequestUnsigned, match=rf"more than 600 s away from this server's clock \({int(NOW + offset)}\)"):
+    with pytest.raises(
+        RequestUnsigned, match=rf"more than 600 s away from this server's clock \({int(NOW + offset)}\)"
+    ):
         verify_request(KEY, SECRET, "POST", "/apps/3/events", signed(), b"{}", NOW + offset)
 
 

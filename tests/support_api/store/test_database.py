@@ -101,10 +101,14 @@ async def test_the_connections_are_safe_and_do_not_block_readers(database: Datab
 
 async def test_an_exception_undoes_the_whole_transaction_and_is_no_news(database: Database) -> None:
     await database.open()
-    with pytest.raises(RuntimeError):
+
+    async def fail() -> None:
         async with database.writing() as tx:
             await tx.announce([EVENT])
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     async with database.reading() as conn:
         assert (await conn.execute(select(outbox))).all() == []
     assert not database.news.is_set()

@@ -1,0 +1,148 @@
+"""The whole product for a test: a relay and a support desk as real processes over one temporary SQLite file.
+
+Both can be stopped, killed and started again where they were. Knows how they are started and where they keep what they
+store; not: browsers, and what a test is about.
+"""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from relay.client import PushlerClient
+from tests.helpers.processes import HOST, ROOT, Process, RelayProcess, environment, free_port
+
+APP_ID: Final = "app-id"
+APP_KEY: Final = "app-key"
+APP_SECRET: Final = "app-secret"
+
+PASSWORD: Final = "correct horse battery"
+
+_COMMAND_TIMEOUT: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Account:
+    """An operator's log-in; accounts are made in this order, so the ids are 1, 2 …"""
+
+    id: int
+    name: str
+    email: str
+    password: str = PASSWORD
+
+
+ANNA: Final = Account(1, "Anna", "anna@shop.example")
+BORIS: Final = Account(2, "Boris", "boris@shop.example")
+
+
+class SupportProcess(Process):
+    """A support desk on `database`, for the relay at `relay_url`. `settings` are further ones by their names in its config."""
+
+    def __init__(self, database: Path, relay_url: str, **settings: object) -> None:
+        port = free_port()
+        own: dict[str, object] = {
+            "host": HOST,
+            "port": port,
+            "database_url": f"sqlite:///{database}",
+            "relay_url": relay_url,
+            "relay_app_id": APP_ID,
+            "relay_app_key": APP_KEY,
+            "relay_app_secret": APP_SECRET,
+            # A test writes quicker than a person, and all of it comes from one address.
+            "messages_per_minute": 0,
+            "tickets_per_minute": 0,
+        }
+        super().__init__(["support_api", "serve"], port, environment("SUPPORT_", own | settings))
+
+
+@dataclass(frozen=True)
+class Product:
+    """A relay and a support desk that use each other."""
+
+    relay: RelayProcess
+    support: SupportProcess
+    database: Path
+
+    @property
+    def url(self) -> str:
+        """Where the support desk answers."""
+        return self.support.url
+
+    def relay_client(self) -> PushlerClient:
+        """A back end's client for the relay."""
+        return PushlerClient(APP_KEY, APP_SECRET, app_id=APP_ID, url=self.relay.url)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What a query finds in the database file, past the support desk."""
+        with closing(sqlite3.connect(self.database, timeout=10.0)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def stored(self, ticket_id: int) -> list[tuple[str, str]]:
+        """The stored messages of a ticket in their order, as (sender_type, content)."""
+        return [
+            (str(sender), str(content))
+            for sender, content in self.rows(
+                "SELECT sender_type, content FROM support_messages WHERE ticket_id = ? ORDER BY seq", ticket_id
+            )
+        ]
+
+    def undelivered(self) -> int:
+        """How many events the relay has not taken yet."""
+        return int(self.rows("SELECT count(*) FROM support_outbox WHERE refused_at IS NULL")[0][0])
+
+    def logs(self) -> str:
+        """All that both processes have printed."""
+        return f"=== relay ===\n{self.relay.transcript()}\n=== support desk ===\n{self.support.transcript()}"
+
+
+@contextmanager
+def running_product(
+    accounts: Path, folder: Path, *, relay: dict[str, object] | None = None, **support: object
+) -> Iterator[Product]:
+    """A product that answers, with the accounts of the database file `accounts`; stopped at the end.
+
+    `relay` and `support` are further settings. What the processes have printed goes to standard output at the end, where
+    pytest shows it for a test that failed.
+    """
+    database = folder / "desk.sqlite3"
+    shutil.copyfile(accounts, database)
+    own: dict[str, object] = {"app_id": APP_ID, "app_key": APP_KEY, "app_secret": APP_SECRET}
+    relay_process = RelayProcess(**own | (relay or {}))
+    product = Product(relay_process, SupportProcess(database, relay_process.url, **support), database)
+    try:
+        product.relay.start()
+        product.support.start()
+        yield product
+    finally:
+        product.support.stop()
+        product.relay.stop()
+        sys.stdout.write(product.logs())
+
+
+def make_accounts(folder: Path) -> Path:
+    """A database file with the accounts of Anna and Boris, made by the command that an administrator uses."""
+    database = folder / "accounts.sqlite3"
+    for account in (ANNA, BORIS):
+        add_operator(database, account)
+    return database
+
+
+def add_operator(database: Path, account: Account) -> None:
+    """Make an account from the command line."""
+    options = ["--name", account.name, "--email", account.email, "--password-stdin"]
+    done = subprocess.run(
+        [sys.executable, "-m", "support_api", "operator", "add", *options],
+        cwd=ROOT,
+        env=environment("SUPPORT_", {"database_url": f"sqlite:///{database}"}),
+        input=account.password,
+        capture_output=True,
+        text=True,
+        timeout=_COMMAND_TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

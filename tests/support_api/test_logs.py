@@ -1,0 +1,47 @@
+"""Log lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from support_api.logs import set_up_logs
+
+
+@pytest.fixture(autouse=True)
+def _reset() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def fail(secret: str) -> None:
+    raise RuntimeError(len(secret))
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_never_shows_the_values_of_variables(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    set_up_logs("info", form)
+    try:
+        fail("s3cret" + "-value")
+    except RuntimeError:
+        structlog.get_logger().exception("it failed")
+    said = capsys.readouterr().err
+    assert "it failed" in said
+    assert "RuntimeError: 12" in said
+    assert "s3cret-value" not in said
+
+
+def test_json_lines_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("info", "json")
+    structlog.get_logger().info("жук", number=1, thing=object)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["level"], line["number"]) == ("жук", "info", 1)
+
+
+def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("error", "console")
+    structlog.get_logger().warning("quiet")
+    assert capsys.readouterr().err == ""
