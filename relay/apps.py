@@ -4,17 +4,26 @@ Must not know connections or channels.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 
 from msgspec import Meta, Struct, field
 
 from relay.protocol.limits import Limits
+from relay.protocol.webhooks import EventName
 
 DEVELOPMENT_SECRET: Final = "app-secret"  # noqa: S105 - known to everybody, and refused on any address but loopback
 
 # Ids and keys stand in URL paths.
 Identifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+\Z", min_length=1, max_length=100)]
 Secret = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
+    """A URL that is told what happens in channels whose name begins with `channel_prefix`."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://[^\s/]+")]
+    events: tuple[EventName, ...] = get_args(EventName)
+    channel_prefix: str = ""
 
 
 class App(Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +38,7 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
     """Are subscribers told how many they are?"""
     authorized_connections: bool = False
     """Is a connection closed that neither signs in nor joins a private or presence channel in time?"""
+    webhooks: tuple[Webhook, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     def __repr__(self) -> str:
@@ -54,6 +64,10 @@ class Apps:
 
     def __iter__(self) -> Iterator[App]:
         return iter(self._by_id.values())
+
+    def by_id(self, app_id: str) -> App:
+        """The app of this id. Raises KeyError."""
+        return self._by_id[app_id]
 
     def by_key(self, key: str) -> App | None:
         """The app whose clients connect with `key`."""

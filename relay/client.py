@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from relay.protocol import signatures
+from relay.protocol import signatures, webhooks
 from relay.protocol.channels import is_socket_id, rules_for
 from relay.protocol.errors import ProtocolError
 
@@ -183,6 +183,41 @@ class PushlerClient:
         if channel_data is not None:
             answer["channel_data"] = channel_data
         return answer
+
+    def authenticate_user(self, socket_id: str, user: Mapping[str, object]) -> dict[str, str]:
+        """The answer of an endpoint that signs users in (B1); `user` has an "id" and may have "user_info" and "watchlist".
+
+        Raises ValueError for a bad socket id or a user without an id.
+        """
+        if not is_socket_id(socket_id):
+            raise ValueError(f"not a socket id: {socket_id!r}")
+        if not isinstance(user.get("id"), str) or not user["id"]:
+            raise ValueError("a user needs an id that is text")
+        user_data = orjson.dumps(user).decode()
+        signature = signatures.sign(self._secret, signatures.user_text(socket_id, user_data))
+        return {"auth": f"{self.key}:{signature}", "user_data": user_data}
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> list[dict[str, Any]]:
+        """The events of a webhook request, if this app's relay signed it. Raises ValueError for any other request.
+
+        `headers` by their names in any case.
+        """
+        by_name = {name.lower(): value for name, value in headers.items()}
+        if by_name.get(webhooks.KEY_HEADER.lower()) != self.key:
+            raise ValueError("the webhook is of another app")
+        signature = by_name.get(webhooks.SIGNATURE_HEADER.lower(), "")
+        if not signatures.is_signed_bytes(self._secret, body, signature):
+            raise ValueError("the signature of the webhook is wrong")
+        events: list[dict[str, Any]] = orjson.loads(body)["events"]
+        return events
+
+    async def terminate_connections(self, user_id: str) -> dict[str, Any]:
+        """Close every connection that is signed in as the user. Raises RelayError."""
+        return await self._post(f"/users/{quote(user_id, safe='')}/terminate_connections", {})
+
+    async def send_to_user(self, user_id: str, event: str, data: object) -> dict[str, Any]:
+        """Publish an event to every connection that is signed in as the user. Raises RelayError."""
+        return await self.trigger(f"#server-to-user-{user_id}", event, data)
 
     async def _post(self, path: str, body: object) -> dict[str, Any]:
         return await self._signed("POST", path, [], orjson.dumps(body))

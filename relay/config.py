@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps
+from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, Webhook
 from relay.protocol.limits import Limits
 
 T = TypeVar("T", bound=Struct)
@@ -130,7 +130,9 @@ def _convert_fields(
             if field.required:
                 problems.append(f"{path}: missing")
         elif name == "apps":
-            yield name, _convert_apps(values[name], path, problems)
+            yield name, _convert_tables(App, values[name], path, problems)
+        elif name == "webhooks":
+            yield name, _convert_tables(Webhook, values[name], path, problems)
         elif name == "limits":
             yield name, _convert_struct(Limits, values[name], path, problems)
         else:
@@ -141,12 +143,12 @@ def _convert_fields(
                 problems.append(f"{path}: {_without_value(str(error))}")
 
 
-def _convert_apps(values: object, where: str, problems: list[str]) -> tuple[App, ...]:
+def _convert_tables(shape: type[T], values: object, where: str, problems: list[str]) -> tuple[T, ...]:
     if not isinstance(values, list):
         problems.append(f"{where}: expected tables [[{where}]]")
         return ()
-    apps = [_convert_struct(App, value, f"{where}[{at}]", problems) for at, value in enumerate(values)]
-    return tuple(app for app in apps if app is not None)
+    items = [_convert_struct(shape, value, f"{where}[{at}]", problems) for at, value in enumerate(values)]
+    return tuple(item for item in items if item is not None)
 
 
 def _convert_struct(shape: type[T], value: object, where: str, problems: list[str]) -> T | None:

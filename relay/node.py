@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import assert_never
 
+import orjson
 import structlog
 from orjson import dumps
 
@@ -29,6 +30,8 @@ from relay.protocol.errors import (
 from relay.protocol.frames import text_frame
 from relay.protocol.requests import Publish
 from relay.protocol.session import Answer, Effect, Identify, Join, Leave, Relay, Session, User, ensure_protocol
+from relay.protocol.webhooks import WebhookEvent
+from relay.webhooks import Webhooks
 
 log = structlog.get_logger()
 
@@ -41,10 +44,13 @@ class Node:
     `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long. `clock` gives seconds.
     """
 
-    def __init__(self, apps: Apps, bus: Bus, activity_timeout: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, apps: Apps, bus: Bus, webhooks: Webhooks, activity_timeout: int, clock: Callable[[], float]
+    ) -> None:
         self.apps = apps
         self._bus = bus
         self._activity_timeout = activity_timeout
+        self._webhooks = webhooks
         self._clock = clock
         self._hubs = {app.id: Hub(app.limits.cached_events) for app in apps}
         self._counts = SubscriptionCounts(self._tell_count)
@@ -156,6 +162,8 @@ class Node:
     def _relay(self, connection: Connection, event: Relay) -> None:
         message = events.client_event(event.name, event.channel, bytes(event.data), event.user_id)
         self._bus.publish(connection.app.id, event.channel, text_frame(message), connection.session.socket_id)
+        if connection.app.webhooks:
+            self._webhooks.happened(connection.app, _client_event(connection, event))
 
     def _join(self, connection: Connection, join: Join) -> None:
         app, name = connection.app, join.rules.name
@@ -168,6 +176,7 @@ class Node:
         channel, is_occupied = self._hubs[app.id].open(join.rules)
         if is_occupied:
             self._bus.listen(app.id, name)
+            self._webhooks.came(app, WebhookEvent("channel_occupied", name))
         if join.member is None or channel.presence is None:
             self._subscribe(connection, channel, None)
             connection.write(text_frame(events.subscription_succeeded(name)))
@@ -180,6 +189,7 @@ class Node:
         if is_first:
             added = events.member_added(name, join.member.user_id, join.member.user_info)
             self._bus.publish(app.id, name, text_frame(added), connection.session.socket_id)
+            self._webhooks.came(app, WebhookEvent("member_added", name, user_id=join.member.user_id))
         self._subscribe(connection, channel, join.member.user_id)
         self._send_cached(connection, channel)
 
@@ -197,12 +207,14 @@ class Node:
             raise RuntimeError(f"{connection.session.socket_id} is subscribed to {name!r}, which is not occupied")
         channel.remove(connection)
         is_last = user_id is not None and channel.presence is not None and channel.presence.leave(user_id)
-        if hub.close_if_empty(channel):
-            self._bus.ignore(app.id, name)
-        else:
-            self._count_changed(app, channel)
         if is_last and user_id is not None:
             self._bus.publish(app.id, name, text_frame(events.member_removed(name, user_id)), None)
+            self._webhooks.left(app, WebhookEvent("member_removed", name, user_id=user_id), "member_added")
+        if hub.close_if_empty(channel):
+            self._bus.ignore(app.id, name)
+            self._webhooks.left(app, WebhookEvent("channel_vacated", name), "channel_occupied")
+        else:
+            self._count_changed(app, channel)
 
     def _identify(self, connection: Connection, effect: Identify) -> None:
         hub, user = self._hubs[connection.app.id], effect.user
@@ -226,7 +238,11 @@ class Node:
         if not channel.rules.is_cache:
             return
         cached = self.cached(connection.app, channel.rules.name)
-        connection.write(text_frame(events.cache_miss(channel.rules.name)) if cached is None else cached[0].frame)
+        if cached is not None:
+            connection.write(cached[0].frame)
+            return
+        connection.write(text_frame(events.cache_miss(channel.rules.name)))
+        self._webhooks.happened(connection.app, WebhookEvent("cache_miss", channel.rules.name))
 
     def _count_changed(self, app: App, channel: Channel) -> None:
         if app.subscription_count and channel.presence is None:
@@ -235,7 +251,10 @@ class Node:
     def _tell_count(self, app_id: str, name: str) -> None:
         channel = self._hubs[app_id].get(name)
         if channel is not None:
-            channel.send(text_frame(events.subscription_count(name, len(channel))))
+            count = len(channel)
+            channel.send(text_frame(events.subscription_count(name, count)))
+            app = self.apps.by_id(app_id)
+            self._webhooks.happened(app, WebhookEvent("subscription_count", name, subscription_count=count))
 
     def _deliver(self, app_id: str, name: str, frame: bytes, exclude: str | None) -> None:
         channel = self._hubs[app_id].get(name)
@@ -250,6 +269,13 @@ def _new_socket_id(hub: Hub) -> str:
         socket_id = f"{number >> 32}.{number & 0xFFFFFFFF}"
         if socket_id not in hub.connections:
             return socket_id
+
+
+def _client_event(connection: Connection, event: Relay) -> WebhookEvent:
+    """What a back end is told of a client event: its data as text, whatever it was (D)."""
+    data = bytes(event.data)
+    text = orjson.loads(data) if data[:1] == b'"' else data.decode()
+    return WebhookEvent("client_event", event.channel, event.name, text, connection.session.socket_id, event.user_id)
 
 
 def _statuses(hub: Hub, user: User) -> bytes:

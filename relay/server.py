@@ -7,7 +7,7 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from relay.protocol.limits import PONG_TIMEOUT
 from relay.transports.front import FrontDoor
 from relay.transports.websocket import CLOSE_TIMEOUT, WebSocket
 from relay.transports.xhr import Fallback, parse_target
+from relay.webhooks import HttpWebhooks
 
 log = structlog.get_logger()
 
@@ -39,7 +40,8 @@ KEEPALIVE = 75.0
 async def running(settings: Settings) -> AsyncIterator[int]:
     """A relay that serves while the context lasts; yields the port. Raises OSError when it cannot listen."""
     loop = asyncio.get_running_loop()
-    node = Node(Apps(settings.apps), LocalBus(), settings.activity_timeout, loop.time)
+    webhooks = HttpWebhooks(settings.apps, loop.time)
+    node = Node(Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time)
     wheel = Wheel(loop.time())
     ready = asyncio.Event()
     http = web.Server(
@@ -58,11 +60,12 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         ping_after=settings.activity_timeout + PONG_TIMEOUT,
         backlog=settings.backlog_bytes,
     )
+    await webhooks.start()
     await node.start()
     server = await loop.create_server(
         lambda: FrontDoor(wheel, websocket, http), settings.host, settings.port, backlog=BACKLOG
     )
-    ticking = asyncio.create_task(_tick(wheel, node))
+    ticking = asyncio.create_task(_tick(wheel.tick, node.tick, webhooks.tick))
     _settle_memory()
     ready.set()
     try:
@@ -71,6 +74,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         ready.clear()
         server.close()
         await node.stop()
+        await webhooks.stop()
         await http.shutdown(CLOSE_TIMEOUT)
         await _drain(wheel)
         ticking.cancel()
@@ -100,16 +104,16 @@ def _make_request(loop: asyncio.AbstractEventLoop, *parts: Any) -> web.BaseReque
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
 
-async def _tick(wheel: Wheel, node: Node) -> None:
+async def _tick(*parts: Callable[[float], None]) -> None:
     """Do what is due, once a second."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(1.0)
-        try:
-            wheel.tick(loop.time())
-            node.tick(loop.time())
-        except Exception:
-            log.exception("deadline_failed")
+        for tick in parts:
+            try:
+                tick(loop.time())
+            except Exception:
+                log.exception("tick_failed")
 
 
 async def _drain(wheel: Wheel) -> None:

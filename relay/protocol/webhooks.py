@@ -1,0 +1,56 @@
+"""Webhooks (D): what is told to a back end, the body that carries it, and its signature.
+
+Must not know who is told, how, or when.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import orjson
+from msgspec import Struct
+
+from relay.protocol import signatures
+
+EventName = Literal[
+    "channel_occupied",
+    "channel_vacated",
+    "member_added",
+    "member_removed",
+    "client_event",
+    "cache_miss",
+    "subscription_count",
+]
+
+KEY_HEADER: Final = "X-Pusher-Key"
+SIGNATURE_HEADER: Final = "X-Pusher-Signature"
+
+
+class WebhookEvent(Struct, frozen=True, omit_defaults=True):
+    """Something that happened in a channel. Fields that an event does not have are left out."""
+
+    name: EventName
+    channel: str
+    event: str | None = None
+    data: str | None = None
+    socket_id: str | None = None
+    user_id: str | None = None
+    subscription_count: int | None = None
+
+    def fields(self) -> dict[str, object]:
+        """The event as it stands in the body."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def body_of(events: Sequence[WebhookEvent], now: float) -> bytes:
+    """The body that tells of `events`, oldest first; `now` is unix time in seconds."""
+    return orjson.dumps({"time_ms": int(now * 1_000), "events": [event.fields() for event in events]})
+
+
+def headers_of(key: str, secret: str, body: bytes) -> dict[str, str]:
+    """The headers of a request with this body. One SDK compares the content type to the letter."""
+    return {
+        "Content-Type": "application/json",
+        KEY_HEADER: key,
+        SIGNATURE_HEADER: signatures.sign(secret, body.decode()),
+    }

@@ -1,0 +1,203 @@
+"""Tells back ends what happens in channels (D): filtered, in order, in batches, again after a failure.
+
+One queue and one worker a target: its events arrive in the order in which they happened, at least once, unless the target
+fails for five minutes or its queue is full; what is dropped then is counted and logged. Must not know connections.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import aiohttp
+import structlog
+
+from relay.apps import App, Webhook
+from relay.protocol.webhooks import WebhookEvent, body_of, headers_of
+
+log = structlog.get_logger()
+
+# D: a page that reloads leaves and comes back; within this time nobody is told. Seconds.
+GRACE: Final = 3.0
+# Several clients that miss the same cached event at once are told of once in this time. Seconds.
+MISS_INTERVAL: Final = 3.0
+# Events of one request, and events that may wait for one target.
+BATCH: Final = 100
+QUEUE: Final = 10_000
+# Seconds: one attempt; the first pause after a failure, which doubles; the longest pause; all attempts for one batch.
+TIMEOUT: Final = 10.0
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+BUDGET: Final = 300.0
+# How long a graceful stop may take to hand over the rest. Seconds.
+FLUSH_TIMEOUT: Final = 5.0
+
+
+class Webhooks(Protocol):
+    """What the node tells. Every call returns at once."""
+
+    def happened(self, app: App, event: WebhookEvent) -> None:
+        """Tell of an event."""
+
+    def came(self, app: App, event: WebhookEvent) -> None:
+        """Tell of a channel that got occupied or a member that was added, unless it was gone for a moment only."""
+
+    def left(self, app: App, event: WebhookEvent, came_name: str) -> None:
+        """Tell of a channel that was vacated or a member that was removed, if it does not come back within GRACE."""
+
+
+class _Target:
+    """One URL of one app: a bounded queue and the task that empties it."""
+
+    def __init__(self, app: App, hook: Webhook, session: aiohttp.ClientSession, clock: Callable[[], float]) -> None:
+        self._app = app
+        self._hook = hook
+        self._session = session
+        self._clock = clock
+        self._queue: deque[WebhookEvent] = deque()
+        self._news = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self.dropped = 0
+        self._task = asyncio.create_task(self._run(), name=f"webhook of {app.id}")
+
+    def add(self, event: WebhookEvent) -> None:
+        """Queue the event, if this target wants it."""
+        if event.name not in self._hook.events or not event.channel.startswith(self._hook.channel_prefix):
+            return
+        if len(self._queue) >= QUEUE:
+            self._drop(1, "the queue is full")
+            return
+        self._queue.append(event)
+        self._news.set()
+
+    async def stop(self) -> None:
+        """Send what waits, within FLUSH_TIMEOUT."""
+        self._stopping.set()
+        self._news.set()
+        await asyncio.wait([self._task], timeout=FLUSH_TIMEOUT)
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._queue:
+            self._drop(len(self._queue), "the relay stops")
+
+    async def _run(self) -> None:
+        while True:
+            self._news.clear()
+            if self._queue:
+                batch = [self._queue[at] for at in range(min(BATCH, len(self._queue)))]
+                await self._deliver(batch)
+                for _ in batch:
+                    self._queue.popleft()
+            elif self._stopping.is_set():
+                return
+            else:
+                await self._news.wait()
+
+    async def _deliver(self, batch: list[WebhookEvent]) -> None:
+        started, pause = time.monotonic(), FIRST_PAUSE
+        while (failure := await self._attempt(batch)) is not None:
+            if time.monotonic() - started + pause > BUDGET:
+                self._drop(len(batch), failure)
+                return
+            log.info("webhook_waits", app=self._app.id, url=self._hook.url, reason=failure, seconds=pause)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
+            except TimeoutError:
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                # One more attempt a second: the stop has a deadline of its own.
+                await asyncio.sleep(FIRST_PAUSE)
+
+    async def _attempt(self, batch: list[WebhookEvent]) -> str | None:
+        """Send the batch, with a fresh time and signature; None when it was taken, else the reason."""
+        body = body_of(batch, self._clock())
+        headers = headers_of(self._app.key, self._app.secret, body)
+        try:
+            async with self._session.post(
+                self._hook.url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                return None if 200 <= response.status < 300 else f"it answered {response.status}"
+        except TimeoutError:
+            return f"no answer within {TIMEOUT:.0f} s"
+        except aiohttp.ClientError as error:
+            return str(error) or type(error).__name__
+
+    def _drop(self, count: int, reason: str) -> None:
+        self.dropped += count
+        log.error("webhooks_dropped", app=self._app.id, url=self._hook.url, count=count, reason=reason)
+
+
+class HttpWebhooks:
+    """See Webhooks. `monotonic` gives seconds for delays, `clock` unix time for bodies; call `tick` once a second."""
+
+    def __init__(
+        self, apps: Iterable[App], monotonic: Callable[[], float], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._apps = [app for app in apps if app.webhooks]
+        self._monotonic = monotonic
+        self._clock = clock
+        self._targets: dict[str, list[_Target]] = {}
+        self._session: aiohttp.ClientSession | None = None
+        # (app id, name of what would undo it, channel, user) → when it is told, and what
+        self._leaving: dict[tuple[str, str, str, str | None], tuple[float, WebhookEvent]] = {}
+        self._missed: dict[tuple[str, str], float] = {}
+
+    async def start(self) -> None:
+        """Start a worker for each target."""
+        session = self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
+        for app in self._apps:
+            self._targets[app.id] = [_Target(app, hook, session, self._clock) for hook in app.webhooks]
+
+    async def stop(self) -> None:
+        """Tell what is still waiting, then end."""
+        for (app_id, *_), (_, event) in self._leaving.items():
+            self._queue(app_id, event)
+        self._leaving.clear()
+        await asyncio.gather(*(target.stop() for targets in self._targets.values() for target in targets))
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """How many events were dropped, by app."""
+        return Counter({app_id: sum(target.dropped for target in targets) for app_id, targets in self._targets.items()})
+
+    def happened(self, app: App, event: WebhookEvent) -> None:
+        """See Webhooks."""
+        if app.id not in self._targets or (event.name == "cache_miss" and self._was_missed(app, event)):
+            return
+        self._queue(app.id, event)
+
+    def came(self, app: App, event: WebhookEvent) -> None:
+        """See Webhooks."""
+        if app.id not in self._targets:
+            return
+        # Back within the grace: nobody has heard that it was gone.
+        if self._leaving.pop((app.id, event.name, event.channel, event.user_id), None) is None:
+            self._queue(app.id, event)
+
+    def left(self, app: App, event: WebhookEvent, came_name: str) -> None:
+        """See Webhooks."""
+        if app.id in self._targets:
+            key = (app.id, came_name, event.channel, event.user_id)
+            self._leaving[key] = (self._monotonic() + GRACE, event)
+
+    def tick(self, now: float) -> None:
+        """Tell of those that have not come back."""
+        for key in [key for key, (due, _) in self._leaving.items() if due <= now]:
+            self._queue(key[0], self._leaving.pop(key)[1])
+        for missed in [missed for missed, at in self._missed.items() if now - at >= MISS_INTERVAL]:
+            del self._missed[missed]
+
+    def _was_missed(self, app: App, event: WebhookEvent) -> bool:
+        key = (app.id, event.channel)
+        known = key in self._missed
+        self._missed.setdefault(key, self._monotonic())
+        return known
+
+    def _queue(self, app_id: str, event: WebhookEvent) -> None:
+        for target in self._targets.get(app_id, ()):
+            target.add(event)
