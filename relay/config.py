@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -140,7 +140,7 @@ def _convert_fields(
                 # Values of the environment are text: numbers and switches are read from it.
                 yield name, msgspec.convert(values[name], field.type, strict=False)
             except msgspec.ValidationError as error:
-                problems.append(f"{path}: {_without_value(str(error))}")
+                problems.append(f"{path}: {_expectation(field.type, error)}")
 
 
 def _convert_tables(shape: type[T], values: object, where: str, problems: list[str]) -> tuple[T, ...]:
@@ -160,8 +160,11 @@ def _convert_struct(shape: type[T], value: object, where: str, problems: list[st
     return shape(**fields) if len(problems) == before else None
 
 
-def _without_value(message: str) -> str:
-    """msgspec's explanation in the words of this file; it never repeats the value, which may be a secret."""
+def _expectation(shape: object, error: msgspec.ValidationError) -> str:
+    """What was expected, in the words of this file; it never repeats the value, which may be a secret."""
+    if get_origin(shape) is Literal:
+        return f"expected one of {', '.join(get_args(shape))}"
+    message = str(error)
     return message[:1].lower() + message[1:]
 
 

@@ -179,7 +179,7 @@ class RelayProcess(Process):
     # Digits: the SDK of PyPI takes no other app id.
     app_id = "4711"
     key = "interop-key"
-    secret = "interop-secret"  # noqa: S105 - of a process that ends with the test
+    secret = "interop-secret"
 
     def __init__(self, **settings: object) -> None:
         port = free_port()

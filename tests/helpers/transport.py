@@ -1,0 +1,33 @@
+"""A way to one client that keeps what went down it: what a test looks at instead of a socket."""
+
+import json
+from typing import Any
+
+from relay.protocol.frames import payload_of
+
+
+class RecordingTransport:
+    """See relay.connection.Transport."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.closed: tuple[int, str] | None = None
+
+    def write(self, frame: bytes) -> None:
+        assert self.closed is None, "nothing may be written after close"
+        self.frames.append(frame)
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+    def take(self) -> list[dict[str, Any]]:
+        """The messages since the last time, data strings of the server's own events decoded."""
+        frames, self.frames = self.frames, []
+        return [opened(json.loads(payload_of(frame))) for frame in frames]
+
+
+def opened(message: dict[str, Any]) -> dict[str, Any]:
+    """`message` with the double encoding (A2) of the server's own events taken off."""
+    if message["event"].startswith("pusher") and isinstance(message.get("data"), str):
+        return message | {"data": json.loads(message["data"])}
+    return message

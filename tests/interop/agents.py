@@ -1,0 +1,183 @@
+"""Drives a JavaScript library from a test: commands go in, what the library tells comes back as reports.
+
+The same commands (tests/interop/js) run in Node and in a page of Chromium, so one test covers both.
+"""
+
+import asyncio
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.async_api import Page
+
+SCRIPTS: Final = Path(__file__).parent / "js"
+
+# How long a test waits for what must come, in seconds. It passes only when something is wrong.
+DEADLINE: Final = 20.0
+_LINE_BYTES: Final = 1_000_000
+
+Report = dict[str, Any]
+
+
+class Agent(ABC):
+    """A client library in another runtime, and everything that it has reported."""
+
+    def __init__(self) -> None:
+        self._reports: list[Report] = []
+        self._taken: set[int] = set()
+        self._arrived = asyncio.Event()
+
+    @abstractmethod
+    async def call(self, command: str, **arguments: object) -> Any:
+        """Carry out a command and return its result. Raises AssertionError when it fails there."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the library and its runtime."""
+
+    def seen(self, **fields: object) -> list[Report]:
+        """All reports so far with these fields, in their order, taken or not."""
+        return [report for report in self._reports if _matches(report, fields)]
+
+    async def take(self, *, within: float = DEADLINE, **fields: object) -> Report:
+        """The first report with these fields that was not taken before; waits for it. Raises AssertionError."""
+        try:
+            async with asyncio.timeout(within):
+                while (report := self._take(fields)) is None:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                return report
+        except TimeoutError:
+            told = "\n".join(json.dumps(report) for report in self._reports)
+            raise AssertionError(f"no {fields} within {within} s; reported were:\n{told}\n{self._details()}") from None
+
+    def _take(self, fields: Mapping[str, object]) -> Report | None:
+        for position, report in enumerate(self._reports):
+            if position not in self._taken and _matches(report, fields):
+                self._taken.add(position)
+                return report
+        return None
+
+    def _add(self, report: Report) -> None:
+        self._reports.append(report)
+        self._arrived.set()
+
+    def _details(self) -> str:
+        return ""
+
+
+class NodeAgent(Agent):
+    """An agent in a process of its own: `kind` is pusher, echo or server, `package` the npm package to run."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        super().__init__()
+        self._process = process
+        self._replies: dict[int, asyncio.Future[Any]] = {}
+        self._errors = ""
+        self._reading = asyncio.gather(self._read_replies(), self._read_errors())
+
+    @classmethod
+    async def start(cls, kind: str, package: str) -> "NodeAgent":
+        process = await asyncio.create_subprocess_exec(
+            "node",
+            str(SCRIPTS / "node.mjs"),
+            kind,
+            package,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_BYTES,
+        )
+        return cls(process)
+
+    async def call(self, command: str, **arguments: object) -> Any:
+        assert self._process.stdin is not None
+        number = len(self._replies)
+        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        line = json.dumps({"id": number, "command": command, "args": arguments})
+        self._process.stdin.write(line.encode() + b"\n")
+        try:
+            return await asyncio.wait_for(reply, DEADLINE)
+        except TimeoutError:
+            raise AssertionError(f"no reply to {line}; {self._details()}") from None
+
+    async def wait_for_exit(self) -> int:
+        """Let the process go on by itself until it has nothing left to do, and return its exit code."""
+        return await asyncio.wait_for(self._process.wait(), DEADLINE)
+
+    async def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            await self.wait_for_exit()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        await self._reading
+        with suppress(ConnectionError):
+            await self._process.stdin.wait_closed()
+
+    async def _read_replies(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            message = json.loads(line)
+            if "report" in message:
+                self._add(message["report"])
+                continue
+            reply = self._replies[message["reply"]]
+            if reply.done():
+                continue
+            if "failure" in message:
+                reply.set_exception(AssertionError(message["failure"]))
+            else:
+                reply.set_result(message["result"])
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_exception(AssertionError(f"node has ended; {self._details()}"))
+
+    async def _read_errors(self) -> None:
+        assert self._process.stderr is not None
+        async for line in self._process.stderr:
+            self._errors += line.decode("utf-8", "replace")
+
+    def _details(self) -> str:
+        return f"node's errors:\n{self._errors}"
+
+
+class PageAgent(Agent):
+    """An agent in a page of Chromium."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self.page = page
+        self._console: list[str] = []
+        page.on("console", lambda message: self._console.append(message.text))
+        page.on("pageerror", lambda error: self._console.append(str(error)))
+
+    @classmethod
+    async def start(cls, kind: str, page: Page, url: str) -> "PageAgent":
+        agent = cls(page)
+        await page.expose_function("report", agent._add)
+        await page.goto(f"{url}?kind={kind}")
+        await page.wait_for_function("window.agent !== undefined")
+        return agent
+
+    async def call(self, command: str, **arguments: object) -> Any:
+        # A command may return what cannot leave the page, such as a channel: only JSON may.
+        script = (
+            "async ([command, args]) => JSON.parse(JSON.stringify((await window.agent[command](args)) ?? null) ?? null)"
+        )
+        return await self.page.evaluate(script, [command, arguments])
+
+    async def close(self) -> None:
+        await self.page.close()
+
+    def _details(self) -> str:
+        return "the page's console:\n" + "\n".join(self._console)
+
+
+def _matches(report: Report, fields: Mapping[str, object]) -> bool:
+    return all(name in report and report[name] == value for name, value in fields.items())

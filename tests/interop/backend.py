@@ -1,0 +1,93 @@
+"""The back end of an imagined application: an authorisation endpoint, and a page with the client libraries.
+
+Serves what the official packages ship, unchanged.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, Literal
+
+import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from relay.client import PushlerClient
+from tests.helpers.parts import NODE_PACKAGES_FOLDER
+from tests.helpers.processes import HOST, RelayProcess
+from tests.interop.agents import SCRIPTS
+
+# What the endpoint is asked to sign is signed by one of these; both must be taken by the relay.
+Signer = Literal["official-sdk", "relay-client"]
+SIGNERS: Final[tuple[Signer, ...]] = ("official-sdk", "relay-client")
+
+# Channels that the endpoint treats in a special way, by how their names begin.
+REFUSED: Final = "private-refused"
+FORGED: Final = "private-forged"
+
+Member = dict[str, object]
+
+
+def member(user: str) -> Member:
+    """The member that the endpoint makes of a user."""
+    return {"user_id": user, "user_info": {"name": user.title()}}
+
+
+class Backend:
+    """A running back end; `url` is its address, `asked` the channels that it was asked to authorise."""
+
+    def __init__(self, relay: RelayProcess) -> None:
+        self.url = ""
+        self.asked: list[str] = []
+        official = official_sdk(relay.port, relay.app_id, relay.key, relay.secret)
+        ours = PushlerClient(relay.key, relay.secret)
+        self._sign: Mapping[str, Callable[[str, str, Member | None], dict[str, str]]] = {
+            "official-sdk": official.authenticate,
+            "relay-client": ours.authorize_channel,
+        }
+        self._forge = PushlerClient(relay.key, "another secret").authorize_channel
+
+    def endpoint(self, signer: Signer) -> str:
+        """The address of the authorisation endpoint that signs with `signer`."""
+        return f"{self.url}/auth/{signer}"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Backend"]:
+        """Serve on a free port."""
+        app = web.Application()
+        app.router.add_post("/auth/{signer}", self._authorize)
+        app.router.add_get("/", self._show_page)
+        app.router.add_static("/js", SCRIPTS)
+        app.router.add_static("/packages", NODE_PACKAGES_FOLDER)
+        async with TestServer(app, host=HOST) as server:
+            self.url = str(server.make_url("")).rstrip("/")
+            yield self
+
+    async def _authorize(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        channel, socket_id, user = (str(form[name]) for name in ("channel_name", "socket_id", "user"))
+        self.asked.append(channel)
+        if channel.startswith(REFUSED):
+            return web.json_response({"error": "not you"}, status=403)
+        sign = self._forge if channel.startswith(FORGED) else self._sign[request.match_info["signer"]]
+        return web.json_response(sign(channel, socket_id, member(user) if channel.startswith("presence-") else None))
+
+    @staticmethod
+    async def _show_page(_request: web.Request) -> web.FileResponse:
+        return web.FileResponse(SCRIPTS / "page.html")
+
+
+def official_sdk(port: int, app_id: str, key: str, secret: str, **options: object) -> pusher.Pusher:
+    """The official Python SDK, pointed at a relay as its users do it."""
+    return pusher.Pusher(app_id=app_id, key=key, secret=secret, ssl=False, host=HOST, port=port, **options)
+
+
+def close_sdk(sdk: pusher.Pusher) -> None:
+    """Close the connections that the SDK keeps, which it has no call for."""
+    for client in (sdk._pusher_client, sdk._authentication_client):
+        client.http.session.close()
+
+
+def decoded(body: str) -> object:
+    """The JSON in an answer's body."""
+    return json.loads(body)

@@ -1,0 +1,83 @@
+"""Fixtures of the interoperability tests: a real relay process, a back end, and client libraries in their runtimes."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
+import pytest
+
+from relay.client import PushlerClient
+from tests.helpers.processes import RelayProcess, running_relay
+from tests.interop.backend import Backend, close_sdk, official_sdk
+from tests.interop.runtimes import Clients, open_runtime
+from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
+
+
+@pytest.fixture(scope="session")
+def shared_relay() -> Iterator[RelayProcess]:
+    """One relay for all tests that do not stop it; each test uses channel names of its own."""
+    with running_relay() as relay:
+        yield relay
+
+
+@pytest.fixture
+def relay(shared_relay: RelayProcess) -> RelayProcess:
+    """The relay of this test; a module that stops it has a fixture of this name with a relay of its own."""
+    return shared_relay
+
+
+@pytest.fixture
+async def publisher(relay: RelayProcess) -> AsyncIterator[PushlerClient]:
+    """Our own client for back ends, where a test needs an event and not the SDK that sends it."""
+    async with PushlerClient(relay.key, relay.secret, app_id=relay.app_id, url=relay.url) as client:
+        yield client
+
+
+@pytest.fixture
+def sdk(relay: RelayProcess) -> Iterator[pusher.Pusher]:
+    """The official Python SDK."""
+    client = official_sdk(relay.port, relay.app_id, relay.key, relay.secret)
+    yield client
+    close_sdk(client)
+
+
+@pytest.fixture
+async def backend(relay: RelayProcess) -> AsyncIterator[Backend]:
+    async with Backend(relay).running() as running:
+        yield running
+
+
+@pytest.fixture
+def runtime_name() -> str:
+    """Where the clients of a test run; tests that run in several places parametrise this."""
+    return "pusher-js"
+
+
+@pytest.fixture
+async def clients(runtime_name: str, relay: RelayProcess, backend: Backend) -> AsyncIterator[Clients]:
+    async with open_runtime(runtime_name, backend.url) as runtime, AsyncExitStack() as closing:
+        yield Clients(runtime, relay, backend, closing)
+
+
+@pytest.fixture
+async def connect(relay: RelayProcess) -> AsyncIterator[Connect]:
+    """Opens plain subscribers that are connected and in no channel."""
+    async with AsyncExitStack() as closing:
+
+        async def open_one() -> Subscriber:
+            return await closing.enter_async_context(Subscriber(relay))
+
+        yield open_one
+
+
+@pytest.fixture
+def subscribe_to(connect: Connect) -> SubscribeTo:
+    """Opens plain subscribers that are in the channels given."""
+
+    async def subscribed(*channels: str, user: str = "ann") -> Subscriber:
+        subscriber = await connect()
+        for channel in channels:
+            await subscriber.join(channel, user)
+        return subscriber
+
+    return subscribed

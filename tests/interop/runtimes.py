@@ -1,0 +1,150 @@
+"""Where a client library runs: each runtime starts agents with the options that the library's users write."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, NODE, NODE_PACKAGES, require
+from tests.helpers.processes import HOST, RelayProcess
+from tests.interop.agents import Agent, NodeAgent, PageAgent
+from tests.interop.backend import Backend, Signer
+
+CHROMIUM_ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+Options = dict[str, Any]
+
+
+class Runtime(ABC):
+    """Starts agents of one library; `name` is how a test's report calls it."""
+
+    @abstractmethod
+    async def start(self, kind: str) -> Agent:
+        """A new agent: of pusher-js (`kind` pusher) or Laravel Echo (echo)."""
+
+
+class Node(Runtime):
+    """Node.js with a package of tests/interop; pusher-js is there in several versions."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    async def start(self, kind: str) -> Agent:
+        return await NodeAgent.start(kind, self._package)
+
+
+class Chromium(Runtime):
+    """A headless Chromium: each agent has a page of its own, loaded from the back end."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser = browser
+        self._url = url
+
+    async def start(self, kind: str) -> Agent:
+        return await PageAgent.start(kind, await self._browser.new_page(), self._url)
+
+
+@asynccontextmanager
+async def chromium(url: str) -> AsyncIterator[Chromium]:
+    """Chromium for as long as the block lasts; its pages are loaded from `url`."""
+    require(CHROMIUM, NODE_PACKAGES)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM_PATH, args=list(CHROMIUM_ARGUMENTS))
+        try:
+            yield Chromium(browser, url)
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def open_runtime(name: str, url: str) -> AsyncIterator[Runtime]:
+    """The runtime of that name: "chromium", or the npm package to run in Node."""
+    if name == "chromium":
+        async with chromium(url) as runtime:
+            yield runtime
+    else:
+        require(NODE, NODE_PACKAGES)
+        yield Node(name)
+
+
+@dataclass
+class Clients:
+    """Opens clients of one library in one runtime, and closes them with `closing`."""
+
+    runtime: Runtime
+    relay: RelayProcess
+    backend: Backend
+    closing: AsyncExitStack
+
+    async def start(self, kind: str) -> Agent:
+        """A client that is not connected yet."""
+        agent = await self.runtime.start(kind)
+        self.closing.push_async_callback(agent.close)
+        return agent
+
+    async def pusher(self, user: str = "ann", signer: Signer = "official-sdk", **options: object) -> Agent:
+        """A connected pusher-js; `user` is who the authorisation endpoint takes it for."""
+        agent = await self.start("pusher")
+        await self.connect(agent, user, signer, **options)
+        await agent.take(kind="state", current="connected")
+        return agent
+
+    async def connect(
+        self, agent: Agent, user: str = "ann", signer: Signer = "official-sdk", **options: object
+    ) -> None:
+        """Make a pusher-js connect."""
+        await agent.call("connect", key=self.relay.key, options=self.options(user, signer) | options)
+
+    async def echo(self, broadcaster: str, user: str = "ann", **options: object) -> Agent:
+        """A connected Laravel Echo, with Echo's own names for the options."""
+        agent = await self.start("echo")
+        given = self.address() | {
+            "broadcaster": broadcaster,
+            "authEndpoint": self.backend.endpoint("official-sdk"),
+            "auth": {"params": {"user": user}},
+        }
+        if broadcaster == "pusher":
+            given["cluster"] = "mt1"
+        await agent.call("connect", key=self.relay.key, options=given | options)
+        await agent.take(kind="state", current="connected")
+        return agent
+
+    def address(self) -> Options:
+        """The options that point a client at the relay, and nowhere else."""
+        return {"wsHost": HOST, "wsPort": self.relay.port, "forceTLS": False, "enabledTransports": ["ws"]}
+
+    def options(self, user: str, signer: Signer) -> Options:
+        """The options of pusher-js, by their names in version 8 and by the older ones."""
+        endpoint = self.backend.endpoint(signer)
+        return self.address() | {
+            "cluster": "mt1",
+            "channelAuthorization": {"transport": "ajax", "endpoint": endpoint, "params": {"user": user}},
+            "authEndpoint": endpoint,
+            "auth": {"params": {"user": user}},
+            "disableStats": True,
+        }
+
+
+def _runtime(name: str, title: str, mark: pytest.MarkDecorator) -> object:
+    return pytest.param(name, id=title, marks=mark)
+
+
+NODE_8: Final = _runtime("pusher-js", "pusher-js 8 in Node", pytest.mark.node)
+NODE_7: Final = _runtime("pusher-js-7", "pusher-js 7 in Node", pytest.mark.node)
+NODE_4: Final = _runtime("pusher-js-4", "pusher-js 4 in Node", pytest.mark.node)
+CHROMIUM_8: Final = _runtime("chromium", "pusher-js 8 in Chromium", pytest.mark.browser)
+
+ECHO_IN_NODE: Final = _runtime("laravel-echo", "Echo 2 in Node", pytest.mark.node)
+ECHO_IN_CHROMIUM: Final = _runtime("chromium", "Echo 2 in Chromium", pytest.mark.browser)

@@ -1,0 +1,163 @@
+"""The official server SDK of PyPI, unmodified, against a real relay: every call that the relay answers, and its errors."""
+
+import asyncio
+from typing import Any
+
+import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
+import pusher.errors  # type: ignore[import-untyped]  # as above
+import pytest
+
+from tests.helpers.processes import RelayProcess, free_port
+from tests.interop.backend import close_sdk, official_sdk
+from tests.interop.subscribers import Connect, SubscribeTo
+
+
+async def call(method: Any, *arguments: object) -> Any:
+    """A call of the SDK, which blocks."""
+    return await asyncio.to_thread(method, *arguments)
+
+
+async def test_trigger_reaches_one_channel(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
+    subscriber = await subscribe_to("py-one")
+    assert await call(sdk.trigger, "py-one", "greeting", {"text": "Привет 🙂"}) == {}
+    assert await subscriber.event() == ("py-one", "greeting", {"text": "Привет 🙂"})
+
+
+async def test_trigger_reaches_many_channels(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
+    channels = [f"py-many-{number}" for number in range(100)]
+    subscriber = await subscribe_to(*channels)
+    assert await call(sdk.trigger, channels, "greeting", "hello") == {}
+    assert [await subscriber.event() for _ in channels] == [(channel, "greeting", "hello") for channel in channels]
+
+
+async def test_trigger_leaves_out_the_connection_that_it_names(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
+    sender, other = await subscribe_to("py-others"), await subscribe_to("py-others")
+    await call(sdk.trigger, "py-others", "moved", {}, sender.socket_id)
+    await call(sdk.trigger, "py-others", "the-end", {})
+    assert (await other.event())[1] == "moved"
+    assert (await sender.event())[1] == "the-end"
+
+
+async def test_trigger_takes_every_character_that_a_channel_name_may_have(
+    sdk: pusher.Pusher, subscribe_to: SubscribeTo
+) -> None:
+    channel = "py-_=@,.;AZaz09"
+    subscriber = await subscribe_to(channel)
+    await call(sdk.trigger, channel, "greeting", {})
+    assert (await subscriber.event())[0] == channel
+    assert await call(sdk.channel_info, channel, ["subscription_count"]) == {"occupied": True, "subscription_count": 1}
+
+
+async def test_batch_is_delivered_in_its_order(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
+    first, second = await subscribe_to("py-batch-1", "py-batch-2"), await subscribe_to("py-batch-1")
+    batch = [
+        {"channel": "py-batch-1", "name": "a", "data": {"number": 1}},
+        {"channel": "py-batch-2", "name": "b", "data": "text"},
+        {"channel": "py-batch-1", "name": "c", "data": [3], "socket_id": first.socket_id},
+        {"channel": "py-batch-1", "name": "d", "data": {}},
+    ]
+    assert await call(sdk.trigger_batch, batch) == {}
+    assert [(await first.event())[1] for _ in range(3)] == ["a", "b", "d"]
+    assert [(await second.event())[1] for _ in range(3)] == ["a", "c", "d"]
+
+
+async def test_channels_are_listed_by_prefix_with_their_user_counts(
+    sdk: pusher.Pusher, subscribe_to: SubscribeTo
+) -> None:
+    await subscribe_to("presence-py-list", user="ann")
+    await subscribe_to("presence-py-list", user="bob")
+    await subscribe_to("py-list-public")
+    everything = (await call(sdk.channels_info))["channels"]
+    assert {"presence-py-list", "py-list-public"} <= set(everything)
+    counted = await call(sdk.channels_info, "presence-py-list", ["user_count"])
+    assert counted == {"channels": {"presence-py-list": {"user_count": 2}}}
+    assert await call(sdk.channels_info, "py-no-such-prefix") == {"channels": {}}
+
+
+async def test_channel_tells_whether_it_is_occupied_and_by_how_many(
+    sdk: pusher.Pusher, subscribe_to: SubscribeTo
+) -> None:
+    await subscribe_to("presence-py-info", user="ann")
+    await subscribe_to("py-info")
+    assert await call(sdk.channel_info, "py-nobody") == {"occupied": False}
+    assert await call(sdk.channel_info, "presence-py-info", ["user_count"]) == {"occupied": True, "user_count": 1}
+    assert await call(sdk.channel_info, "py-info", ["subscription_count"]) == {
+        "occupied": True,
+        "subscription_count": 1,
+    }
+
+
+async def test_users_of_a_presence_channel_are_listed_once_each(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
+    for user in ("ann", "bob", "bob"):
+        await subscribe_to("presence-py-users", user=user)
+    users = (await call(sdk.users_info, "presence-py-users"))["users"]
+    assert sorted(user["id"] for user in users) == ["ann", "bob"]
+    assert await call(sdk.users_info, "presence-py-nobody") == {"users": []}
+
+
+async def test_authenticated_subscriptions_are_taken(sdk: pusher.Pusher, connect: Connect) -> None:
+    subscriber = await connect()
+    private = sdk.authenticate("private-py", subscriber.socket_id)
+    await subscriber.subscribe("private-py", private)
+    presence = sdk.authenticate(
+        "presence-py", subscriber.socket_id, {"user_id": "ann", "user_info": {"name": "Ann ☕"}}
+    )
+    confirmation = await subscriber.subscribe("presence-py", presence)
+    assert confirmation["presence"]["hash"] == {"ann": {"name": "Ann ☕"}}
+
+
+async def test_wrong_secret_is_the_sdk_s_authentication_error(relay: RelayProcess) -> None:
+    stranger = official_sdk(relay.port, relay.app_id, relay.key, "another secret")
+    try:
+        for method, arguments in [
+            (stranger.trigger, ("py-one", "greeting", {})),
+            (stranger.trigger_batch, ([{"channel": "py-one", "name": "a", "data": ""}],)),
+            (stranger.channels_info, ()),
+            (stranger.channel_info, ("py-one",)),
+            (stranger.users_info, ("presence-py-users",)),
+        ]:
+            with pytest.raises(pusher.errors.PusherBadAuth, match="Invalid signature"):
+                await call(method, *arguments)
+    finally:
+        close_sdk(stranger)
+
+
+async def test_wrong_key_is_the_sdk_s_authentication_error(relay: RelayProcess) -> None:
+    stranger = official_sdk(relay.port, relay.app_id, "another-key", relay.secret)
+    try:
+        with pytest.raises(pusher.errors.PusherBadAuth, match="auth_key"):
+            await call(stranger.trigger, "py-one", "greeting", {})
+    finally:
+        close_sdk(stranger)
+
+
+async def test_unknown_app_is_the_sdk_s_status_error(relay: RelayProcess) -> None:
+    stranger = official_sdk(relay.port, "999", relay.key, relay.secret)
+    try:
+        with pytest.raises(pusher.errors.PusherBadStatus, match="404"):
+            await call(stranger.trigger, "py-one", "greeting", {})
+    finally:
+        close_sdk(stranger)
+
+
+async def test_request_that_makes_no_sense_is_the_sdk_s_bad_request(sdk: pusher.Pusher) -> None:
+    with pytest.raises(pusher.errors.PusherBadRequest, match="presence"):
+        await call(sdk.users_info, "py-one")
+    with pytest.raises(pusher.errors.PusherBadRequest, match="user_count"):
+        await call(sdk.channels_info, "py-", ["user_count"])
+    with pytest.raises(pusher.errors.PusherBadRequest, match="batch"):
+        await call(sdk.trigger_batch, [{"channel": "py-one", "name": "a", "data": ""}] * 11)
+
+
+async def test_data_over_the_limit_is_the_sdk_s_status_error(sdk: pusher.Pusher) -> None:
+    with pytest.raises(pusher.errors.PusherBadStatus, match="413"):
+        await call(sdk.trigger, "py-one", "greeting", "x" * 10_241)
+
+
+async def test_relay_that_is_down_is_an_error_of_the_sdk_s_http_library(relay: RelayProcess) -> None:
+    lost = official_sdk(free_port(), relay.app_id, relay.key, relay.secret)
+    try:
+        with pytest.raises(OSError, match="refused"):
+            await call(lost.trigger, "py-one", "greeting", {})
+    finally:
+        close_sdk(lost)

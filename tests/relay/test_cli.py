@@ -1,0 +1,147 @@
+"""The command line, in this process where it only answers, as a real process where it serves."""
+
+import os
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from relay import cli
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+SECRET = "correct-horse-battery"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("RELAY_"):
+            monkeypatch.delenv(name)
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(cli.main, arguments, env=environ)
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without settings of a relay, and `environ`."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("RELAY_")} | dict(environ)
+
+
+@contextmanager
+def serving(**environ: str) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """A relay as a process of its own, listening; it and its port."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "relay", "serve"],
+        cwd=ROOT,
+        env=environment({"RELAY_PORT": "0", **environ}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        with selectors.DefaultSelector() as selector:
+            assert process.stdout is not None
+            selector.register(process.stdout, selectors.EVENT_READ)
+            assert selector.select(PATIENCE), "the relay says nothing"
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
+        assert found is not None
+        yield process, int(found[1])
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=PATIENCE)
+
+
+class TestCheckConfig:
+    def test_right_settings_are_printed_with_secrets_masked_and_the_code_is_0(self) -> None:
+        result = run(
+            "check-config", RELAY_PORT="7001", RELAY_APP_ID="shop", RELAY_APP_KEY="key", RELAY_APP_SECRET=SECRET
+        )
+        assert result.exit_code == 0
+        assert "port = 7001\n" in result.output
+        assert "App(id='shop', key='key', secret='***')" in result.output
+        assert SECRET not in result.output
+
+    def test_wrong_settings_are_named_on_stderr_and_the_code_is_2(self) -> None:
+        result = run("check-config", RELAY_PORT="http", RELAY_COLOUR="red")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "port: expected `int`" in result.stderr
+        assert "RELAY_COLOUR: unknown; known are " in result.stderr
+
+    def test_serve_refuses_wrong_settings_in_the_same_way(self) -> None:
+        result = run("serve", RELAY_HOST="0.0.0.0")  # noqa: S104 - refused, never listened on
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "0.0.0.0 is not a loopback address" in result.stderr
+
+    def test_an_unknown_command_is_wrong_usage(self) -> None:
+        assert run("sing").exit_code == 2
+
+    def test_help_names_the_commands(self) -> None:
+        result = run("--help")
+        assert result.exit_code == 0
+        assert "serve" in result.output
+        assert "check-config" in result.output
+
+
+class TestServing:
+    def test_a_relay_that_cannot_listen_says_so_and_the_code_is_1(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def fail(settings: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("relay.server.serve", fail)
+        result = run("serve", RELAY_PORT="80")
+        assert result.exit_code == 1
+        assert result.stderr == (
+            "Cannot listen on 127.0.0.1:80: Permission denied. Choose another with RELAY_HOST and RELAY_PORT.\n"
+        )
+
+    def test_a_busy_port_is_said_in_one_line_and_the_code_is_1(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            done = subprocess.run(
+                [sys.executable, "-m", "relay", "serve"],
+                cwd=ROOT,
+                env=environment({"RELAY_PORT": str(port)}),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"Port {port} is busy: something else listens on 127.0.0.1:{port}. Choose another with RELAY_PORT.\n"
+        )
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_stops_the_relay_cleanly_and_the_code_is_0(self, number: signal.Signals) -> None:
+        with serving() as (process, port):
+            connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+            connection.request("GET", "/ready")
+            assert connection.getresponse().status == 200
+            process.send_signal(number)
+            output, _ = process.communicate(timeout=PATIENCE)
+            connection.close()
+        assert process.returncode == 0
+        assert "relay_stopping" in output
+        assert "Traceback" not in output
+
+    def test_logs_may_be_json_and_hold_no_secret(self) -> None:
+        with serving(
+            RELAY_LOG_FORMAT="json", RELAY_APP_ID="shop", RELAY_APP_KEY="key", RELAY_APP_SECRET=SECRET
+        ) as (process, _):
+            process.terminate()
+            output, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+        assert '"event": "relay_stopping"' in output
+        assert SECRET not in output

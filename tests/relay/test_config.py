@@ -1,0 +1,286 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.apps import DEVELOPMENT_APP
+from relay.config import ConfigError, Settings, is_loopback, load
+from relay.protocol.limits import Limits
+
+SECRET = "correct-horse-battery"
+APP_VARIABLES = {"RELAY_APP_ID": "shop", "RELAY_APP_KEY": "shop-key", "RELAY_APP_SECRET": SECRET}
+
+
+def write(folder: Path, text: str) -> dict[str, str]:
+    """The environment that names a file with this text."""
+    path = folder / "relay.toml"
+    path.write_text(text)
+    return {"RELAY_CONFIG": str(path)}
+
+
+def problems(environ: dict[str, str]) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        load(environ)
+    text = str(refused.value)
+    assert text == "\n".join(refused.value.problems)
+    assert SECRET not in text
+    assert SECRET not in repr(refused.value)
+    return refused.value.problems
+
+
+class TestDefaults:
+    def test_without_settings_there_is_the_development_app_on_loopback(self) -> None:
+        settings = load({"PATH": "/bin", "OTHER_PORT": "1"})
+        assert settings == Settings()
+        assert (settings.host, settings.port, settings.apps) == ("127.0.0.1", 6001, (DEVELOPMENT_APP,))
+        assert (settings.activity_timeout, settings.backlog_bytes) == (120, 1_048_576)
+
+    def test_the_limits_of_an_app_are_those_of_the_hosted_service(self) -> None:
+        limits = Limits()
+        assert (limits.event_name_length, limits.event_data_bytes, limits.channels_per_publish) == (200, 10_240, 100)
+        assert (limits.events_per_batch, limits.presence_members, limits.client_events_per_second) == (10, 100, 10)
+        assert (limits.user_id_length, limits.channel_name_length, limits.connections) == (128, 200, 0)
+
+
+class TestEnvironment:
+    def test_each_variable_sets_its_field(self) -> None:
+        settings = load(
+            APP_VARIABLES
+            | {
+                "RELAY_HOST": "0.0.0.0",  # noqa: S104 - what a container listens on
+                "RELAY_PORT": "0",
+                "RELAY_ACTIVITY_TIMEOUT": "30",
+                "RELAY_BACKLOG_BYTES": "16384",
+                "RELAY_LOG_LEVEL": "debug",
+                "RELAY_LOG_FORMAT": "json",
+            }
+        )
+        assert (settings.host, settings.port, settings.activity_timeout) == ("0.0.0.0", 0, 30)  # noqa: S104 - as above
+        assert (settings.backlog_bytes, settings.log_level, settings.log_format) == (16_384, "debug", "json")
+        assert [(app.id, app.key, app.secret) for app in settings.apps] == [("shop", "shop-key", SECRET)]
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "expected"),
+        [
+            ("RELAY_PORT", "http", "port: expected `int`"),
+            ("RELAY_PORT", "", "port: expected `int`"),
+            ("RELAY_PORT", "-1", "port: expected `int` >= 0"),
+            ("RELAY_PORT", "65536", "port: expected `int` <= 65535"),
+            ("RELAY_PORT", "6001.5", "port: expected `int`"),
+            ("RELAY_ACTIVITY_TIMEOUT", "0", "activity_timeout: expected `int` >= 1"),
+            ("RELAY_ACTIVITY_TIMEOUT", "3601", "activity_timeout: expected `int` <= 3600"),
+            ("RELAY_BACKLOG_BYTES", "16383", "backlog_bytes: expected `int` >= 16384"),
+            ("RELAY_LOG_LEVEL", "loud", "log_level: expected one of debug, info, warning, error"),
+            ("RELAY_LOG_FORMAT", "xml", "log_format: expected one of console, json"),
+        ],
+    )
+    def test_a_wrong_value_is_named_with_what_was_expected(self, variable: str, value: str, expected: str) -> None:
+        (problem,) = problems({variable: value})
+        assert problem.startswith(expected)
+        assert not value or value not in problem.removeprefix(expected)
+
+    @pytest.mark.parametrize("variable", ["RELAY_PROT", "RELAY_", "RELAY_APPS", "RELAY_APP", "RELAY_APP_SECRETS", "RELAY_ID"])
+    def test_an_unknown_variable_is_refused_with_those_that_are_known(self, variable: str) -> None:
+        (problem,) = problems({variable: SECRET})
+        assert problem.startswith(f"{variable}: unknown; known are RELAY_HOST, RELAY_PORT, ")
+        assert problem.endswith("RELAY_APP_ID, RELAY_APP_KEY, RELAY_APP_SECRET, RELAY_CONFIG")
+
+    @pytest.mark.parametrize("variable", list(APP_VARIABLES))
+    def test_an_app_needs_all_of_its_variables(self, variable: str) -> None:
+        environ = {name: value for name, value in APP_VARIABLES.items() if name != variable}
+        (problem,) = problems(environ)
+        assert problem.startswith(f"{variable}: missing; an app in the environment needs RELAY_APP_ID, ")
+
+    @pytest.mark.parametrize("text", ["a b", "", "a/b", "x" * 101, "a\n"])
+    def test_a_wrong_id_or_key_is_named(self, text: str) -> None:
+        (problem,) = problems(APP_VARIABLES | {"RELAY_APP_ID": text})
+        assert problem.startswith("apps[0].id: expected `str`")
+        (problem,) = problems(APP_VARIABLES | {"RELAY_APP_KEY": text})
+        assert problem.startswith("apps[0].key: expected `str`")
+
+    def test_a_wrong_secret_is_named_and_never_shown(self) -> None:
+        (problem,) = problems(APP_VARIABLES | {"RELAY_APP_SECRET": SECRET * 100})
+        assert problem == "apps[0].secret: expected `str` of length <= 200"
+
+    def test_all_problems_are_named_at_once(self) -> None:
+        found = problems({"RELAY_PORT": "x", "RELAY_LOG_LEVEL": "y", "RELAY_Z": "z", "RELAY_APP_ID": "a"})
+        assert sorted(problem.split(":")[0] for problem in found) == [
+            "RELAY_APP_KEY, RELAY_APP_SECRET",
+            "RELAY_Z",
+            "log_level",
+            "port",
+        ]
+
+
+class TestFile:
+    def test_a_file_holds_many_apps_with_switches_and_limits(self, tmp_path: Path) -> None:
+        settings = load(
+            write(
+                tmp_path,
+                """
+                port = 7000
+                log_format = "json"
+
+                [[apps]]
+                id = "one"
+                key = "key-1"
+                secret = "secret-1"
+
+                [[apps]]
+                id = "two"
+                key = "key-2"
+                secret = "secret-2"
+                enabled = false
+                client_messages = false
+                subscription_count = false
+                limits = { presence_members = 5, connections = 10 }
+                """,
+            )
+        )
+        one, two = settings.apps
+        assert (settings.port, settings.log_format, one.limits) == (7000, "json", Limits())
+        assert (two.enabled, two.client_messages, two.subscription_count) == (False, False, False)
+        assert two.limits == Limits(presence_members=5, connections=10)
+
+    def test_the_environment_goes_before_the_file(self, tmp_path: Path) -> None:
+        assert load(write(tmp_path, "port = 7000\nactivity_timeout = 60") | {"RELAY_PORT": "7001"}) == Settings(
+            port=7001, activity_timeout=60
+        )
+
+    def test_the_app_of_the_environment_takes_the_place_of_the_files_app_of_that_id(self, tmp_path: Path) -> None:
+        environ = write(
+            tmp_path,
+            """
+            apps = [
+                { id = "shop", key = "old-key", secret = "old" },
+                { id = "other", key = "other-key", secret = "other" },
+            ]
+            """,
+        )
+        apps = load(environ | APP_VARIABLES).apps
+        assert [(app.id, app.key) for app in apps] == [("other", "other-key"), ("shop", "shop-key")]
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("prot = 1", "prot: unknown; known are host, port, "),
+            ("[relay]\nport = 1", "relay: unknown; known are host, port, "),
+            ("host = 5", "host: expected `str`, got `int`"),
+            ('port = "x"', "port: expected `int`"),
+            ("port = 70000", "port: expected `int` <= 65535"),
+            ("apps = 1", "apps: expected tables [[apps]]"),
+            ("[apps]\nid = 'a'", "apps: expected tables [[apps]]"),
+            ("apps = []", "apps: expected at least one [[apps]] table"),
+            ("apps = [1]", "apps[0]: expected a table"),
+            ("[[apps]]\nid = 'a'\nkey = 'b'", "apps[0].secret: missing"),
+            ("[[apps]]\nid = 1\nkey = 'b'\nsecret = 'c'", "apps[0].id: expected `str`, got `int`"),
+            ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = ''", "apps[0].secret: expected `str` of length >= 1"),
+            ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 5", "apps[0].secret: expected `str`, got `int`"),
+            ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nenabled = 'maybe'", "apps[0].enabled: "),
+            ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nwebhooks = []", "apps[0].webhooks: unknown; known are id, key"),
+            ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = 5", "apps[0].limits: expected a table"),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = { members = 5 }",
+                "apps[0].limits.members: unknown; known are channel_name_length",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = { presence_members = 0 }",
+                "apps[0].limits.presence_members: expected `int` >= 1",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = { connections = -1 }",
+                "apps[0].limits.connections: expected `int` >= 0",
+            ),
+        ],
+    )
+    def test_a_wrong_key_is_named_in_full_with_what_was_expected(
+        self, tmp_path: Path, text: str, problem: str
+    ) -> None:
+        (found,) = problems(write(tmp_path, text))
+        assert found.startswith(problem)
+
+    @pytest.mark.parametrize("field", list(Limits.__struct_fields__))
+    def test_each_limit_is_checked(self, tmp_path: Path, field: str) -> None:
+        text = f"[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = {{ {field} = -1 }}"
+        (found,) = problems(write(tmp_path, text))
+        assert found.startswith(f"apps[0].limits.{field}: expected `int` >= ")
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps]]\nid = 'a'\nkey = 'd'\nsecret = 'e'",
+                "apps: two apps have the id 'a'",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps]]\nid = 'd'\nkey = 'b'\nsecret = 'e'",
+                "apps: two apps have the key 'b'",
+            ),
+        ],
+    )
+    def test_two_apps_that_share_an_id_or_a_key_are_refused(self, tmp_path: Path, text: str, problem: str) -> None:
+        assert problems(write(tmp_path, text)) == [problem]
+
+    def test_apps_that_are_no_tables_are_named_even_with_an_app_in_the_environment(self, tmp_path: Path) -> None:
+        assert problems(write(tmp_path, "apps = 'x'") | APP_VARIABLES) == ["apps: expected tables [[apps]]"]
+        assert problems(write(tmp_path, "apps = ['x']") | APP_VARIABLES) == ["apps[0]: expected a table"]
+
+    def test_a_file_that_is_missing_is_named(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "none.toml")
+        assert problems({"RELAY_CONFIG": path}) == [f"RELAY_CONFIG: {path} cannot be read: No such file or directory"]
+        assert problems({"RELAY_CONFIG": str(tmp_path)}) == [
+            f"RELAY_CONFIG: {tmp_path} cannot be read: Is a directory"
+        ]
+
+    def test_a_file_that_is_no_toml_is_named_without_its_content(self, tmp_path: Path) -> None:
+        (problem,) = problems(write(tmp_path, f"secret = {SECRET}"))
+        assert "is no TOML file: " in problem
+
+    def test_a_file_that_is_no_text_is_named(self, tmp_path: Path) -> None:
+        path = tmp_path / "relay.toml"
+        path.write_bytes(b"host = '\xff'")
+        (problem,) = problems({"RELAY_CONFIG": str(path)})
+        assert problem.startswith(f"RELAY_CONFIG: {path} is no TOML file: ")
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "localhost.example.org"])  # noqa: S104
+    def test_the_development_secret_is_refused_on_an_address_that_others_reach(self, host: str) -> None:
+        (problem,) = problems({"RELAY_HOST": host})
+        assert problem.startswith(f"host: {host} is not a loopback address, and an app has the development secret")
+        assert "RELAY_APP_SECRET" in problem
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
+    def test_the_development_secret_will_do_on_loopback(self, host: str) -> None:
+        assert load({"RELAY_HOST": host}).host == host
+        assert is_loopback(host)
+
+    def test_the_development_secret_is_refused_whatever_the_app_is_called(self) -> None:
+        (problem,) = problems(
+            {"RELAY_HOST": "::", "RELAY_APP_ID": "x", "RELAY_APP_KEY": "y", "RELAY_APP_SECRET": "app-secret"}
+        )
+        assert problem.startswith("host: :: is not a loopback address")
+
+    def test_a_secret_of_ones_own_opens_every_address(self) -> None:
+        assert load(APP_VARIABLES | {"RELAY_HOST": "::"}).host == "::"
+
+    def test_settings_never_show_a_secret(self) -> None:
+        settings = load(APP_VARIABLES)
+        assert SECRET not in f"{settings} {settings!r} {settings.apps!r}"
+        assert "secret='***'" in repr(settings)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["RELAY_HOST", "RELAY_PORT", "RELAY_LOG_LEVEL", "RELAY_X", *APP_VARIABLES]), st.text(max_size=20)
+    )
+)
+def test_whatever_the_environment_holds_it_is_settings_or_a_named_problem(environ: dict[str, str]) -> None:
+    try:
+        settings = load(environ)
+    except ConfigError as refused:
+        named = refused.problems
+    else:
+        named = [repr(settings)]
+    assert all(named)

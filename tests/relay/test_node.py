@@ -1,0 +1,564 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+
+from relay.apps import App, Apps
+from relay.bus.base import Deliver
+from relay.connection import Connection
+from relay.node import Node
+from relay.protocol.channels import rules_for
+from relay.protocol.errors import Rejected
+from relay.protocol.requests import Publish
+from tests.helpers.clients import APP, app_with, member, message, subscription
+from tests.helpers.json_values import JSON, MESSAGES, TEXTS
+from tests.helpers.transport import RecordingTransport
+
+
+class DirectBus:
+    """A bus that delivers at once, and notes which channels the node listens to."""
+
+    def __init__(self) -> None:
+        self.listening: set[tuple[str, str]] = set()
+        self._deliver: Deliver | None = None
+
+    def begin(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+
+    async def start(self, deliver: Deliver) -> None:
+        self.begin(deliver)
+
+    async def stop(self) -> None:
+        self._deliver = None
+
+    def publish(self, app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
+        assert self._deliver is not None
+        self._deliver(app_id, channel, frame, exclude)
+
+    def listen(self, app_id: str, channel: str) -> None:
+        assert (app_id, channel) not in self.listening
+        self.listening.add((app_id, channel))
+
+    def ignore(self, app_id: str, channel: str) -> None:
+        self.listening.remove((app_id, channel))
+
+
+class Client:
+    """A connection of a node, and what it was told."""
+
+    def __init__(self, node: Node, app: App, protocol: str | None = "7") -> None:
+        self.node = node
+        self.app = app
+        self.transport = RecordingTransport()
+        self.connection: Connection = node.connect(app, protocol, self.transport)
+        self.socket_id = self.connection.session.socket_id
+
+    def send(self, raw: bytes, now: float = 0.0) -> list[dict[str, Any]]:
+        self.node.receive(self.connection, raw, now)
+        return self.told()
+
+    def subscribe(self, channel: str, channel_data: str | None = None) -> list[dict[str, Any]]:
+        return self.send(message("pusher:subscribe", subscription(self.app, self.socket_id, channel, channel_data)))
+
+    def unsubscribe(self, channel: str) -> list[dict[str, Any]]:
+        return self.send(message("pusher:unsubscribe", {"channel": channel}))
+
+    def drop(self) -> None:
+        self.node.disconnect(self.connection)
+
+    def told(self) -> list[dict[str, Any]]:
+        return self.transport.take()
+
+
+class Relay:
+    """A node with its apps on a bus of its own."""
+
+    def __init__(self, *apps: App) -> None:
+        self.bus = DirectBus()
+        self.node = Node(Apps(apps or (APP,)), self.bus, activity_timeout=77)
+        # Started by hand: a node's start only awaits its bus.
+        self.bus.begin(self.node._deliver)
+
+    def client(self, app: App = APP) -> Client:
+        client = Client(self.node, app)
+        client.told()
+        return client
+
+    def publish(self, name: str, data: str, *channels: str, exclude: str | None = None, app: App = APP) -> None:
+        rules = tuple(rules_for(channel) for channel in channels)
+        self.node.publish(app, Publish(name, data, rules, exclude, frozenset()))
+
+
+@pytest.fixture
+def relay() -> Relay:
+    return Relay()
+
+
+def succeeded(channel: str, *ids: str) -> dict[str, Any]:
+    event = {"event": "pusher_internal:subscription_succeeded", "channel": channel, "data": {}}
+    if not ids:
+        return event
+    presence = {"ids": list(ids), "hash": {user_id: {} for user_id in ids}, "count": len(ids)}
+    return event | {"data": {"presence": presence}}
+
+
+def added(channel: str, user_id: str, info: object = None) -> dict[str, Any]:
+    data = {"user_id": user_id, "user_info": {} if info is None else info}
+    return {"event": "pusher_internal:member_added", "channel": channel, "data": data}
+
+
+def removed(channel: str, user_id: str) -> dict[str, Any]:
+    return {"event": "pusher_internal:member_removed", "channel": channel, "data": {"user_id": user_id}}
+
+
+class TestConnecting:
+    def test_a_client_is_told_its_socket_id_and_the_activity_timeout_first(self, relay: Relay) -> None:
+        client = Client(relay.node, APP)
+        assert client.told() == [
+            {
+                "event": "pusher:connection_established",
+                "data": {"socket_id": client.socket_id, "activity_timeout": 77},
+            }
+        ]
+
+    def test_socket_ids_are_two_numbers_and_differ(self, relay: Relay) -> None:
+        ids = [relay.client().socket_id for _ in range(50)]
+        assert len(set(ids)) == 50
+        assert all(0 <= int(part) < 2**32 for socket_id in ids for part in socket_id.split("."))
+
+    def test_a_socket_id_that_is_taken_is_not_given_again(self, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+        numbers = iter([1, 1, 1, 2])
+        monkeypatch.setattr("relay.node.secrets.randbits", lambda bits: next(numbers))
+        assert [relay.client().socket_id, relay.client().socket_id] == ["0.1", "0.2"]
+
+    def test_an_unknown_key_is_rejected_with_4001(self, relay: Relay) -> None:
+        with pytest.raises(Rejected, match="There is no app with the key 'nobody'") as rejected:
+            relay.node.app_for("nobody")
+        assert rejected.value.code == 4001
+
+    def test_a_disabled_app_is_rejected_with_4003(self) -> None:
+        with pytest.raises(Rejected) as rejected:
+            Relay(app_with(enabled=False)).node.app_for("key-3")
+        assert rejected.value.code == 4003
+
+    def test_an_enabled_app_is_found(self, relay: Relay) -> None:
+        assert relay.node.app_for("key-3") is APP
+
+    @pytest.mark.parametrize(("protocol", "code"), [("3", 4007), ("99", 4007), ("x", 4006)])
+    def test_a_version_that_is_not_spoken_is_rejected(self, relay: Relay, protocol: str, code: int) -> None:
+        with pytest.raises(Rejected) as rejected:
+            Client(relay.node, APP, protocol)
+        assert rejected.value.code == code
+
+    def test_a_connection_over_the_apps_limit_is_rejected_with_4004_until_one_leaves(self) -> None:
+        app = app_with(connections=2)
+        relay = Relay(app)
+        first, _ = relay.client(app), relay.client(app)
+        with pytest.raises(Rejected, match="has its 2 connections") as rejected:
+            relay.client(app)
+        assert rejected.value.code == 4004
+        first.drop()
+        assert relay.client(app).connection.app is app
+
+
+class TestSubscribing:
+    @pytest.mark.parametrize("channel", ["a", "private-a", "private-encrypted-a", "cache-a"])
+    def test_a_subscription_is_confirmed(self, relay: Relay, channel: str) -> None:
+        assert relay.client().subscribe(channel) == [succeeded(channel)]
+
+    def test_a_refused_subscription_is_told_on_its_channel_and_the_connection_stays(self, relay: Relay) -> None:
+        client = relay.client()
+        (error,) = client.send(message("pusher:subscribe", {"channel": "private-a", "auth": "key-3:00"}))
+        assert (error["event"], error["channel"]) == ("pusher:subscription_error", "private-a")
+        assert (error["data"]["type"], error["data"]["status"]) == ("AuthError", 401)
+        assert client.subscribe("private-a") == [succeeded("private-a")]
+
+    def test_a_second_subscription_is_an_error_without_a_code_and_the_first_stays(self, relay: Relay) -> None:
+        client = relay.client()
+        client.subscribe("a")
+        assert client.subscribe("a") == [
+            {"event": "pusher:error", "data": {"message": "Existing subscription to channel a", "code": None}}
+        ]
+        relay.publish("x", "1", "a")
+        assert len(client.told()) == 1
+
+    def test_unsubscribing_is_not_confirmed_and_ends_the_events(self, relay: Relay) -> None:
+        client = relay.client()
+        client.subscribe("a")
+        assert client.unsubscribe("a") == []
+        relay.publish("x", "1", "a")
+        assert client.told() == []
+        (error,) = client.unsubscribe("a")
+        assert error["data"]["message"] == "No current subscription to channel a"
+
+    def test_a_channel_can_be_joined_again(self, relay: Relay) -> None:
+        client = relay.client()
+        for _ in range(3):
+            assert client.subscribe("presence-a", member(7)) == [succeeded("presence-a", "7")]
+            client.unsubscribe("presence-a")
+
+    def test_the_bus_is_told_of_the_first_and_the_last_subscriber_only(self, relay: Relay) -> None:
+        one, two = relay.client(), relay.client()
+        one.subscribe("a")
+        two.subscribe("a")
+        assert relay.bus.listening == {("3", "a")}
+        one.unsubscribe("a")
+        assert relay.bus.listening == {("3", "a")}
+        two.drop()
+        assert relay.bus.listening == set()
+
+    def test_a_ping_is_answered(self, relay: Relay) -> None:
+        assert relay.client().send(message("pusher:ping")) == [{"event": "pusher:pong", "data": {}}]
+        assert relay.client().send(message("pusher:pong")) == []
+
+    @pytest.mark.parametrize("raw", [b"", b"\xff", b"hello", b"[]", b"{}", b"[" * 60_000])
+    def test_a_message_that_is_none_is_an_error_and_the_connection_stays(self, relay: Relay, raw: bytes) -> None:
+        client = relay.client()
+        (error,) = client.send(raw)
+        assert (error["event"], error["data"]["code"]) == ("pusher:error", None)
+        assert client.subscribe("a") == [succeeded("a")]
+
+
+class TestPresence:
+    def test_the_joiner_is_told_of_everybody_and_the_others_of_the_joiner(self, relay: Relay) -> None:
+        one, two = relay.client(), relay.client()
+        assert one.subscribe("presence-a", member("1")) == [succeeded("presence-a", "1")]
+        assert two.subscribe("presence-a", member("2")) == [succeeded("presence-a", "1", "2")]
+        assert one.told() == [added("presence-a", "2")]
+        assert two.told() == []
+
+    def test_a_second_connection_of_a_user_is_told_to_nobody(self, relay: Relay) -> None:
+        watcher, tab, other_tab = relay.client(), relay.client(), relay.client()
+        watcher.subscribe("presence-a", member("1"))
+        tab.subscribe("presence-a", member("2", {"tab": 1}))
+        assert watcher.told() == [added("presence-a", "2", {"tab": 1})]
+        (confirmed,) = other_tab.subscribe("presence-a", member("2", {"tab": 2}))
+        assert confirmed["data"]["presence"]["hash"] == {"1": {}, "2": {"tab": 1}}
+        assert confirmed["data"]["presence"]["count"] == 2
+        assert (watcher.told(), tab.told()) == ([], [])
+        tab.drop()
+        assert (watcher.told(), other_tab.told()) == ([], [])
+        other_tab.unsubscribe("presence-a")
+        assert watcher.told() == [removed("presence-a", "2")]
+
+    def test_a_number_and_its_text_are_the_same_user(self, relay: Relay) -> None:
+        watcher, client = relay.client(), relay.client()
+        watcher.subscribe("presence-a", member(7))
+        assert client.subscribe("presence-a", member("7")) == [succeeded("presence-a", "7")]
+        assert watcher.told() == []
+
+    def test_who_leaves_is_not_told_of_it(self, relay: Relay) -> None:
+        client = relay.client()
+        client.subscribe("presence-a", member("1"))
+        assert client.unsubscribe("presence-a") == []
+
+    def test_the_last_place_is_taken_once_and_a_second_tab_still_gets_in(self) -> None:
+        app = app_with(presence_members=2)
+        relay = Relay(app)
+        for user_id in ("1", "2"):
+            relay.client(app).subscribe("presence-a", member(user_id))
+        (refused,) = relay.client(app).subscribe("presence-a", member("3"))
+        assert (refused["event"], refused["channel"]) == ("pusher:subscription_error", "presence-a")
+        assert (refused["data"]["type"], refused["data"]["status"]) == ("LimitReached", 4100)
+        assert relay.client(app).subscribe("presence-a", member("2")) == [succeeded("presence-a", "1", "2")]
+
+    def test_a_hundred_users_fit_by_default_and_one_that_left_makes_room(self, relay: Relay) -> None:
+        clients = [relay.client() for _ in range(101)]
+        for at, client in enumerate(clients[:100]):
+            (confirmed,) = client.subscribe("presence-a", member(at))
+        assert confirmed["data"]["presence"]["count"] == 100
+        late = clients[100]
+        (refused,) = late.subscribe("presence-a", member("late"))
+        assert refused["data"]["status"] == 4100
+        assert clients[0].told() == [added("presence-a", str(at)) for at in range(1, 100)]
+        clients[50].drop()
+        (confirmed,) = late.subscribe("presence-a", member("late"))
+        assert confirmed["data"]["presence"]["count"] == 100
+        assert clients[0].told() == [removed("presence-a", "50"), added("presence-a", "late")]
+
+    def test_a_dropped_connection_leaves_all_its_channels(self, relay: Relay) -> None:
+        watcher, client = relay.client(), relay.client()
+        for channel in ("presence-a", "presence-b"):
+            watcher.subscribe(channel, member("1"))
+            client.subscribe(channel, member("2"))
+        client.subscribe("c")
+        watcher.told()
+        client.drop()
+        client.drop()
+        assert watcher.told() == [removed("presence-a", "2"), removed("presence-b", "2")]
+        assert [channel.rules.name for channel in relay.node.channels(APP)] == ["presence-a", "presence-b"]
+
+    @given(user_id=TEXTS.filter(lambda text: 0 < len(text) <= 128), info=JSON)
+    def test_ids_and_infos_of_any_text_come_out_as_they_went_in(self, user_id: str, info: object) -> None:
+        app = app_with(presence_member_bytes=100_000)
+        relay = Relay(app)
+        watcher, client = relay.client(app), relay.client(app)
+        watcher.subscribe("presence-a", member("watcher of it all"))
+        (confirmed,) = client.subscribe("presence-a", json.dumps({"user_id": user_id, "user_info": info}))
+        assert confirmed["data"]["presence"]["hash"][user_id] == info
+        assert confirmed["data"]["presence"]["ids"] == ["watcher of it all", user_id]
+        client.drop()
+        joined, left = watcher.told()
+        assert (joined["data"], left["data"]) == ({"user_id": user_id, "user_info": info}, {"user_id": user_id})
+
+
+class TestPublishing:
+    def test_an_event_goes_to_the_subscribers_of_its_channels_once_each(self, relay: Relay) -> None:
+        one, both, none = relay.client(), relay.client(), relay.client()
+        one.subscribe("a")
+        both.subscribe("a")
+        both.subscribe("private-b")
+        none.subscribe("c")
+        relay.publish("event", '{"x":1}', "a", "private-b", "nobody-here")
+        on_a, on_b = ({"event": "event", "channel": name, "data": '{"x":1}'} for name in ("a", "private-b"))
+        assert (one.told(), both.told(), none.told()) == ([on_a], [on_a, on_b], [])
+
+    def test_the_connection_that_is_left_out_gets_nothing(self, relay: Relay) -> None:
+        sender, other = relay.client(), relay.client()
+        sender.subscribe("a")
+        other.subscribe("a")
+        relay.publish("x", "1", "a", exclude=sender.socket_id)
+        assert (len(sender.told()), len(other.told())) == (0, 1)
+
+    def test_all_subscribers_get_the_same_bytes(self, relay: Relay) -> None:
+        clients = [relay.client() for _ in range(3)]
+        for client in clients:
+            client.subscribe("a")
+            client.told()
+        relay.publish("x", "1", "a")
+        frames = [client.transport.frames[0] for client in clients]
+        assert frames[0] is frames[1] is frames[2]
+
+    def test_apps_do_not_hear_each_other(self) -> None:
+        here, there = app_with(app_id="1"), app_with(app_id="2")
+        relay = Relay(here, there)
+        one, two = relay.client(here), relay.client(there)
+        for client in (one, two):
+            client.subscribe("presence-a", member("7"))
+        relay.publish("x", "1", "presence-a", app=here)
+        assert (len(one.told()), len(two.told())) == (1, 0)
+        assert relay.node.channel(here, "presence-a") is not relay.node.channel(there, "presence-a")
+
+    @given(name=TEXTS, data=TEXTS)
+    def test_names_and_data_of_any_text_come_out_as_they_went_in(self, name: str, data: str) -> None:
+        relay = Relay()
+        client = relay.client()
+        client.subscribe("a")
+        relay.publish(f"x{name}", data, "a")
+        assert client.told() == [{"event": f"x{name}", "channel": "a", "data": data}]
+
+    def test_what_a_channel_holds_can_be_asked_for(self, relay: Relay) -> None:
+        relay.client().subscribe("presence-a", member("7"))
+        channel = relay.node.channel(APP, "presence-a")
+        assert channel is not None
+        assert (len(channel), list(channel.presence or ())) == (1, ["7"])
+        assert relay.node.channel(APP, "presence-b") is None
+        assert list(relay.node.channels(APP)) == [channel]
+
+
+class TestClientEvents:
+    def test_an_event_goes_to_the_others_and_not_back(self, relay: Relay) -> None:
+        sender, other, stranger = relay.client(), relay.client(), relay.client()
+        sender.subscribe("private-a")
+        other.subscribe("private-a")
+        stranger.subscribe("private-b")
+        assert sender.send(message("client-x", {"a": [1]}, "private-a")) == []
+        assert other.told() == [{"event": "client-x", "channel": "private-a", "data": {"a": [1]}}]
+        assert stranger.told() == []
+
+    def test_an_event_on_a_presence_channel_names_the_user_whatever_the_sender_says(self, relay: Relay) -> None:
+        sender, other = relay.client(), relay.client()
+        sender.subscribe("presence-a", member(7))
+        other.subscribe("presence-a", member("8"))
+        sender.send(b'{"event":"client-x","channel":"presence-a","data":"1","user_id":"8"}')
+        assert other.told() == [{"event": "client-x", "channel": "presence-a", "data": "1", "user_id": "7"}]
+
+    def test_the_rate_is_counted_a_connection(self, relay: Relay) -> None:
+        one, two = relay.client(), relay.client()
+        one.subscribe("private-a")
+        two.subscribe("private-a")
+        for _ in range(10):
+            one.send(message("client-x", 1, "private-a"))
+        (error,) = one.send(message("client-x", 1, "private-a"))
+        assert (error["event"], error["channel"], error["data"]["code"]) == ("pusher:error", "private-a", 4301)
+        assert len(two.told()) == 10
+        assert two.send(message("client-x", 1, "private-a")) == []
+
+    @given(name=TEXTS, data=JSON)
+    def test_names_and_data_come_out_as_they_went_in(self, name: str, data: object) -> None:
+        app = app_with(event_data_bytes=1_000_000, event_name_length=10_000)
+        relay = Relay(app)
+        sender, other = relay.client(app), relay.client(app)
+        sender.subscribe("private-a")
+        other.subscribe("private-a")
+        assert sender.send(message(f"client-{name}", [data], "private-a")) == []
+        assert other.told() == [{"event": f"client-{name}", "channel": "private-a", "data": [data]}]
+
+
+class TestStopping:
+    async def test_every_client_is_told_to_come_back(self) -> None:
+        bus = DirectBus()
+        node = Node(Apps([APP]), bus, activity_timeout=120)
+        await node.start()
+        clients = [Client(node, APP) for _ in range(3)]
+        await node.stop()
+        assert [client.transport.closed for client in clients] == [(4200, "the server is restarting")] * 3
+
+
+def test_a_subscription_to_a_channel_that_nobody_knows_is_our_own_mistake(relay: Relay) -> None:
+    client = relay.client()
+    client.connection.session.subscriptions["a"] = None
+    with pytest.raises(RuntimeError, match="is subscribed to 'a', which is not occupied"):
+        client.drop()
+
+
+@given(st.lists(MESSAGES, max_size=6))
+def test_whatever_a_client_says_the_answer_is_json_and_the_connection_stays(messages: list[bytes]) -> None:
+    relay = Relay()
+    client = relay.client()
+    client.subscribe("private-a")
+    for raw in messages:
+        for answer in client.send(raw):
+            assert answer["event"].startswith("pusher")
+    assert client.transport.closed is None
+    assert client.send(message("pusher:ping")) == [{"event": "pusher:pong", "data": {}}]
+    client.drop()
+    assert list(relay.node.channels(APP)) == []
+
+
+CHANNELS = ["a", "private-b", "presence-c", "presence-d"]
+USERS = ["1", "2", "3"]
+LIMIT = 2
+
+
+class Rooms(RuleBasedStateMachine):
+    """Clients come, join, leave, speak and drop; hub, members and what each client saw must agree with a plain model."""
+
+    clients = Bundle("clients")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.app = app_with(presence_members=LIMIT, client_events_per_second=1_000_000)
+        self.relay = Relay(self.app)
+        # Channel → (client, user id) in the order of joining; and what each client has yet to be told.
+        self.rooms: dict[str, list[tuple[Client, str]]] = {name: [] for name in CHANNELS}
+        self.expected: dict[Client, list[dict[str, Any]]] = {}
+        self.dropped: list[Client] = []
+
+    def users(self, channel: str) -> list[str]:
+        return list(dict.fromkeys(user for _, user in self.rooms[channel]))
+
+    def seat(self, client: Client, channel: str) -> tuple[Client, str] | None:
+        return next((seat for seat in self.rooms[channel] if seat[0] is client), None)
+
+    def tell(self, channel: str, event: dict[str, Any], *, but: Client | None = None) -> None:
+        for client, _ in self.rooms[channel]:
+            if client is not but:
+                self.expected[client].append(event)
+
+    @rule(target=clients)
+    def connect(self) -> Client:
+        client = self.relay.client(self.app)
+        self.expected[client] = []
+        return client
+
+    @rule(client=clients, channel=st.sampled_from(CHANNELS), user=st.sampled_from(USERS))
+    def join(self, client: Client, channel: str, user: str) -> None:
+        is_presence = channel.startswith("presence-")
+        answers = self.expected[client]
+        self.relay.node.receive(
+            client.connection,
+            message(
+                "pusher:subscribe",
+                subscription(self.app, client.socket_id, channel, member(user) if is_presence else None),
+            ),
+            0.0,
+        )
+        if self.seat(client, channel):
+            text = f"Existing subscription to channel {channel}"
+            answers.append({"event": "pusher:error", "data": {"message": text, "code": None}})
+            return
+        if not is_presence:
+            self.rooms[channel].append((client, ""))
+            answers.append(succeeded(channel))
+            return
+        is_new = user not in self.users(channel)
+        if is_new and len(self.users(channel)) >= LIMIT:
+            data = {"type": "LimitReached", "error": f"The channel has its {LIMIT} members", "status": 4100}
+            answers.append({"event": "pusher:subscription_error", "channel": channel, "data": data})
+            return
+        if is_new:
+            self.tell(channel, added(channel, user))
+        self.rooms[channel].append((client, user))
+        answers.append(succeeded(channel, *self.users(channel)))
+
+    def vacate(self, client: Client, channel: str) -> None:
+        seat = self.seat(client, channel)
+        assert seat is not None
+        self.rooms[channel].remove(seat)
+        if seat[1] and seat[1] not in self.users(channel):
+            self.tell(channel, removed(channel, seat[1]))
+
+    @rule(client=clients, channel=st.sampled_from(CHANNELS))
+    def leave(self, client: Client, channel: str) -> None:
+        self.relay.node.receive(client.connection, message("pusher:unsubscribe", {"channel": channel}), 0.0)
+        if self.seat(client, channel):
+            self.vacate(client, channel)
+        else:
+            text = f"No current subscription to channel {channel}"
+            self.expected[client].append({"event": "pusher:error", "data": {"message": text, "code": None}})
+
+    @rule(client=consumes(clients))
+    def drop(self, client: Client) -> None:
+        # Departures are told in the order of joining.
+        order = list(client.connection.session.subscriptions)
+        client.drop()
+        for channel in order:
+            self.vacate(client, channel)
+        self.dropped.append(client)
+
+    @rule(channel=st.sampled_from(CHANNELS), data=st.text("ab\"\\", max_size=3))
+    def publish(self, channel: str, data: str) -> None:
+        self.relay.publish("x", data, channel, app=self.app)
+        self.tell(channel, {"event": "x", "channel": channel, "data": data})
+
+    @rule(client=clients, channel=st.sampled_from(CHANNELS[1:]), data=JSON)
+    def speak(self, client: Client, channel: str, data: object) -> None:
+        seat = self.seat(client, channel)
+        if seat is None:
+            return
+        self.relay.node.receive(client.connection, message("client-x", [data], channel), 0.0)
+        event = {"event": "client-x", "channel": channel, "data": [data]}
+        self.tell(channel, event | {"user_id": seat[1]} if seat[1] else event, but=client)
+
+    @invariant()
+    def each_client_was_told_what_the_model_says(self) -> None:
+        for client, expected in self.expected.items():
+            assert client.told() == expected
+            expected.clear()
+
+    @invariant()
+    def the_hub_holds_what_the_model_says(self) -> None:
+        occupied = {channel.rules.name: channel for channel in self.relay.node.channels(self.app)}
+        assert set(occupied) == {name for name, seats in self.rooms.items() if seats}
+        assert self.relay.bus.listening == {(self.app.id, name) for name in occupied}
+        for name, channel in occupied.items():
+            assert len(channel) == len(self.rooms[name])
+            if channel.presence is not None:
+                assert set(channel.presence) == set(self.users(name))
+                assert len(channel.presence) == len(self.users(name))
+
+    @invariant()
+    @precondition(lambda self: self.expected)
+    def each_session_holds_what_the_model_says(self) -> None:
+        for client in self.expected:
+            held = {name for name in CHANNELS if self.seat(client, name)}
+            assert set(client.connection.session.subscriptions) == held
+            assert not (held and client in self.dropped)
+
+
+TestRooms = Rooms.TestCase
+TestRooms.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,0 +1,131 @@
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.transports.handshake import BadUpgrade, Upgrade, parse_head, parse_upgrade, refusal
+
+# RFC 6455 1.3.
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+HEADERS = {
+    b"upgrade": b"websocket",
+    b"connection": b"Upgrade",
+    b"sec-websocket-version": b"13",
+    b"sec-websocket-key": KEY,
+}
+
+
+def upgrade(target: str = "/app/key", **changes: bytes | None) -> Upgrade | None:
+    headers = HEADERS | {name.replace("_", "-").encode(): value for name, value in changes.items()}
+    return parse_upgrade("/app/", target, {name: value for name, value in headers.items() if value is not None})
+
+
+class TestHead:
+    def test_target_and_headers_are_read(self) -> None:
+        assert parse_head(b"GET /app/key?a=b HTTP/1.1\r\nHost: x:1\r\nUPGRADE:  websocket \r\nEmpty:") == (
+            "/app/key?a=b",
+            {b"host": b"x:1", b"upgrade": b"websocket", b"empty": b""},
+        )
+
+    def test_of_a_repeated_header_the_first_counts(self) -> None:
+        assert parse_head(b"GET / HTTP/1.1\r\nA: 1\r\na: 2")[1] == {b"a": b"1"}
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            b"",
+            b"GET",
+            b"GET /",
+            b"GET / HTTP/1.1 x",
+            b"GET  / HTTP/1.1",
+            b"GET /\xff HTTP/1.1",
+            b"GET / HTTP/1.1\r\nno colon",
+            b"GET / HTTP/1.1\r\n",
+        ],
+    )
+    def test_what_is_no_http_is_refused(self, head: bytes) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - any of several, all of them the caller's one case
+            parse_head(head)
+
+    @given(st.binary(max_size=100) | st.binary(max_size=60).map(lambda rest: b"GET /app/k HTTP/1.1\r\n" + rest))
+    def test_whatever_bytes_come_they_are_a_head_or_refused(self, head: bytes) -> None:
+        try:
+            target, headers = parse_head(head)
+        except ValueError:
+            target, headers = "", {}
+        assert target.isascii()
+        assert all(name == name.lower() for name in headers)
+
+
+class TestUpgrade:
+    def test_the_example_of_the_rfc_is_answered_as_there(self) -> None:
+        accepted = upgrade("/app/key?protocol=7&client=js")
+        assert accepted is not None
+        assert (accepted.app_key, accepted.params) == ("key", {"protocol": "7", "client": "js"})
+        assert accepted.answer == (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + ACCEPT + b"\r\n\r\n"
+        )
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"upgrade": b"WebSocket"},
+            {"connection": b"keep-alive, Upgrade"},
+            {"connection": b"UPGRADE"},
+        ],
+    )
+    def test_the_words_may_be_written_in_other_ways(self, changes: dict[str, bytes]) -> None:
+        assert upgrade(**changes) is not None
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"upgrade": None}, {"upgrade": b"h2c"}, {"connection": None}, {"connection": b"keep-alive"}],
+    )
+    def test_a_request_that_asks_for_no_websocket_is_none(self, changes: dict[str, bytes | None]) -> None:
+        assert upgrade(**changes) is None
+
+    @pytest.mark.parametrize("version", [None, b"8", b"14", b"", b"13,8"])
+    def test_another_version_is_refused_with_426_and_ours(self, version: bytes | None) -> None:
+        with pytest.raises(BadUpgrade) as refused:
+            upgrade(sec_websocket_version=version)
+        assert refused.value.answer.startswith(b"HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n")
+
+    @pytest.mark.parametrize(
+        "key",
+        [None, b"", b"x", b"=", b"!" * 24, base64.b64encode(b"x" * 15), base64.b64encode(b"x" * 17), KEY[:-1], KEY + b"\n"],
+    )
+    def test_a_key_that_is_not_sixteen_bytes_is_refused_with_400(self, key: bytes | None) -> None:
+        with pytest.raises(BadUpgrade) as refused:
+            upgrade(sec_websocket_key=key)
+        assert refused.value.answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+    @pytest.mark.parametrize(
+        ("target", "key"),
+        [
+            ("/app/", ""),
+            ("/app/a%20b", "a b"),
+            ("/app/%zz", "%zz"),
+            ("/app/%ff", "\ufffd"),
+            ("/app/a/b", "a/b"),
+            ("/app/a?", "a"),
+        ],
+    )
+    def test_what_follows_the_prefix_is_the_key(self, target: str, key: str) -> None:
+        accepted = upgrade(target)
+        assert accepted is not None
+        assert accepted.app_key == key
+
+
+def test_a_refusal_is_a_whole_answer_that_ends_the_connection() -> None:
+    head, _, body = refusal("400 Bad Request", "no й", "X: y\r\n").partition(b"\r\n\r\n")
+    assert body == "no й".encode()
+    assert head.split(b"\r\n") == [
+        b"HTTP/1.1 400 Bad Request",
+        b"X: y",
+        b"Content-Type: text/plain; charset=utf-8",
+        b"Content-Length: 5",
+        b"Connection: close",
+    ]
