@@ -26,6 +26,16 @@ class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
     channel_prefix: str = ""
 
 
+class KeyPair(Struct, frozen=True, forbid_unknown_fields=True):
+    """A further key of an app with its secret, while one is replaced by another."""
+
+    key: Identifier
+    secret: Secret
+
+    def __repr__(self) -> str:
+        return f"KeyPair(key={self.key!r}, secret='***')"
+
+
 class App(Struct, frozen=True, forbid_unknown_fields=True):
     """One application: its credentials, switches and limits."""
 
@@ -38,8 +48,16 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
     """Are subscribers told how many they are?"""
     authorized_connections: bool = False
     """Is a connection closed that neither signs in nor joins a private or presence channel in time?"""
+    other_keys: tuple[KeyPair, ...] = ()
+    """Accepted as well as `key`; what the relay signs, it signs with `key`."""
     webhooks: tuple[Webhook, ...] = ()
     limits: Limits = field(default_factory=Limits)
+
+    def secret_for(self, key: str) -> str | None:
+        """The secret of one of the app's keys, None for any other key."""
+        if key == self.key:
+            return self.secret
+        return next((pair.secret for pair in self.other_keys if pair.key == key), None)
 
     def __repr__(self) -> str:
         return f"App(id={self.id!r}, key={self.key!r}, secret='***')"
@@ -57,10 +75,11 @@ class Apps:
         for app in apps:
             if app.id in self._by_id:
                 raise ValueError(f"two apps have the id {app.id!r}")
-            if app.key in self._by_key:
-                raise ValueError(f"two apps have the key {app.key!r}")
             self._by_id[app.id] = app
-            self._by_key[app.key] = app
+            for key in (app.key, *(pair.key for pair in app.other_keys)):
+                if key in self._by_key:
+                    raise ValueError(f"two apps have the key {key!r}")
+                self._by_key[key] = app
 
     def __iter__(self) -> Iterator[App]:
         return iter(self._by_id.values())

@@ -13,12 +13,13 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, Webhook
+from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair, Webhook
 from relay.protocol.limits import Limits
 
 T = TypeVar("T", bound=Struct)
 
 PREFIX: Final = "RELAY_"
+_TABLES: Final[dict[str, type[Struct]]] = {"apps": App, "webhooks": Webhook, "other_keys": KeyPair}
 _APP_FIELDS: Final = ("id", "key", "secret")
 _FILE_VARIABLE: Final = "RELAY_CONFIG"
 
@@ -37,6 +38,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     backlog_bytes: Annotated[int, Meta(ge=16_384)] = 1_048_576
     """Bytes that may wait for a client that does not read; over it, the client is cut with 4100."""
+
+    metrics_host: str = "127.0.0.1"
+    """The address of the metrics."""
+
+    metrics_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """The port of the metrics; 0 for none. It is a port of its own, so that a proxy does not publish it."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -129,10 +136,8 @@ def _convert_fields(
         if name not in values:
             if field.required:
                 problems.append(f"{path}: missing")
-        elif name == "apps":
-            yield name, _convert_tables(App, values[name], path, problems)
-        elif name == "webhooks":
-            yield name, _convert_tables(Webhook, values[name], path, problems)
+        elif name in _TABLES:
+            yield name, _convert_tables(_TABLES[name], values[name], path, problems)
         elif name == "limits":
             yield name, _convert_struct(Limits, values[name], path, problems)
         else:

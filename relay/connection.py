@@ -31,3 +31,8 @@ class Connection:
         self.session = session
         self.transport = transport
         self.write = transport.write
+
+    def adopt(self, app: App) -> None:
+        """Go on under changed settings of the same app."""
+        self.app = app
+        self.session.adopt(app)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from relay.cache import EventCache
 from relay.connection import Connection
+from relay.metrics import AppStats
 from relay.presence import Presence
 from relay.protocol.channels import ChannelRules
 from relay.protocol.session import User
@@ -33,30 +34,32 @@ class Channel:
         """End the subscription of the connection. Raises KeyError when it has none."""
         del self._writers[connection.session.socket_id]
 
-    def send(self, frame: bytes, exclude: str | None = None) -> None:
-        """Hand the same frame to every subscriber but the socket id `exclude`.
+    def send(self, frame: bytes, exclude: str | None = None) -> int:
+        """Hand the same frame to every subscriber but the socket id `exclude`; returns to how many.
 
         No task, await or copy a recipient (bench/, scenario "fan-out"). Writers must not subscribe or unsubscribe anybody.
         """
         if exclude is None or exclude not in self._writers:
             for write in self._writers.values():
                 write(frame)
-            return
+            return len(self._writers)
         for socket_id, write in self._writers.items():
             if socket_id != exclude:
                 write(frame)
+        return len(self._writers) - 1
 
 
 class Hub:
     """The connections, occupied channels and signed-in users of one app on this node."""
 
-    __slots__ = ("_channels", "_users", "_watchers", "cache", "connections")
+    __slots__ = ("_channels", "_users", "_watchers", "cache", "connections", "stats")
 
     def __init__(self, max_cached: int) -> None:
         self._channels: dict[str, Channel] = {}
         self._users: dict[str, set[Connection]] = {}
         self._watchers: dict[str, set[Connection]] = {}
         self.cache = EventCache(max_cached)
+        self.stats = AppStats()
         self.connections: dict[str, Connection] = {}
 
     def __iter__(self) -> Iterator[Channel]:

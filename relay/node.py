@@ -5,7 +5,7 @@ transports' and the API's business.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
 
 import orjson
@@ -18,12 +18,14 @@ from relay.cache import CachedEvent
 from relay.connection import Connection, Transport
 from relay.counts import SubscriptionCounts
 from relay.hub import Channel, Hub
+from relay.metrics import AppStats, Gauges
 from relay.protocol import events
 from relay.protocol.errors import (
     LIMIT_REACHED,
     WATCHLIST_CUT,
     CloseCode,
     MessageRefused,
+    RateLimited,
     Rejected,
     SubscriptionRefused,
 )
@@ -70,12 +72,27 @@ class Node:
         """Do what is due at `now`; wants to be called once a second."""
         self._counts.tick(now)
 
+    def reload(self, apps: Apps) -> None:
+        """Serve `apps` from now on. Connections stay, under the new settings of their app, unless it is gone or disabled."""
+        self.apps = apps
+        for app in apps:
+            hub = self._hubs.setdefault(app.id, Hub(app.limits.cached_events))
+            for connection in list(hub.connections.values()):
+                connection.adopt(app)
+                if not app.enabled:
+                    connection.transport.close(CloseCode.APP_DISABLED, "The app is disabled")
+        for app_id in self._hubs.keys() - {app.id for app in apps}:
+            for connection in list(self._hubs[app_id].connections.values()):
+                connection.transport.close(CloseCode.UNKNOWN_APP, "The app is no more")
+            del self._hubs[app_id]
+
     def app_for(self, key: str) -> App:
         """The app that a client asks for by its key. Raises Rejected."""
         app = self.apps.by_key(key)
         if app is None:
             raise Rejected(CloseCode.UNKNOWN_APP, f"There is no app with the key {key[:100]!r}")
         if not app.enabled:
+            self._hubs[app.id].stats.connections_refused += 1
             raise Rejected(CloseCode.APP_DISABLED, "The app is disabled")
         return app
 
@@ -84,10 +101,12 @@ class Node:
         ensure_protocol(protocol)
         hub = self._hubs[app.id]
         if app.limits.connections and len(hub.connections) >= app.limits.connections:
+            hub.stats.connections_refused += 1
             raise Rejected(CloseCode.OVER_CONNECTION_LIMIT, f"The app has its {app.limits.connections} connections")
         socket_id = _new_socket_id(hub)
         connection = Connection(app, Session(app, socket_id), transport)
         hub.connections[socket_id] = connection
+        hub.stats.connections_opened += 1
         connection.write(text_frame(events.connection_established(socket_id, self._activity_timeout)))
         return connection
 
@@ -103,14 +122,20 @@ class Node:
 
     def receive(self, connection: Connection, message: bytes | bytearray, now: float) -> None:
         """Handle a text message of a client at `now` (seconds, monotonic)."""
+        stats = self._hubs[connection.app.id].stats
+        stats.messages_received += 1
+        stats.bytes_received += len(message)
         try:
             effect = connection.session.receive(message, now)
             if effect is not None:
                 self._apply(connection, effect)
         except MessageRefused as refused:
+            stats.messages_refused += 1
+            stats.rate_limited += isinstance(refused, RateLimited)
             connection.write(text_frame(events.error(refused.message, refused.code, refused.channel)))
             _log_refusal(connection, refused.message)
         except SubscriptionRefused as refused:
+            stats.messages_refused += 1
             error = events.subscription_error(refused.channel, refused.kind, refused.message, refused.code)
             connection.write(text_frame(error))
             _log_refusal(connection, refused.message)
@@ -124,6 +149,7 @@ class Node:
                 cached = CachedEvent(frame, data, self._clock() + app.limits.cache_ttl)
                 self._hubs[app.id].cache.put(rules.name, cached)
             self._bus.publish(app.id, rules.name, frame, event.exclude)
+        self._hubs[app.id].stats.events_published += len(event.channels)
 
     def terminate(self, app: App, user_id: str) -> None:
         """Close every connection that is signed in as the user."""
@@ -135,6 +161,25 @@ class Node:
         now = self._clock()
         event = self._hubs[app.id].cache.get(name, now)
         return None if event is None else (event, event.expires - now)
+
+    def slow(self, connection: Connection) -> None:
+        """A transport cuts the connection because its client reads too slowly."""
+        self._hubs[connection.app.id].stats.slow_clients_cut += 1
+        log.warning("slow_client_cut", app=connection.app.id, socket_id=connection.session.socket_id)
+
+    def stats(self, app: App) -> AppStats:
+        """What the app did since the start."""
+        return self._hubs[app.id].stats
+
+    def all_stats(self) -> dict[str, AppStats]:
+        """What each app did since the start, by app id."""
+        return {app_id: hub.stats for app_id, hub in self._hubs.items()}
+
+    def gauges(self) -> Iterator[tuple[str, Gauges]]:
+        """The present state of each app."""
+        for app_id, hub in self._hubs.items():
+            channels = list(hub)
+            yield app_id, Gauges(len(hub.connections), len(channels), sum(len(channel) for channel in channels))
 
     def channels(self, app: App) -> Iterable[Channel]:
         """The occupied channels."""
@@ -162,6 +207,7 @@ class Node:
     def _relay(self, connection: Connection, event: Relay) -> None:
         message = events.client_event(event.name, event.channel, bytes(event.data), event.user_id)
         self._bus.publish(connection.app.id, event.channel, text_frame(message), connection.session.socket_id)
+        self._hubs[connection.app.id].stats.client_events += 1
         if connection.app.webhooks:
             self._webhooks.happened(connection.app, _client_event(connection, event))
 
@@ -257,9 +303,12 @@ class Node:
             self._webhooks.happened(app, WebhookEvent("subscription_count", name, subscription_count=count))
 
     def _deliver(self, app_id: str, name: str, frame: bytes, exclude: str | None) -> None:
-        channel = self._hubs[app_id].get(name)
+        hub = self._hubs[app_id]
+        channel = hub.get(name)
         if channel is not None:
-            channel.send(frame, exclude)
+            count = channel.send(frame, exclude)
+            hub.stats.deliveries += count
+            hub.stats.bytes_sent += count * len(frame)
 
 
 def _new_socket_id(hub: Hub) -> str:

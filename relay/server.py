@@ -10,16 +10,18 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import Apps
 from relay.bus.local import LocalBus
-from relay.config import Settings
+from relay.config import ConfigError, Settings, load
 from relay.liveness import Wheel
+from relay.metrics import Metrics
 from relay.node import Node
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.transports.front import FrontDoor
@@ -36,16 +38,24 @@ BACKLOG = 4_096
 KEEPALIVE = 75.0
 
 
+class Running(NamedTuple):
+    """A relay that listens: the port, and the node, whose apps may be replaced."""
+
+    port: int
+    node: Node
+
+
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[int]:
-    """A relay that serves while the context lasts; yields the port. Raises OSError when it cannot listen."""
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """A relay that serves while the context lasts. Raises OSError when it cannot listen."""
     loop = asyncio.get_running_loop()
     webhooks = HttpWebhooks(settings.apps, loop.time)
     node = Node(Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time)
     wheel = Wheel(loop.time())
     ready = asyncio.Event()
+    metrics = Metrics(node.all_stats, node.gauges, lambda: webhooks.dropped)
     http = web.Server(
-        partial(_handle, Api(node, ready.is_set), Fallback(node, wheel, settings.backlog_bytes)),
+        partial(_handle, Api(node, ready.is_set, metrics.requests.add), Fallback(node, wheel, settings.backlog_bytes)),
         # The bound of a body can be set in no other way.
         request_factory=partial(_make_request, loop),
         access_log=None,
@@ -65,14 +75,17 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     server = await loop.create_server(
         lambda: FrontDoor(wheel, websocket, http), settings.host, settings.port, backlog=BACKLOG
     )
-    ticking = asyncio.create_task(_tick(wheel.tick, node.tick, webhooks.tick))
+    exposed = await _expose(metrics, settings)
+    ticking = asyncio.create_task(_tick(metrics, wheel.tick, node.tick, webhooks.tick))
     _settle_memory()
     ready.set()
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield Running(server.sockets[0].getsockname()[1], node)
     finally:
         ready.clear()
         server.close()
+        if exposed is not None:
+            exposed.close()
         await node.stop()
         await webhooks.stop()
         await http.shutdown(CLOSE_TIMEOUT)
@@ -87,10 +100,22 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings) as port:
-        log.info("relay_listening", url=f"http://{settings.host}:{port}", apps=len(settings.apps))
+    async with running(settings) as relay:
+        loop.add_signal_handler(signal.SIGHUP, _reload, relay.node)
+        log.info("relay_listening", url=f"http://{settings.host}:{relay.port}", apps=len(settings.apps))
         await stop.wait()
         log.info("relay_stopping")
+
+
+def _reload(node: Node) -> None:
+    """Take the apps of the settings as they are now; wrong settings change nothing."""
+    try:
+        settings = load()
+    except ConfigError as error:
+        log.error("reload_refused", problems=error.problems)  # noqa: TRY400 - the problems say it all
+        return
+    node.reload(Apps(settings.apps))
+    log.info("apps_reloaded", apps=len(settings.apps))
 
 
 async def _handle(api: Api, fallback: Fallback, request: web.BaseRequest) -> web.StreamResponse:
@@ -104,11 +129,27 @@ def _make_request(loop: asyncio.AbstractEventLoop, *parts: Any) -> web.BaseReque
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
 
-async def _tick(*parts: Callable[[float], None]) -> None:
+async def _expose(metrics: Metrics, settings: Settings) -> asyncio.AbstractServer | None:
+    """Serve the metrics on their own port, if they have one. Raises OSError."""
+    if not settings.metrics_port:
+        return None
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        if request.raw_path != "/metrics":
+            return web.Response(status=404, text="The metrics are at /metrics")
+        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(web.Server(answer, access_log=None), settings.metrics_host, settings.metrics_port)
+
+
+async def _tick(metrics: Metrics, *parts: Callable[[float], None]) -> None:
     """Do what is due, once a second."""
     loop = asyncio.get_running_loop()
     while True:
+        expected = loop.time() + 1.0
         await asyncio.sleep(1.0)
+        metrics.loop_lag = max(0.0, loop.time() - expected)
         for tick in parts:
             try:
                 tick(loop.time())

@@ -1,11 +1,13 @@
 """Answers of the HTTP API: JSON bodies, and the one place where errors become statuses.
 
 ApiError
-├── NotFound, MethodNotAllowed, Forbidden, RequestTimeout
+├── NotFound, MethodNotAllowed, Forbidden, RequestTimeout, TooManyRequests
 └── made from the protocol's own exceptions by `status_of`
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import ClassVar
 
 import orjson
 from aiohttp import web
@@ -21,6 +23,7 @@ class ApiError(Exception):
     """A request that cannot be served: the HTTP `status` and a text for the developer on the other side."""
 
     status = HTTPStatus.BAD_REQUEST
+    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -45,27 +48,35 @@ class Forbidden(ApiError):
     status = HTTPStatus.FORBIDDEN
 
 
+class TooManyRequests(ApiError):
+    """The app's back ends are over their rate."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    headers: ClassVar = {"Retry-After": "1"}
+
+
 class RequestTimeout(ApiError):
     """The body did not come in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
-def json_response(body: object, status: int = HTTPStatus.OK) -> web.Response:
+def json_response(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> web.Response:
     """`body` as JSON."""
-    return web.Response(body=orjson.dumps(body), status=status, content_type=_JSON)
+    return web.Response(body=orjson.dumps(body), status=status, content_type=_JSON, headers=headers)
 
 
 def error_response(error: ApiError | ProtocolError | web.HTTPException) -> web.Response:
     """The answer to a request that failed: {"error": text, "code": status}."""
+    headers = None
     match error:
         case ApiError():
-            status, message = int(error.status), error.message
+            status, message, headers = int(error.status), error.message, error.headers
         case ProtocolError():
             status, message = status_of(error), error.message
         case web.HTTPException():
             status, message = error.status, error.reason
-    return json_response({"error": message, "code": status}, status)
+    return json_response({"error": message, "code": status}, status, headers)
 
 
 def status_of(error: ProtocolError) -> int:

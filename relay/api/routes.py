@@ -22,6 +22,7 @@ from relay.api.responses import (
     MethodNotAllowed,
     NotFound,
     RequestTimeout,
+    TooManyRequests,
     error_response,
     json_response,
 )
@@ -29,6 +30,7 @@ from relay.api.users import terminate
 from relay.apps import App
 from relay.node import Node
 from relay.protocol.errors import ProtocolError
+from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.signatures import parse_query, verify_request
 
 log = structlog.get_logger()
@@ -42,6 +44,9 @@ _WILDCARD: Final = "*"
 
 # (node, app, the wildcard of the path, query, body) → the answer's body
 Handler = Callable[[Node, App, str, dict[str, str], bytes], dict[str, object]]
+
+# Told the route, the status and the seconds of a request.
+Observe = Callable[[str, int, float], None]
 
 _ROUTES: Final[dict[tuple[str, ...], tuple[str, Handler]]] = {
     ("events",): ("POST", lambda node, app, _name, _params, body: publish(node, app, body)),
@@ -57,15 +62,28 @@ _ROUTES: Final[dict[tuple[str, ...], tuple[str, Handler]]] = {
 
 
 class Api:
-    """The HTTP side of the relay. `is_ready` tells whether this node takes work."""
+    """The HTTP side of the relay.
 
-    def __init__(self, node: Node, is_ready: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
+    `is_ready` tells whether this node takes work; `observe` is told the route, the status and the seconds of each request.
+    """
+
+    def __init__(
+        self, node: Node, is_ready: Callable[[], bool], observe: Observe, clock: Callable[[], float] = time.time
+    ) -> None:
         self._node = node
         self._is_ready = is_ready
         self._clock = clock
+        self._observe = observe
+        self._buckets: dict[str, TokenBucket] = {}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
+        started = time.perf_counter()
+        response = await self._respond(request)
+        self._observe(_route_label(request.raw_path), response.status, time.perf_counter() - started)
+        return response
+
+    async def _respond(self, request: web.BaseRequest) -> web.Response:
         try:
             return self._answer(request, await _read(request))
         except (ApiError, ProtocolError, web.HTTPException) as error:
@@ -102,16 +120,38 @@ class Api:
         if app is None:
             raise NotFound(f"There is no app {app_name[:100]!r}")
         params = parse_query(query)
-        verify_request(app.key, app.secret, method, path, params, body, self._clock())
+        verify_request(app.secret_for, method, path, params, body, self._clock())
         if not app.enabled:
             raise Forbidden("The app is disabled")
+        self._ensure_within_rate(app)
         return json_response(handler(self._node, app, wildcard, params, body))
+
+    def _ensure_within_rate(self, app: App) -> None:
+        """Raises TooManyRequests when the app's back ends come too often."""
+        rate = app.limits.api_requests_per_second
+        if not rate:
+            return
+        now = time.monotonic()
+        bucket = self._buckets.setdefault(app.id, TokenBucket(rate, now))
+        if not bucket.take(now):
+            self._node.stats(app).rate_limited += 1
+            raise TooManyRequests(f"The app may make {rate} requests a second")
+
+
+def _route_label(raw_path: str) -> str:
+    """The route of a path for the metrics: one of a few, whatever the path."""
+    parts = raw_path.partition("?")[0].split("/")
+    shape = _shape(parts[3:] if parts[1:2] == ["apps"] else parts[1:])
+    return "/" + "/".join(shape) if shape in _ROUTES else "other"
+
+
+def _shape(rest: list[str]) -> tuple[str, ...]:
+    return tuple(rest) if len(rest) < 2 else (rest[0], _WILDCARD, *rest[2:])
 
 
 def _route(method: str, rest: list[str]) -> tuple[Handler, str]:
     """The handler of a path below an app, and the part of the path that stands for a wildcard. Raises ApiError."""
-    shape = tuple(rest) if len(rest) < 2 else (rest[0], _WILDCARD, *rest[2:])
-    route = _ROUTES.get(shape)
+    route = _ROUTES.get(_shape(rest))
     if route is None:
         raise NotFound("There is nothing at this path of the API")
     allowed, handler = route

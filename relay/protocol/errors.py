@@ -3,6 +3,7 @@
 ProtocolError ── the peer broke a rule; `code` and `message` may be shown to it
 ├── Rejected            the connection must end with `code`
 ├── MessageRefused      this one message is refused, the connection stays
+│   └── RateLimited     because it came too soon after the ones before it
 └── SubscriptionRefused this one subscription is refused, the connection stays
 """
 
@@ -84,6 +85,10 @@ class MessageRefused(ProtocolError):
     def __init__(self, message: str, code: int | None = None, channel: str | None = None) -> None:
         super().__init__(message, code)
         self.channel = channel
+
+
+class RateLimited(MessageRefused):
+    """The message came too soon after the ones before it."""
 
 
 class SubscriptionRefused(ProtocolError):

@@ -55,6 +55,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     subscriptions: Positive = 1_000
     """Channels that one connection may be subscribed to. Ours: bounds what one client can make us remember. 4100."""
 
+    api_requests_per_second: Annotated[int, Meta(ge=0)] = 0
+    """HTTP API requests of the app's back ends on this node, also the size of a burst; 0 for no limit. 429."""
+
     watchlist: Positive = 100
     """User ids that one signed-in user may watch; the first ones are kept. Hosted. 4302."""
 

@@ -21,6 +21,7 @@ from relay.protocol.errors import (
     SIGNATURE_REFUSED,
     CloseCode,
     MessageRefused,
+    RateLimited,
     Rejected,
     SubscriptionRefused,
 )
@@ -37,11 +38,10 @@ class SessionApp(Protocol):
     @property
     def key(self) -> str: ...
     @property
-    def secret(self) -> str: ...
-    @property
     def limits(self) -> Limits: ...
     @property
     def client_messages(self) -> bool: ...
+    def secret_for(self, key: str) -> str | None: ...
 
 
 class Member(Struct, frozen=True, gc=False):
@@ -141,6 +141,10 @@ class Session:
         self.is_authorized = False
         self._client_events: TokenBucket | None = None
 
+    def adopt(self, app: SessionApp) -> None:
+        """Go on under changed settings of the same app."""
+        self._app = app
+
     def receive(self, message: bytes | bytearray, now: float) -> Effect | None:
         """What follows from a text message at the time `now` (seconds, monotonic).
 
@@ -186,11 +190,12 @@ class Session:
         key, _, signature = command.auth.partition(":")
         if not signature:
             raise _unauthorised(rules.name, "auth must be the answer of your authorisation endpoint, KEY:SIGNATURE")
-        if key != self._app.key:
+        secret = self._app.secret_for(key)
+        if secret is None:
             raise _unauthorised(rules.name, f"Invalid key in auth: this connection's app has the key {self._app.key!r}")
         channel_data = command.channel_data if rules.is_presence else None
         text = signatures.channel_text(self.socket_id, rules.name, channel_data)
-        if not signatures.is_signed(self._app.secret, text, signature):
+        if not signatures.is_signed(secret, text, signature):
             raise _unauthorised(rules.name, f"Invalid signature: the text to sign is {text!r}")
 
     def _member(self, command: Subscribe) -> Member:
@@ -217,7 +222,8 @@ class Session:
         """Check the signature and the shape of a sign-in (A11); a connection is one user for as long as it lives."""
         key, _, signature = command.auth.partition(":")
         text = signatures.user_text(self.socket_id, command.user_data)
-        if key != self._app.key or not signatures.is_signed(self._app.secret, text, signature):
+        secret = self._app.secret_for(key)
+        if secret is None or not signatures.is_signed(secret, text, signature):
             raise MessageRefused(f"Invalid signature: the text to sign is {text!r}", SIGN_IN_REFUSED)
         try:
             data = _decode_user_data(command.user_data)
@@ -248,7 +254,7 @@ class Session:
             self._client_events = TokenBucket(limits.client_events_per_second, now)
         if not self._client_events.take(now):
             text = f"Rate limit reached: a connection may send {limits.client_events_per_second} client events a second"
-            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+            raise RateLimited(text, CLIENT_EVENT_REFUSED, channel)
         return Relay(event.name, channel, event.data, self.subscriptions[channel])
 
     def _ensure_client_event_allowed(self, event: ClientEvent) -> None:

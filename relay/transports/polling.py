@@ -138,7 +138,12 @@ class PollingSession:
         self.wake.set()
         if self._waiting > self._backlog:
             # Not now: this is called from within a fan-out.
-            self._loop.call_soon(self.close, CloseCode.OVER_CAPACITY, "too slow: too much waits for this client")
+            self._loop.call_soon(self._cut)
+
+    def _cut(self) -> None:
+        if self._connection is not None:
+            self._node.slow(self._connection)
+            self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

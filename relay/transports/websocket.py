@@ -181,6 +181,5 @@ class WebSocket(asyncio.Protocol):
     def _cut(self) -> None:
         if self._connection is None:
             return
-        session = self._connection.session
-        log.warning("slow_client_cut", app=self._connection.app.id, socket_id=session.socket_id)
+        self._node.slow(self._connection)
         self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
