@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.loop import Loop
+
 
 def cpu_seconds(pid: int | None) -> float | None:
     """CPU time of the process until now, by the scheduler's clock (nanoseconds), not by ticks."""
@@ -41,10 +43,12 @@ class Usage:
 
 
 class Meter:
-    """Starts when it is made; `stop` tells the usage since then."""
+    """Starts when it is made; `stop` tells the usage since then. What `loop` idled away is not used."""
 
-    def __init__(self, pid: int | None) -> None:
+    def __init__(self, pid: int | None, loop: Loop) -> None:
         self._pid = pid
+        self._loop = loop
+        self._idle = loop.idle
         self._server = cpu_seconds(pid)
         self._own = time.process_time()
         self._start = time.perf_counter()
@@ -52,7 +56,7 @@ class Meter:
     def stop(self) -> Usage:
         """The usage until now."""
         seconds = time.perf_counter() - self._start
-        own = time.process_time() - self._own
+        own = time.process_time() - self._own - (self._loop.idle - self._idle)
         after = cpu_seconds(self._pid)
         server = None if after is None or self._server is None else after - self._server
-        return Usage(seconds, server, own)
+        return Usage(seconds, server, max(own, 0.0))

@@ -64,7 +64,7 @@ def running(server: Server, cpu: int | None = SERVER_CPU) -> Iterator[Target]:
         [*pin, *command], env={**os.environ, **environ}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        _wait(process, port)
+        _wait(process, port, server.name)
         yield Target(_HOST, port, server.app_id, server.key, server.secret, process.pid)
     finally:
         _stop(process)
@@ -85,7 +85,7 @@ def free_port() -> int:
             return port
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait(process: "subprocess.Popen[bytes]", port: int, name: str) -> None:
     deadline = time.monotonic() + _START
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -94,7 +94,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
             time.sleep(0.05)
         else:
             return
-    raise OSError(f"the server did not start: {' '.join(map(str, process.args))}")
+    raise OSError(f"{name} did not start")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

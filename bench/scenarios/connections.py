@@ -22,7 +22,7 @@ def run(target: Target, sizes: Sizes) -> Result:
     subscribe_clients(loop, others, [frames.subscribe(f"bench-other-{index}") for index in range(len(others))])
     loop.rest(_SETTLE)
     before = resident_bytes(target.pid)
-    meter = Meter(target.pid)
+    meter = Meter(target.pid, loop)
     clients = open_clients(target, loop, count)
     result.figures |= meter.stop().figures("connect", count)
     loop.rest(_SETTLE)
@@ -34,7 +34,7 @@ def run(target: Target, sizes: Sizes) -> Result:
         for client, name in zip(clients, names, strict=True)
     ]
     for kind, requests in (("public", public), ("private", private)):
-        meter = Meter(target.pid)
+        meter = Meter(target.pid, loop)
         subscribe_clients(loop, clients, requests)
         result.figures |= meter.stop().figures(f"subscribe_{kind}", count)
     loop.rest(_SETTLE)

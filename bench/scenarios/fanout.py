@@ -18,7 +18,7 @@ def run(target: Target, sizes: Sizes) -> Result:
         broadcast.publish(max(1, sizes.fanout_deliveries // subscribers // 3))
         count = max(1, sizes.fanout_deliveries // subscribers)
         broadcast.prepare(count)
-        meter = Meter(target.pid)
+        meter = Meter(target.pid, broadcast.loop)
         broadcast.publish_prepared(sizes.deadline)
         usage = meter.stop()
         result.figures |= usage.figures(f"fanout_{subscribers}", count * subscribers)

@@ -41,7 +41,7 @@ class Member:
         client.inbox = b""
 
     def read(self) -> None:
-        """Count whom this member has been told of: the confirmation says how many there are, and each other message adds one."""
+        """Count whom this member was told of: the confirmation says how many there are, each other message adds one."""
         client = self._client
         client.inbox += client.sock.recv(READ_BYTES)
         for _, payload, end in frames.split(client.inbox, self._at):
@@ -91,7 +91,7 @@ def _storm(target: Target, loop: Loop, clients: list[Client], ids: list[str], ch
     members = [Member(client, tally) for client in clients]
     for client, member in zip(clients, members, strict=True):
         loop.watch(client.sock, member.read)
-    meter = Meter(target.pid)
+    meter = Meter(target.pid, loop)
     for client, request in zip(clients, requests, strict=True):
         client.sock.send(request)
     loop.run(lambda: tally.known >= len(clients) ** 2, 20.0)

@@ -169,10 +169,11 @@ export class Connection {
     const socket = this._socket;
     this._socket = null;
     this.socketId = null;
-    for (const timer of ['_retryTimer', '_handshakeTimer', '_livenessTimer', '_stableTimer']) {
-      clearTimeout(this[timer]);
-      this[timer] = null;
-    }
+    clearTimeout(this._handshakeTimer);
+    clearTimeout(this._livenessTimer);
+    clearTimeout(this._stableTimer);
+    clearTimeout(this._retryTimer);
+    this._retryTimer = null;
     if (!socket) return;
     // `ws` throws an unhandled error when an attempt is cut without a listener.
     socket.onerror = () => {};

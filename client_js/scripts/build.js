@@ -36,6 +36,7 @@ export async function build(entry) {
     target: 'es2022',
     charset: 'utf8',
     // Names with a leading underscore are private by convention: they may be short in the bundle.
+    // So they are never written as text (`this['_x']`); a test looks for that.
     mangleProps: /^_./,
     legalComments: 'none',
     write: false,

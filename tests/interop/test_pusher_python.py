@@ -109,13 +109,14 @@ async def test_authenticated_subscriptions_are_taken(sdk: pusher.Pusher, connect
 async def test_wrong_secret_is_the_sdk_s_authentication_error(relay: RelayProcess) -> None:
     stranger = official_sdk(relay.port, relay.app_id, relay.key, "another secret")
     try:
-        for method, arguments in [
+        calls: list[tuple[Any, tuple[object, ...]]] = [
             (stranger.trigger, ("py-one", "greeting", {})),
             (stranger.trigger_batch, ([{"channel": "py-one", "name": "a", "data": ""}],)),
             (stranger.channels_info, ()),
             (stranger.channel_info, ("py-one",)),
             (stranger.users_info, ("presence-py-users",)),
-        ]:
+        ]
+        for method, arguments in calls:
             with pytest.raises(pusher.errors.PusherBadAuth, match="Invalid signature"):
                 await call(method, *arguments)
     finally:

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { newThread, reduceThread } from '../../shared/thread.js';
+import { initialState, lastText, myTickets, queueTickets, reduce, unreadOf, unreadTotal } from '../../operator/state.js';
+import { message } from '../helpers/fakes.js';
+
+const me = { operator_id: 1, name: 'Olga', max_tickets: 5 };
+const working = reduce(initialState, { type: 'enter', me, status: 'online', read: {} });
+const play = (...actions) => actions.reduce(reduce, working);
+const mine = (id, extra) => ({ type: 'ticket', ticket: { ticket_id: id, visitor_name: `V${id}`, message: 'first', ...extra } });
+const thread = (id, count, status = 'active') =>
+  reduceThread(newThread(id), {
+    type: 'history',
+    messages: Array.from({ length: count }, (_, i) => message(i + 1, { id: id * 100 + i, sender_type: 'visitor' })),
+    ticket: { ticket_id: id, status, last_seq: count },
+  });
+const talk = (id, count, { visible = true, status } = {}) => ({ type: 'thread', thread: thread(id, count, status), visible });
+
+test('an assigned ticket is listed once, however often it is told', () => {
+  const state = play(mine(2), mine(1), mine(2, { visitor_email: 'a@b' }));
+  assert.deepEqual(myTickets(state).map((ticket) => ticket.ticket_id), [1, 2]);
+  assert.equal(state.tickets[2].visitor_email, 'a@b');
+  assert.equal(state.tickets[2].status, 'active');
+});
+
+test('closed chats stand last', () => {
+  const state = play(mine(1), mine(2), talk(1, 1, { status: 'closed' }));
+  assert.deepEqual(myTickets(state).map((ticket) => ticket.ticket_id), [2, 1]);
+});
+
+test('a late answer about one chat never shows in another, nor brings a removed one back', () => {
+  const state = play(mine(1), mine(2), { type: 'select', ticketId: 2 }, talk(1, 3), talk(2, 1));
+  assert.deepEqual([state.threads[1].messages.length, state.threads[2].messages.length], [3, 1]);
+  const removed = reduce(state, { type: 'remove', ticketId: 1 });
+  assert.equal(reduce(removed, talk(1, 4)).threads[1], undefined);
+});
+
+test('unread is counted by chat and in total, and ends where the operator looks', () => {
+  let state = play(mine(1), mine(2), talk(1, 2), talk(2, 1));
+  assert.deepEqual([unreadOf(state, 1), unreadOf(state, 2), unreadTotal(state)], [2, 1, 3]);
+  state = reduce(state, { type: 'select', ticketId: 1 });
+  assert.deepEqual([unreadOf(state, 1), unreadTotal(state)], [0, 1]);
+  state = reduce(state, talk(1, 3, { visible: false }));
+  assert.equal(unreadOf(state, 1), 1);
+  assert.equal(unreadOf(reduce(state, { type: 'seen' }), 1), 0);
+  assert.equal(unreadOf(reduce(state, talk(1, 4)), 1), 0);
+});
+
+test('the queue holds waiting tickets only, the longest waiting first', () => {
+  const waiting = (id) => ({ type: 'queue-ticket', ticket: { ticket_id: id, status: 'waiting', visitor_name: 'V' } });
+  let state = play({ type: 'queue', tickets: [{ ticket_id: 5, status: 'waiting' }] }, waiting(4), waiting(4));
+  assert.deepEqual(queueTickets(state).map((ticket) => ticket.ticket_id), [4, 5]);
+  state = reduce(state, { type: 'queue-ticket', ticket: { ticket_id: 4, status: 'active', operator_id: 2 } });
+  assert.deepEqual(queueTickets(state).map((ticket) => ticket.ticket_id), [5]);
+  state = reduce(state, mine(5));
+  assert.deepEqual(queueTickets(state), []);
+  assert.deepEqual(queueTickets(reduce(state, waiting(5))), [], 'a late event about my own ticket');
+});
+
+test('a removed chat leaves nothing behind', () => {
+  const state = play(mine(1), talk(1, 1), { type: 'select', ticketId: 1 }, { type: 'confirm', on: true }, { type: 'remove', ticketId: 1 });
+  assert.deepEqual([state.tickets, state.threads, state.read, state.current, state.confirming], [{}, {}, {}, null, false]);
+});
+
+test('a chat closed elsewhere takes the question away', () => {
+  const state = play(mine(1), { type: 'select', ticketId: 1 }, { type: 'confirm', on: true }, talk(1, 1, { status: 'closed' }));
+  assert.equal(state.confirming, false);
+});
+
+test('the list shows the last text, a pending one too', () => {
+  const state = play(mine(1));
+  assert.equal(lastText(state, state.tickets[1]), 'first');
+  const known = reduce(state, talk(1, 2));
+  assert.equal(lastText(known, known.tickets[1]), 'text 2');
+  const pending = reduceThread(thread(1, 1), { type: 'outbox', items: [{ client_id: 'c', content: 'mine' }] });
+  assert.equal(lastText(reduce(state, { type: 'thread', thread: pending }), state.tickets[1]), 'mine');
+});
+
+test('losing the session leaves no chats on the screen', () => {
+  const state = play(mine(1), talk(1, 1), { type: 'status', status: 'away' }, { type: 'login', error: 'expired' });
+  assert.deepEqual([state.screen, state.error, state.tickets, state.status], ['login', 'expired', {}, 'away']);
+});
+
+test('an unanswered heartbeat is shown until the next is answered', () => {
+  const state = play({ type: 'unheard' });
+  assert.equal(state.unheard, true);
+  const heard = reduce(state, { type: 'heard', maxTickets: 3 });
+  assert.deepEqual([heard.unheard, heard.maxTickets], [false, 3]);
+});

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+import { PushlerClient } from '../../pushler/index.js';
+import { HttpError } from '../../shared/http.js';
+import { Controller } from '../../widget/controller.js';
+import { unread } from '../../widget/state.js';
+import { deferred, fakeSockets, json, memoryStorage, message, settle } from '../helpers/fakes.js';
+
+let Socket;
+let storage;
+let server;
+
+beforeEach(() => {
+  mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 });
+  Socket = fakeSockets();
+  storage = memoryStorage();
+  const ticket = { ticket_id: 7, status: 'waiting', operator_name: null, last_seq: 1 };
+  const first = message(1, { sender_type: 'visitor', client_id: 'x' });
+  server = {
+    ticket,
+    created: [],
+    rows: [],
+    config: async () => ({ app_key: 'k', ws_host: 'h', ws_port: 1, force_tls: false }),
+    async create(draft) {
+      server.created.push(draft);
+      server.rows.push(first);
+      return { ticket_id: 7, ticket, message: first };
+    },
+    history: mock.fn(async (_, after) => ({ messages: server.rows.filter(({ seq }) => seq > after), ticket: server.ticket })),
+    close: async () => ({ ticket: { ...ticket, status: 'closed' } }),
+    send: () => new Promise(() => {}),
+    typing: async () => {},
+    authEndpoint: '/auth',
+    authorization: () => ({}),
+  };
+});
+afterEach(async () => {
+  await settle();
+  mock.timers.reset();
+});
+
+class Client extends PushlerClient {
+  constructor(options) {
+    super({ ...options, WebSocket: Socket, fetch: async () => json({ auth: 'a' }), random: () => 0 });
+  }
+}
+
+const widget = () => new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true });
+const visitor = { name: 'Ann', email: '', message: 'help' };
+
+async function chatting() {
+  const controller = widget();
+  controller.open();
+  await controller.start(visitor);
+  await settle();
+  Socket.last.greet();
+  await settle();
+  Socket.last.confirm('private-ticket-7');
+  await settle();
+  return controller;
+}
+
+test('nothing is asked of the network before the first click', async () => {
+  for (const name of ['config', 'create', 'history']) server[name] = mock.fn(() => new Promise(() => {}));
+  const controller = widget();
+  controller.load();
+  controller.open();
+  controller.wake();
+  await settle();
+  for (const name of ['config', 'create', 'history']) assert.equal(server[name].mock.callCount(), 0, name);
+  assert.equal(Socket.all.length, 0);
+});
+
+test('starting shows the first message, remembers the ticket and connects', async () => {
+  const controller = await chatting();
+  const { state } = controller;
+  assert.deepEqual([state.screen, state.thread.messages.length, state.connection], ['chat', 1, 'connected']);
+  assert.equal(storage.get('ticket').id, 7);
+  assert.deepEqual(Socket.last.subscribed, ['private-ticket-7']);
+  assert.equal(storage.get('draft').message, undefined);
+});
+
+test('a double click starts one chat', async () => {
+  const controller = widget();
+  const answer = deferred();
+  server.create = mock.fn(() => answer);
+  controller.start(visitor);
+  controller.start(visitor);
+  assert.equal(server.create.mock.callCount(), 1);
+  assert.equal(controller.state.screen, 'starting');
+});
+
+test('a start that failed keeps the text, and the same text keeps its id', async () => {
+  const { create } = server;
+  server.create = async (draft) => {
+    await create(draft);
+    throw new HttpError(0);
+  };
+  const controller = widget();
+  await controller.start(visitor);
+  assert.equal(controller.state.error, 'unreachable');
+  assert.equal(widget().draft.message, 'help');
+  await widget().start(visitor);
+  await controller.start({ ...visitor, message: 'other' });
+  const ids = server.created.map((draft) => draft.client_id);
+  assert.equal(ids[0], ids[1]);
+  assert.notEqual(ids[1], ids[2]);
+});
+
+test('wrong input is told before anything is sent', async () => {
+  const controller = widget();
+  for (const [input, error] of [
+    [{ ...visitor, name: '' }, 'required'],
+    [{ ...visitor, message: '' }, 'required'],
+    [{ ...visitor, email: 'x' }, 'badEmail'],
+    [{ ...visitor, message: 'x'.repeat(4001) }, 'tooLong'],
+  ]) {
+    await controller.start(input);
+    assert.equal(controller.state.error, error);
+  }
+  assert.equal(server.created.length, 0);
+});
+
+test('a reload goes on with the open chat', async () => {
+  await chatting();
+  server.rows.push(message(2));
+  const next = widget();
+  next.load();
+  await settle();
+  assert.deepEqual([next.state.screen, next.state.thread.messages.length, unread(next.state)], ['chat', 2, 1]);
+});
+
+test('a ticket that is refused or gone is forgotten and the start form comes back', async () => {
+  for (const status of [403, 404]) {
+    storage.set('ticket', { id: 7, readSeq: 0 });
+    server.history = () => Promise.reject(new HttpError(status));
+    const controller = widget();
+    controller.load();
+    await settle();
+    assert.deepEqual([controller.state.screen, controller.state.error, storage.get('ticket')], ['start', 'gone', null]);
+  }
+});
+
+test('a server that is down on reload is asked again, the chat is not forgotten', async () => {
+  storage.set('ticket', { id: 7, readSeq: 0 });
+  const { history } = server;
+  let failures = 1;
+  server.history = (...args) => (failures-- > 0 ? Promise.reject(new HttpError(0)) : history(...args));
+  server.rows.push(message(1));
+  const controller = widget();
+  controller.load();
+  await settle();
+  assert.equal(storage.get('ticket').id, 7);
+  mock.timers.tick(1000);
+  await settle();
+  assert.equal(controller.state.screen, 'chat');
+});
+
+test('closing ends the connection; a later load is silent and opening shows the transcript', async () => {
+  const controller = await chatting();
+  Socket.last.say('ticket:closed', '{"ticket_id":7,"closed_by":"operator"}', { channel: 'private-ticket-7' });
+  await settle();
+  assert.deepEqual([controller.state.thread.status, controller.state.connection, Socket.last.closed], ['closed', null, true]);
+  server.ticket = { ...server.ticket, status: 'closed' };
+  const calls = server.history.mock.callCount();
+  const next = widget();
+  next.load();
+  await settle();
+  assert.equal(server.history.mock.callCount(), calls);
+  next.open();
+  await settle();
+  assert.equal(next.state.thread.messages.length, 1);
+  assert.equal(Socket.all.length, 1);
+  next.startAgain();
+  assert.deepEqual([next.state.screen, storage.get('ticket')], ['start', null]);
+});
+
+test('the visitor can end the chat', async () => {
+  const controller = await chatting();
+  controller.confirm(true);
+  await controller.end();
+  assert.deepEqual([controller.state.thread.status, controller.state.confirming], ['closed', false]);
+});
+
+test('a reconnecting relay is shown, and news come by HTTP meanwhile', async () => {
+  const controller = await chatting();
+  server.rows.push(message(2));
+  Socket.last.drop();
+  await settle();
+  assert.equal(controller.state.connection, 'reconnecting');
+  assert.equal(controller.state.thread.messages.length, 2);
+});
+
+test('a chat started in another tab is taken over, one forgotten there is left', async () => {
+  const controller = widget();
+  storage.set('ticket', { id: 7, readSeq: 0 });
+  server.rows.push(message(1));
+  controller.storageChanged();
+  await settle();
+  assert.equal(controller.state.screen, 'chat');
+  storage.set('ticket', null);
+  controller.storageChanged();
+  assert.equal(controller.state.screen, 'start');
+});
