@@ -5,6 +5,7 @@ Must not know connections or channels.
 
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Final, get_args
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
 
@@ -50,6 +51,9 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
     """Is a connection closed that neither signs in nor joins a private or presence channel in time?"""
     other_keys: tuple[KeyPair, ...] = ()
     """Accepted as well as `key`; what the relay signs, it signs with `key`."""
+    allowed_origins: tuple[str, ...] = ()
+    """Pages that may connect, such as "https://shop.example" or "*.shop.example"; none named: all. No authentication: programs
+    can claim any origin."""
     webhooks: tuple[Webhook, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
@@ -58,6 +62,16 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
         if key == self.key:
             return self.secret
         return next((pair.secret for pair in self.other_keys if pair.key == key), None)
+
+    def allows_origin(self, origin: str | None) -> bool:
+        """Whether a page of `origin` may connect; a program that is no browser names none."""
+        if not self.allowed_origins:
+            return True
+        host = urlsplit(origin or "").hostname or ""
+        return any(
+            host.endswith(allowed[1:]) if allowed.startswith("*.") else origin == allowed
+            for allowed in self.allowed_origins
+        )
 
     def __repr__(self) -> str:
         return f"App(id={self.id!r}, key={self.key!r}, secret='***')"

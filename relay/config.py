@@ -33,6 +33,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 6001
     """The port to listen on; 0 takes any free one."""
 
+    path_prefix: Annotated[str, Meta(pattern=r"\A(/[A-Za-z0-9_.-]+)*\Z")] = ""
+    """What stands before /app/ and /apps/ in every path, "/realtime" for example, behind a proxy that does not take it off."""
+
+    tls_certificate: str = ""
+    """A file with the certificate chain, PEM; empty: no TLS. Read again when it changes."""
+
+    tls_key: str = ""
+    """A file with the certificate's private key, PEM; empty: it is in the same file."""
+
     activity_timeout: Annotated[int, Meta(ge=1, le=3_600)] = 120
     """Seconds after which a silent client pings by itself. Hosted: 120."""
 

@@ -86,14 +86,19 @@ class Node:
                 connection.transport.close(CloseCode.UNKNOWN_APP, "The app is no more")
             del self._hubs[app_id]
 
-    def app_for(self, key: str) -> App:
-        """The app that a client asks for by its key. Raises Rejected."""
+    def app_for(self, key: str, origin: str | None) -> App:
+        """The app that a client on a page of `origin` asks for by its key. Raises Rejected."""
         app = self.apps.by_key(key)
         if app is None:
             raise Rejected(CloseCode.UNKNOWN_APP, f"There is no app with the key {key[:100]!r}")
         if not app.enabled:
             self._hubs[app.id].stats.connections_refused += 1
             raise Rejected(CloseCode.APP_DISABLED, "The app is disabled")
+        if not app.allows_origin(origin):
+            self._hubs[app.id].stats.connections_refused += 1
+            raise Rejected(
+                CloseCode.UNAUTHORIZED, f"Pages of {(origin or 'no origin')[:100]} may not connect to this app"
+            )
         return app
 
     def connect(self, app: App, protocol: str | None, transport: Transport) -> Connection:

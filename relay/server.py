@@ -7,7 +7,7 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,7 +24,8 @@ from relay.liveness import Wheel
 from relay.metrics import Metrics
 from relay.node import Node
 from relay.protocol.limits import PONG_TIMEOUT
-from relay.transports.front import FrontDoor
+from relay.tls import Certificate
+from relay.transports.front import APP_PATH, FrontDoor
 from relay.transports.websocket import CLOSE_TIMEOUT, WebSocket
 from relay.transports.xhr import Fallback, parse_target
 from relay.webhooks import HttpWebhooks
@@ -49,34 +50,26 @@ class Running(NamedTuple):
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """A relay that serves while the context lasts. Raises OSError when it cannot listen."""
     loop = asyncio.get_running_loop()
+    wheel = Wheel(loop.time())
     webhooks = HttpWebhooks(settings.apps, loop.time)
     node = Node(Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time)
-    wheel = Wheel(loop.time())
-    ready = asyncio.Event()
     metrics = Metrics(node.all_stats, node.gauges, lambda: webhooks.dropped)
-    http = web.Server(
-        partial(_handle, Api(node, ready.is_set, metrics.requests.add), Fallback(node, wheel, settings.backlog_bytes)),
-        # The bound of a body can be set in no other way.
-        request_factory=partial(_make_request, loop),
-        access_log=None,
-        keepalive_timeout=KEEPALIVE,
-        logger=structlog.get_logger(),
-    )
-    websocket = partial(
-        WebSocket,
-        node,
-        wheel,
-        # A3: the client pings after activity_timeout and waits for a pong; asking earlier would double that traffic.
-        ping_after=settings.activity_timeout + PONG_TIMEOUT,
-        backlog=settings.backlog_bytes,
-    )
+    certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
+    ready = asyncio.Event()
+    api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix)
+    http = _http_server(partial(_handle, api, Fallback(node, wheel, settings.backlog_bytes)), loop)
     await webhooks.start()
     await node.start()
     server = await loop.create_server(
-        lambda: FrontDoor(wheel, websocket, http), settings.host, settings.port, backlog=BACKLOG
+        partial(FrontDoor, wheel, _websockets(node, wheel, settings), http, settings.path_prefix + APP_PATH),
+        settings.host,
+        settings.port,
+        backlog=BACKLOG,
+        ssl=None if certificate is None else certificate.context,
     )
     exposed = await _expose(metrics, settings)
-    ticking = asyncio.create_task(_tick(metrics, wheel.tick, node.tick, webhooks.tick))
+    ticks = [wheel.tick, node.tick, webhooks.tick, *([] if certificate is None else [certificate.tick])]
+    ticking = asyncio.create_task(_tick(metrics, ticks))
     _settle_memory()
     ready.set()
     try:
@@ -84,17 +77,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     finally:
         ready.clear()
         server.close()
-        if exposed is not None:
-            exposed.close()
         await node.stop()
         await webhooks.stop()
         await http.shutdown(CLOSE_TIMEOUT)
         await _drain(wheel)
+        if exposed is not None:
+            exposed.close()
         ticking.cancel()
 
 
 async def serve(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM. Raises OSError when the address cannot be listened on."""
+    """Run until SIGINT or SIGTERM; SIGHUP reads the apps anew. Raises OSError when the address cannot be listened on."""
     _raise_file_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -118,15 +111,41 @@ def _reload(node: Node) -> None:
     log.info("apps_reloaded", apps=len(settings.apps))
 
 
-async def _handle(api: Api, fallback: Fallback, request: web.BaseRequest) -> web.StreamResponse:
-    """A client without WebSocket, or a back end."""
-    target = parse_target(request.raw_path)
-    return await (api.handle(request) if target is None else fallback.handle(request, target))
+def _websockets(node: Node, wheel: Wheel, settings: Settings) -> Callable[[asyncio.Transport], WebSocket]:
+    """What the front door makes of a connection that is upgraded."""
+    return partial(
+        WebSocket,
+        node,
+        wheel,
+        # A3: the client pings after activity_timeout and waits for a pong; asking earlier would double that traffic.
+        ping_after=settings.activity_timeout + PONG_TIMEOUT,
+        backlog=settings.backlog_bytes,
+    )
+
+
+def _http_server(
+    handle: Callable[[web.BaseRequest], Any], loop: asyncio.AbstractEventLoop
+) -> web.Server[web.BaseRequest]:
+    """aiohttp's low-level server: it makes a protocol for each connection that the front door hands over."""
+    return web.Server(
+        handle,
+        # The bound of a body can be set in no other way.
+        request_factory=partial(_make_request, loop),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE,
+        logger=structlog.get_logger(),
+    )
 
 
 def _make_request(loop: asyncio.AbstractEventLoop, *parts: Any) -> web.BaseRequest:
     message, payload, protocol, writer, task = parts
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
+
+
+async def _handle(api: Api, fallback: Fallback, request: web.BaseRequest) -> web.StreamResponse:
+    """A client without WebSocket, or a back end."""
+    target = parse_target(request.raw_path)
+    return await (api.handle(request) if target is None else fallback.handle(request, target))
 
 
 async def _expose(metrics: Metrics, settings: Settings) -> asyncio.AbstractServer | None:
@@ -143,7 +162,7 @@ async def _expose(metrics: Metrics, settings: Settings) -> asyncio.AbstractServe
     return await loop.create_server(web.Server(answer, access_log=None), settings.metrics_host, settings.metrics_port)
 
 
-async def _tick(metrics: Metrics, *parts: Callable[[float], None]) -> None:
+async def _tick(metrics: Metrics, parts: Sequence[Callable[[float], None]]) -> None:
     """Do what is due, once a second."""
     loop = asyncio.get_running_loop()
     while True:

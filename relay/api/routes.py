@@ -65,11 +65,18 @@ class Api:
     """The HTTP side of the relay.
 
     `is_ready` tells whether this node takes work; `observe` is told the route, the status and the seconds of each request.
+    `prefix` stands before every path, and is no part of what a request signs.
     """
 
     def __init__(
-        self, node: Node, is_ready: Callable[[], bool], observe: Observe, clock: Callable[[], float] = time.time
+        self,
+        node: Node,
+        is_ready: Callable[[], bool],
+        observe: Observe,
+        prefix: str,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._prefix = prefix
         self._node = node
         self._is_ready = is_ready
         self._clock = clock
@@ -80,7 +87,9 @@ class Api:
         """Answer one request, whatever it is."""
         started = time.perf_counter()
         response = await self._respond(request)
-        self._observe(_route_label(request.raw_path), response.status, time.perf_counter() - started)
+        self._observe(
+            _route_label(request.raw_path.removeprefix(self._prefix)), response.status, time.perf_counter() - started
+        )
         return response
 
     async def _respond(self, request: web.BaseRequest) -> web.Response:
@@ -96,7 +105,7 @@ class Api:
             return json_response({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _answer(self, request: web.BaseRequest, body: bytes) -> web.Response:
-        path, _, query = request.raw_path.partition("?")
+        path, _, query = request.raw_path.removeprefix(self._prefix).partition("?")
         match path.split("/"):
             case ["", "apps", name, *rest]:
                 return self._answer_app(request.method, path, query, unquote(name), rest, body)

@@ -18,19 +18,23 @@ HEAD_TIMEOUT: Final = 10.0
 
 _END: Final = b"\r\n\r\n"
 APP_PATH: Final = "/app/"
-_UPGRADE: Final = f"GET {APP_PATH}".encode()
 
 
 class FrontDoor(asyncio.Protocol):
     """Reads the head of a connection's first request and hands the connection to whom it belongs."""
 
-    __slots__ = ("_head", "_http", "_transport", "_websocket", "_wheel")
+    __slots__ = ("_app_path", "_head", "_http", "_transport", "_websocket", "_wheel")
 
     _transport: asyncio.Transport
 
     def __init__(
-        self, wheel: Wheel, websocket: Callable[[asyncio.Transport], WebSocket], http: Callable[[], asyncio.Protocol]
+        self,
+        wheel: Wheel,
+        websocket: Callable[[asyncio.Transport], WebSocket],
+        http: Callable[[], asyncio.Protocol],
+        app_path: str,
     ) -> None:
+        self._app_path = app_path
         self._wheel = wheel
         self._websocket = websocket
         self._http = http
@@ -61,7 +65,7 @@ class FrontDoor(asyncio.Protocol):
             return
         self._wheel.forget(self)
         upgrade = None
-        if self._head.startswith(_UPGRADE):
+        if self._head.startswith(f"GET {self._app_path}".encode()):
             try:
                 upgrade = self._upgrade(end)
             except BadUpgrade as bad:
@@ -77,7 +81,7 @@ class FrontDoor(asyncio.Protocol):
             target, headers = parse_head(self._head[:end])
         except ValueError:
             raise BadUpgrade(refusal("400 Bad Request", "This is no HTTP request")) from None
-        return parse_upgrade(APP_PATH, target, headers)
+        return parse_upgrade(self._app_path, target, headers)
 
     def _hand_to_websocket(self, upgrade: Upgrade, rest: bytes) -> None:
         protocol = self._websocket(self._transport)

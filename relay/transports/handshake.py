@@ -25,6 +25,7 @@ class Upgrade(Struct, frozen=True):
 
     app_key: str
     params: dict[str, str]
+    origin: str | None
     answer: bytes
 
 
@@ -81,7 +82,12 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
         raise BadUpgrade(refusal("400 Bad Request", "Sec-WebSocket-Key must be 16 bytes in base64"))
     path, _, query = target.partition("?")
     accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
-    return Upgrade(unquote(path.removeprefix(prefix)), parse_query(query), _SWITCHING % accept)
+    return Upgrade(unquote(path.removeprefix(prefix)), parse_query(query), _origin(headers), _SWITCHING % accept)
+
+
+def _origin(headers: dict[bytes, bytes]) -> str | None:
+    origin = headers.get(b"origin")
+    return None if origin is None else origin.decode("latin-1")
 
 
 def _is_nonce(key: bytes) -> bool:

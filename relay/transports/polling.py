@@ -64,10 +64,10 @@ class PollingSession:
         """Whether nothing more will come after what waits now."""
         return self._end is not None
 
-    def open(self, app_key: str, protocol: str | None) -> None:
+    def open(self, app_key: str, protocol: str | None, origin: str | None) -> None:
         """Connect the client to its app, or let it be told why not."""
         try:
-            app = self._node.app_for(app_key)
+            app = self._node.app_for(app_key, origin)
             self._connection = self._node.connect(app, protocol, self)
         except Rejected as rejected:
             self.close(rejected.code, rejected.message)

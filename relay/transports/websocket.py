@@ -80,7 +80,7 @@ class WebSocket(asyncio.Protocol):
         """Answer the handshake and connect the client to its app, or tell it why not."""
         self.write(upgrade.answer)
         try:
-            app = self._node.app_for(upgrade.app_key)
+            app = self._node.app_for(upgrade.app_key, upgrade.origin)
             self._reader = FrameReader(app.limits.message_bytes)
             self._connection = self._node.connect(app, upgrade.params.get("protocol"), self)
         except Rejected as rejected:

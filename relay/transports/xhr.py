@@ -91,7 +91,7 @@ class Fallback:
         return web.Response(status=HTTPStatus.NO_CONTENT, headers=_CORS)
 
     async def _receive(self, request: web.BaseRequest, target: Target, *, is_stream: bool) -> web.StreamResponse:
-        session = self._session(target)
+        session = self._session(target, request.headers.get("Origin"))
         response = web.StreamResponse(headers=_STREAM)
         session.attach(response)
         try:
@@ -106,7 +106,7 @@ class Fallback:
             session.detach(response)
         return response
 
-    def _session(self, target: Target) -> PollingSession:
+    def _session(self, target: Target, origin: str | None) -> PollingSession:
         session = self._sessions.get(target.session)
         if session is not None:
             return session
@@ -114,7 +114,7 @@ class Fallback:
             self._node, self._wheel, backlog=self._backlog, forget=lambda: self._forget(target.session)
         )
         self._sessions[target.session] = session
-        session.open(target.app_key, target.params.get("protocol"))
+        session.open(target.app_key, target.params.get("protocol"), origin)
         return session
 
     def _forget(self, key: tuple[str, str, str]) -> None:
