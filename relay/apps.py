@@ -52,8 +52,8 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
     other_keys: tuple[KeyPair, ...] = ()
     """Accepted as well as `key`; what the relay signs, it signs with `key`."""
     allowed_origins: tuple[str, ...] = ()
-    """Pages that may connect, such as "https://shop.example" or "*.shop.example"; none named: all. No authentication: programs
-    can claim any origin."""
+    """Pages that may connect, such as "https://shop.example" or "*.shop.example"; none named: all. No authentication:
+    a program can claim any origin."""
     webhooks: tuple[Webhook, ...] = ()
     limits: Limits = field(default_factory=Limits)
 

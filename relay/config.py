@@ -34,7 +34,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The port to listen on; 0 takes any free one."""
 
     path_prefix: Annotated[str, Meta(pattern=r"\A(/[A-Za-z0-9_.-]+)*\Z")] = ""
-    """What stands before /app/ and /apps/ in every path, "/realtime" for example, behind a proxy that does not take it off."""
+    """What stands before /app/ and /apps/ in every path, "/realtime" for example, where a proxy leaves it there."""
 
     tls_certificate: str = ""
     """A file with the certificate chain, PEM; empty: no TLS. Read again when it changes."""

@@ -123,9 +123,7 @@ def _websockets(node: Node, wheel: Wheel, settings: Settings) -> Callable[[async
     )
 
 
-def _http_server(
-    handle: Callable[[web.BaseRequest], Any], loop: asyncio.AbstractEventLoop
-) -> web.Server[web.BaseRequest]:
+def _http_server(handle: Callable[[web.BaseRequest], Any], loop: asyncio.AbstractEventLoop) -> web.Server:
     """aiohttp's low-level server: it makes a protocol for each connection that the front door hands over."""
     return web.Server(
         handle,

@@ -12,7 +12,7 @@ INTERVAL = 60.0
 
 
 class Certificate:
-    """A TLS context whose certificate follows its files. Raises OSError (ssl.SSLError included) for files that cannot be used."""
+    """A TLS context whose certificate follows its files. Raises OSError, ssl.SSLError included, for unusable files."""
 
     def __init__(self, certificate: str, key: str) -> None:
         self._certificate = Path(certificate)
