@@ -25,7 +25,7 @@ from relay.metrics import Metrics
 from relay.node import Node
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.tls import Certificate
-from relay.transports.front import APP_PATH, FrontDoor
+from relay.transports.front import KEEPALIVE, Doors
 from relay.transports.websocket import CLOSE_TIMEOUT, WebSocket
 from relay.transports.xhr import Fallback, parse_target
 from relay.webhooks import HttpWebhooks
@@ -34,9 +34,6 @@ log = structlog.get_logger()
 
 # Connections that the kernel accepts while the loop is busy.
 BACKLOG = 4_096
-
-# Requests of one back end come in bursts; an idle one keeps its connection for so many seconds.
-KEEPALIVE = 75.0
 
 
 class Running(NamedTuple):
@@ -60,8 +57,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     http = _http_server(partial(_handle, api, Fallback(node, wheel, settings.backlog_bytes)), loop)
     await webhooks.start()
     await node.start()
+    doors = Doors(
+        wheel,
+        _websockets(node, wheel, settings),
+        http,
+        api.answer,
+        api.serves,
+        prefix=settings.path_prefix,
+        max_body=MAX_BODY,
+    )
     server = await loop.create_server(
-        partial(FrontDoor, wheel, _websockets(node, wheel, settings), http, settings.path_prefix + APP_PATH),
+        doors,
         settings.host,
         settings.port,
         backlog=BACKLOG,
@@ -79,6 +85,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         server.close()
         await node.stop()
         await webhooks.stop()
+        doors.close()
         await http.shutdown(CLOSE_TIMEOUT)
         await _drain(wheel)
         if exposed is not None:

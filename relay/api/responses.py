@@ -1,7 +1,7 @@
 """Answers of the HTTP API: JSON bodies, and the one place where errors become statuses.
 
 ApiError
-├── NotFound, MethodNotAllowed, Forbidden, RequestTimeout, TooManyRequests
+├── NotFound, MethodNotAllowed, Forbidden, BodyTooLarge, RequestTimeout, TooManyRequests
 └── made from the protocol's own exceptions by `status_of`
 """
 
@@ -10,13 +10,11 @@ from http import HTTPStatus
 from typing import ClassVar
 
 import orjson
-from aiohttp import web
 
 from relay.protocol.errors import ProtocolError
+from relay.protocol.http import NO_HEADERS, Answer
 from relay.protocol.requests import BadRequest, TooLarge
 from relay.protocol.signatures import RequestUnsigned
-
-_JSON = "application/json"
 
 
 class ApiError(Exception):
@@ -55,28 +53,31 @@ class TooManyRequests(ApiError):
     headers: ClassVar = {"Retry-After": "1"}
 
 
+class BodyTooLarge(ApiError):
+    """The body is over the limit of all requests."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 class RequestTimeout(ApiError):
     """The body did not come in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
-def json_response(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> web.Response:
+def json_answer(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
     """`body` as JSON."""
-    return web.Response(body=orjson.dumps(body), status=status, content_type=_JSON, headers=headers)
+    return Answer(int(status), orjson.dumps(body), headers=headers)
 
 
-def error_response(error: ApiError | ProtocolError | web.HTTPException) -> web.Response:
+def error_answer(error: ApiError | ProtocolError) -> Answer:
     """The answer to a request that failed: {"error": text, "code": status}."""
-    headers = None
     match error:
         case ApiError():
             status, message, headers = int(error.status), error.message, error.headers
         case ProtocolError():
-            status, message = status_of(error), error.message
-        case web.HTTPException():
-            status, message = error.status, error.reason
-    return json_response({"error": message, "code": status}, status, headers)
+            status, message, headers = status_of(error), error.message, {}
+    return json_answer({"error": message, "code": status}, status, headers)
 
 
 def status_of(error: ProtocolError) -> int:

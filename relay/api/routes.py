@@ -1,7 +1,7 @@
 """The table of paths, and the way of a request through it: read, find the app, check the signature, handle, answer.
 
-aiohttp's low-level server calls `Api.handle`; a table of our own costs less a request than its router
-(docs/performance.md, "triggers").
+The front door calls `answer` for plain requests; what needs a full HTTP server comes through `handle`. A table of our own
+costs less a request than a general router (docs/performance.md, "triggers").
 """
 
 import asyncio
@@ -18,18 +18,20 @@ from relay.api.channels import list_channels, list_users, show_channel
 from relay.api.events import publish, publish_batch
 from relay.api.responses import (
     ApiError,
+    BodyTooLarge,
     Forbidden,
     MethodNotAllowed,
     NotFound,
     RequestTimeout,
     TooManyRequests,
-    error_response,
-    json_response,
+    error_answer,
+    json_answer,
 )
 from relay.api.users import terminate
 from relay.apps import App
 from relay.node import Node
 from relay.protocol.errors import ProtocolError
+from relay.protocol.http import Answer
 from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.signatures import parse_query, verify_request
 
@@ -41,6 +43,8 @@ BODY_TIMEOUT: Final = 10.0
 MAX_BODY: Final = 1_048_576
 
 _WILDCARD: Final = "*"
+
+_ROOTS: Final = ("/apps/", "/users/", "/up", "/ready")
 
 # (node, app, the wildcard of the path, query, body) → the answer's body
 Handler = Callable[[Node, App, str, dict[str, str], bytes], dict[str, object]]
@@ -77,53 +81,62 @@ class Api:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._prefix = prefix
+        self._roots = tuple(prefix + root for root in _ROOTS)
         self._node = node
         self._is_ready = is_ready
         self._clock = clock
         self._observe = observe
         self._buckets: dict[str, TokenBucket] = {}
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    def serves(self, target: str) -> bool:
+        """Whether the API knows anything below this target."""
+        return target.startswith(self._roots)
+
+    def answer(self, method: str, target: str, body: bytes) -> Answer:
         """Answer one request, whatever it is."""
         started = time.perf_counter()
-        response = await self._respond(request)
-        self._observe(
-            _route_label(request.raw_path.removeprefix(self._prefix)), response.status, time.perf_counter() - started
-        )
-        return response
+        answer = self._respond(method, target.removeprefix(self._prefix), body)
+        self._observe(_route_label(target.removeprefix(self._prefix)), answer.status, time.perf_counter() - started)
+        return answer
 
-    async def _respond(self, request: web.BaseRequest) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer a request that aiohttp has read."""
         try:
-            return self._answer(request, await _read(request))
-        except (ApiError, ProtocolError, web.HTTPException) as error:
-            log.info("request_refused", method=request.method, path=request.rel_url.raw_path, reason=str(error))
-            return error_response(error)
-        except (asyncio.CancelledError, ConnectionError):
-            raise
-        except Exception:
-            log.exception("request_failed", method=request.method, path=request.rel_url.raw_path)
-            return json_response({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
+            answer = self.answer(request.method, request.raw_path, await _read(request))
+        except ApiError as error:
+            answer = error_answer(error)
+        return web.Response(
+            body=answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
+        )
 
-    def _answer(self, request: web.BaseRequest, body: bytes) -> web.Response:
-        path, _, query = request.raw_path.removeprefix(self._prefix).partition("?")
+    def _respond(self, method: str, target: str, body: bytes) -> Answer:
+        path, _, query = target.partition("?")
+        try:
+            return self._route(method, path, query, body)
+        except (ApiError, ProtocolError) as error:
+            log.info("request_refused", method=method, path=path, reason=str(error))
+            return error_answer(error)
+        except Exception:
+            log.exception("request_failed", method=method, path=path)
+            return json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _route(self, method: str, path: str, query: str, body: bytes) -> Answer:
         match path.split("/"):
             case ["", "apps", name, *rest]:
-                return self._answer_app(request.method, path, query, unquote(name), rest, body)
+                return self._answer_app(method, path, query, unquote(name), rest, body)
             case ["", "users", _, "terminate_connections"]:
                 # pusher-http-python leaves the app out of this one path (B2): its key is in the query.
                 name = parse_query(query).get("auth_key", "")
-                return self._answer_app(request.method, path, query, name, path.split("/")[1:], body)
+                return self._answer_app(method, path, query, name, path.split("/")[1:], body)
             case ["", "up"]:
-                return json_response({"ok": True})
+                return json_answer({"ok": True})
             case ["", "ready"]:
                 ready = self._is_ready()
-                return json_response({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+                return json_answer({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
             case _:
                 raise NotFound("There is nothing at this path: the API is below /apps/APP_ID")
 
-    def _answer_app(
-        self, method: str, path: str, query: str, app_name: str, rest: list[str], body: bytes
-    ) -> web.Response:
+    def _answer_app(self, method: str, path: str, query: str, app_name: str, rest: list[str], body: bytes) -> Answer:
         handler, wildcard = _route(method, rest)
         app = self._node.apps.by_id_or_key(app_name)
         if app is None:
@@ -133,7 +146,7 @@ class Api:
         if not app.enabled:
             raise Forbidden("The app is disabled")
         self._ensure_within_rate(app)
-        return json_response(handler(self._node, app, wildcard, params, body))
+        return json_answer(handler(self._node, app, wildcard, params, body))
 
     def _ensure_within_rate(self, app: App) -> None:
         """Raises TooManyRequests when the app's back ends come too often."""
@@ -170,11 +183,11 @@ def _route(method: str, rest: list[str]) -> tuple[Handler, str]:
 
 
 async def _read(request: web.BaseRequest) -> bytes:
-    """The body. Most have come whole with the head, and those need no timer."""
-    if request.content.is_eof():
-        return await request.read()
+    """The body. Raises ApiError."""
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             return await request.read()
     except TimeoutError:
         raise RequestTimeout(f"The body of the request took more than {BODY_TIMEOUT:.0f} s") from None
+    except web.HTTPRequestEntityTooLarge:
+        raise BodyTooLarge(f"The body of a request may hold {MAX_BODY} bytes") from None

@@ -1,7 +1,8 @@
-"""The front door: the one listening socket. WebSocket upgrades stay here, everything else goes to aiohttp.
+"""The front door: the one listening socket. Where the next request on a connection goes is decided here, request by request.
 
-A WebSocket that went through an HTTP server's request costs a task, a request object and queues for as long as it lives;
-here it costs one protocol object (docs/performance.md, "connections").
+A WebSocket upgrade stays: it costs one protocol object, where an HTTP server would keep a task, a request and queues for it
+(docs/performance.md, "connections"). A plain request to the API is answered on the spot, at a third of what a full HTTP
+server spends on it ("triggers"). Everything else goes to aiohttp, from the request's first byte on.
 """
 
 import asyncio
@@ -9,94 +10,191 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from relay.liveness import Wheel
-from relay.transports.handshake import BadUpgrade, Upgrade, parse_head, parse_upgrade, refusal
+from relay.protocol.http import END_OF_HEAD, Answer, PlainRequest, parse_plain, text_answer
+from relay.transports.handshake import BadUpgrade, Upgrade, parse_head, parse_upgrade
 from relay.transports.websocket import WebSocket
 
-# The head of a request: its bound in bytes, and how long it may take to come, in seconds.
+# The head of a request, in bytes, and how long a request may take to come whole, in seconds.
 MAX_HEAD: Final = 16_384
-HEAD_TIMEOUT: Final = 10.0
+REQUEST_TIMEOUT: Final = 10.0
 
-_END: Final = b"\r\n\r\n"
+# How long a connection may wait for its next request, in seconds: longer than proxies and SDKs keep theirs.
+KEEPALIVE: Final = 75.0
+
 APP_PATH: Final = "/app/"
 
+# (method, target, body) → the answer
+AnswerPlain = Callable[[str, str, bytes], Answer]
 
-class FrontDoor(asyncio.Protocol):
-    """Reads the head of a connection's first request and hands the connection to whom it belongs."""
 
-    __slots__ = ("_app_path", "_head", "_http", "_transport", "_websocket", "_wheel")
+class Doors:
+    """What all front doors of a relay share: where requests go, and which connections are still at the door.
 
-    _transport: asyncio.Transport
+    `serves` says whether `answer` knows a target; `max_body` is in bytes.
+    """
 
     def __init__(
         self,
         wheel: Wheel,
         websocket: Callable[[asyncio.Transport], WebSocket],
         http: Callable[[], asyncio.Protocol],
-        app_path: str,
+        answer: AnswerPlain,
+        serves: Callable[[str], bool],
+        *,
+        prefix: str,
+        max_body: int,
     ) -> None:
-        self._app_path = app_path
-        self._wheel = wheel
-        self._websocket = websocket
-        self._http = http
-        self._head = b""
+        self.wheel = wheel
+        self.websocket = websocket
+        self.http = http
+        self.answer = answer
+        self.serves = serves
+        self.app_path = prefix + APP_PATH
+        self.upgrade = f"GET {self.app_path}".encode()
+        self.max_body = max_body
+        self.loop = asyncio.get_running_loop()
+        self.waiting: set[FrontDoor] = set()
+
+    def __call__(self) -> "FrontDoor":
+        """The protocol of a new connection."""
+        return FrontDoor(self)
+
+    def close(self) -> None:
+        """End the connections that wait for a request."""
+        for door in list(self.waiting):
+            door.close()
+
+
+class FrontDoor(asyncio.Protocol):
+    """One connection until it is a WebSocket or aiohttp's."""
+
+    __slots__ = ("_data", "_doors", "_is_answering", "_since", "_transport")
+
+    _transport: asyncio.Transport
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._data = b""
+        self._is_answering = False
+        # When the present request began to come, or the connection to wait for one.
+        self._since = doors.loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
         # A server's TCP transport; uvloop's is no subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self._wheel.watch(self, asyncio.get_running_loop().time() + HEAD_TIMEOUT)
+        self._doors.waiting.add(self)
+        self._doors.wheel.watch(self, self._since + REQUEST_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client went before its head was whole."""
-        self._wheel.forget(self)
+        """The client went."""
+        self._leave()
 
     def on_deadline(self, now: float) -> float | None:
-        """The head did not come in time."""
-        self._refuse(refusal("408 Request Timeout", f"The head of the request took more than {HEAD_TIMEOUT:.0f} s"))
+        """End what takes too long: the first request, or a later one that has begun; and an idle connection."""
+        is_idle = self._is_answering and not self._data
+        due = self._since + (KEEPALIVE if is_idle else REQUEST_TIMEOUT)
+        if due > now:
+            # A request that begins now must not wait for the end of the keep-alive time.
+            return min(due, now + REQUEST_TIMEOUT)
+        if is_idle:
+            self.close()
+        else:
+            self._refuse(text_answer(408, f"The request took more than {REQUEST_TIMEOUT:.0f} s"))
         return None
 
+    def close(self) -> None:
+        """End the connection when what was written has gone out."""
+        self._leave()
+        self._transport.close()
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers: read no more of its requests."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._transport.resume_reading()
+
     def data_received(self, data: bytes) -> None:
-        """More of the head."""
-        self._head += data
-        end = self._head.find(_END)
-        if end < 0:
-            if len(self._head) > MAX_HEAD:
-                self._refuse(refusal("431 Request Header Fields Too Large", f"A head may hold {MAX_HEAD} bytes"))
-            return
-        self._wheel.forget(self)
-        upgrade = None
-        if self._head.startswith(f"GET {self._app_path}".encode()):
-            try:
-                upgrade = self._upgrade(end)
-            except BadUpgrade as bad:
-                self._refuse(bad.answer)
-                return
-        if upgrade is None:
-            self._hand_to_http()
+        """More of a request, or of several."""
+        if not self._data:
+            self._since = self._doors.loop.time()
+            self._data = data
         else:
-            self._hand_to_websocket(upgrade, self._head[end + len(_END) :])
+            self._data += data
+        while self._data and self._handle_next():
+            pass
 
-    def _upgrade(self, end: int) -> Upgrade | None:
+    def _handle_next(self) -> bool:
+        """Handle the request at the start of the data; False when more has to come, or the connection has gone elsewhere."""
+        data = self._data
+        request = parse_plain(data)
+        if request is not None and self._doors.serves(request.target):
+            return self._answer(request)
+        end = data.find(END_OF_HEAD)
+        if end < 0:
+            if len(data) > MAX_HEAD:
+                self._refuse(text_answer(431, f"The head of a request may hold {MAX_HEAD} bytes"))
+            return False
+        if data.startswith(self._doors.upgrade) and self._try_upgrade(end):
+            return False
+        self._hand_to_http()
+        return False
+
+    def _answer(self, request: PlainRequest) -> bool:
+        if request.length > self._doors.max_body:
+            self._refuse(text_answer(413, f"The body of a request may hold {self._doors.max_body} bytes"))
+            return False
+        end = request.start + request.length
+        if len(self._data) < end:
+            return False
+        body = self._data[request.start : end]
+        self._data = self._data[end:]
+        self._is_answering = True
+        answer = self._doors.answer(request.method, request.target, body)
+        self._transport.write(answer.encode(is_last=request.is_last))
+        if request.is_last:
+            self.close()
+        return not request.is_last
+
+    def _try_upgrade(self, end: int) -> bool:
+        """Whether the request was one to upgrade, and is dealt with."""
         try:
-            target, headers = parse_head(self._head[:end])
-        except ValueError:
-            raise BadUpgrade(refusal("400 Bad Request", "This is no HTTP request")) from None
-        return parse_upgrade(self._app_path, target, headers)
-
-    def _hand_to_websocket(self, upgrade: Upgrade, rest: bytes) -> None:
-        protocol = self._websocket(self._transport)
+            upgrade = self._upgrade(end)
+        except BadUpgrade as bad:
+            self._refuse(bad.answer)
+            return True
+        if upgrade is None:
+            return False
+        rest = self._data[end + len(END_OF_HEAD) :]
+        self._leave()
+        protocol = self._doors.websocket(self._transport)
         self._transport.set_protocol(protocol)
         protocol.open(upgrade)
         if rest:
             protocol.data_received(rest)
+        return True
+
+    def _upgrade(self, end: int) -> Upgrade | None:
+        try:
+            target, headers = parse_head(self._data[:end])
+        except ValueError:
+            raise BadUpgrade(text_answer(400, "This is no HTTP request")) from None
+        return parse_upgrade(self._doors.app_path, target, headers)
 
     def _hand_to_http(self) -> None:
-        protocol = self._http()
+        self._leave()
+        protocol = self._doors.http()
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
-        protocol.data_received(self._head)
+        protocol.data_received(self._data)
 
-    def _refuse(self, answer: bytes) -> None:
-        self._wheel.forget(self)
-        self._transport.write(answer)
-        self._transport.close()
+    def _refuse(self, answer: Answer) -> None:
+        self._data = b""
+        self._transport.write(answer.encode(is_last=True))
+        self.close()
+
+    def _leave(self) -> None:
+        self._doors.wheel.forget(self)
+        self._doors.waiting.discard(self)

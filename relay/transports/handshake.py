@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
+from relay.protocol.http import Answer, text_answer
 from relay.protocol.signatures import parse_query
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -30,21 +31,11 @@ class Upgrade(Struct, frozen=True):
 
 
 class BadUpgrade(Exception):
-    """The request cannot be upgraded; `answer` is the whole HTTP response."""
+    """The request cannot be upgraded; `answer` is the HTTP response."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
         self.answer = answer
-
-
-def refusal(status: str, text: str, extra: str = "") -> bytes:
-    """A whole HTTP response that ends the connection: `status` such as "400 Bad Request", and a text for the developer."""
-    body = text.encode()
-    head = (
-        f"HTTP/1.1 {status}\r\n{extra}Content-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
 
 
 def parse_head(head: bytes) -> tuple[str, dict[bytes, bytes]]:
@@ -74,12 +65,10 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
     ):
         return None
     if headers.get(b"sec-websocket-version") != b"13":
-        raise BadUpgrade(
-            refusal("426 Upgrade Required", "This server speaks WebSocket 13", "Sec-WebSocket-Version: 13\r\n")
-        )
+        raise BadUpgrade(text_answer(426, "This server speaks WebSocket 13", {"Sec-WebSocket-Version": "13"}))
     key = headers.get(b"sec-websocket-key", b"")
     if not _is_nonce(key):
-        raise BadUpgrade(refusal("400 Bad Request", "Sec-WebSocket-Key must be 16 bytes in base64"))
+        raise BadUpgrade(text_answer(400, "Sec-WebSocket-Key must be 16 bytes in base64"))
     path, _, query = target.partition("?")
     accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
     return Upgrade(unquote(path.removeprefix(prefix)), parse_query(query), _origin(headers), _SWITCHING % accept)
