@@ -17,6 +17,7 @@ MAX_HEAD: Final = 16_384
 HEAD_TIMEOUT: Final = 10.0
 
 _END: Final = b"\r\n\r\n"
+_LINE_BREAKS: Final = (b"\r", b"\n")
 APP_PATH: Final = "/app/"
 _UPGRADE: Final = f"GET {APP_PATH}".encode()
 
@@ -54,6 +55,8 @@ class FrontDoor(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """More of the head."""
         self._head += data
+        if self._head.startswith(_LINE_BREAKS):  # RFC 9112 2.2; the HTTP server would wait for what follows without end
+            self._head = self._head.lstrip(b"\r\n")
         end = self._head.find(_END)
         if end < 0:
             if len(self._head) > MAX_HEAD:
