@@ -1,7 +1,7 @@
 """Answers of the HTTP API: JSON bodies, and the one place where errors become statuses.
 
 ApiError
-├── NotFound, MethodNotAllowed, Forbidden, RequestTimeout
+├── NotFound, MethodNotAllowed, Forbidden, RequestTimeout, UpgradeRequired
 └── made from the protocol's own exceptions by `status_of`
 """
 
@@ -49,6 +49,12 @@ class RequestTimeout(ApiError):
     """The body did not come in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class UpgradeRequired(ApiError):
+    """The path is for WebSockets."""
+
+    status = HTTPStatus.UPGRADE_REQUIRED
 
 
 def json_response(body: object, status: int = HTTPStatus.OK) -> web.Response:

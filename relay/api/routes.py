@@ -22,6 +22,7 @@ from relay.api.responses import (
     MethodNotAllowed,
     NotFound,
     RequestTimeout,
+    UpgradeRequired,
     error_response,
     json_response,
 )
@@ -82,6 +83,10 @@ class Api:
             case ["", "ready"]:
                 ready = self._is_ready()
                 return json_response({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+            case ["", "app", _]:
+                raise UpgradeRequired(
+                    "This is an address for WebSockets: the request did not ask for an upgrade to one"
+                )
             case _:
                 raise NotFound("There is nothing at this path: the API is below /apps/APP_ID")
 
