@@ -20,6 +20,7 @@ from relay.apps import Apps
 from relay.bus.local import LocalBus
 from relay.config import Settings
 from relay.liveness import Wheel
+from relay.logs import HttpServerLog
 from relay.node import Node
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.transports.front import FrontDoor
@@ -47,7 +48,9 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         request_factory=partial(_make_request, loop),
         access_log=None,
         keepalive_timeout=KEEPALIVE,
-        logger=structlog.get_logger(),
+        logger=HttpServerLog(),
+        # The signature covers the bytes as they were sent, and a small body must not become a large one.
+        auto_decompress=False,
     )
     websocket = partial(
         WebSocket,
