@@ -93,7 +93,7 @@ class Broadcast:
         """Drop all connections."""
         for publisher in self.publishers:
             publisher.close()
-        close_clients(self.loop, self.clients, self.loop.close)
+        close_clients(self.loop, self.clients)
 
     def _request(self, index: int) -> bytes:
         data = stamp(index, self._numbers[index], self._size)

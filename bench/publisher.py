@@ -21,13 +21,25 @@ class Publisher:
     Counts: `opened` connections, `refused` answers that were not 200.
     """
 
-    __slots__ = ("_answer", "_loop", "_on_answer", "_request", "_sock", "_target", "is_waiting", "opened", "refused")
+    __slots__ = (
+        "_answer",
+        "_ending",
+        "_loop",
+        "_on_answer",
+        "_request",
+        "_sock",
+        "_target",
+        "is_waiting",
+        "opened",
+        "refused",
+    )
 
     def __init__(self, target: Target, loop: Loop, on_answer: Callable[[], None]) -> None:
         self._target = target
         self._loop = loop
         self._on_answer = on_answer
         self._sock: socket.socket | None = None
+        self._ending: set[socket.socket] = set()
         self._answer = b""
         self._request = b""
         self.is_waiting = False
@@ -46,10 +58,10 @@ class Publisher:
             self._open().send(request)
 
     def close(self) -> None:
-        """Drop the connection."""
-        if self._sock is not None:
-            self._drop(self._sock)
-            self._sock = None
+        """Drop the connection, and those that the server has not yet ended."""
+        for sock in [*self._ending, *([] if self._sock is None else [self._sock])]:
+            self._drop(sock)
+        self._sock = None
 
     def _open(self) -> socket.socket:
         sock = self._sock = connect(self._target.host, self._target.port)
@@ -78,6 +90,7 @@ class Publisher:
             self.refused += 1
         if _CLOSE.search(answer, 0, end):
             # It ends by itself; the next request does not wait for that.
+            self._ending.add(sock)
             self._sock = None
         self._answer = b""
         self.is_waiting = False
@@ -94,5 +107,6 @@ class Publisher:
             self._open().send(self._request)
 
     def _drop(self, sock: socket.socket) -> None:
+        self._ending.discard(sock)
         self._loop.forget(sock)
         sock.close()

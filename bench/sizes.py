@@ -1,6 +1,6 @@
 """How much of everything a run does: each scenario is bounded by a count, and by a deadline should the server stall."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Sizes:
 
     deadline: float = 60.0
     """Seconds that one measured section may take."""
+
+    def scaled(self, factor: float) -> "Sizes":
+        """As many subscribers, rooms, connections and members, but `factor` times the events that they get."""
+        repeats = ("fanout_deliveries", "triggers", "latency_singles", "load_triggers", "room_events")
+        return replace(self, **{name: max(1, round(getattr(self, name) * factor)) for name in repeats})
 
 
 TINY = Sizes(

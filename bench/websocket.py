@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from bench import frames
@@ -31,22 +31,18 @@ class ServerMisbehaved(Exception):
 class Client:
     """One WebSocket. What the server said until now is in `inbox` while the client is being set up."""
 
-    __slots__ = ("_socket_id", "inbox", "sock")
+    __slots__ = ("inbox", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.inbox = b""
-        self._socket_id: str | None = None
 
-    @property
-    def socket_id(self) -> str:
-        """The id from connection_established."""
-        if self._socket_id is None:
-            body = self.inbox.partition(b"\r\n\r\n")[2]
-            _, payload, end = next(frames.split(body))
-            self._socket_id = str(json.loads(json.loads(payload)["data"])["socket_id"])
-            self.inbox = body[end:]
-        return self._socket_id
+    def take_socket_id(self) -> str:
+        """The id from connection_established, which is taken out of the inbox. Not called while the clock runs."""
+        body = self.inbox.partition(b"\r\n\r\n")[2]
+        _, payload, end = next(frames.split(body))
+        self.inbox = body[end:]
+        return str(json.loads(json.loads(payload)["data"])["socket_id"])
 
 
 def request_head(target: Target) -> bytes:
@@ -118,18 +114,17 @@ def join_public(target: Target, loop: Loop, count: int, channel: str) -> list[Cl
     """`count` new clients, all subscribed to one public channel."""
     clients = open_clients(target, loop, count)
     for client in clients:
-        _ensure(client.socket_id != "", "gave an empty socket id")
+        client.take_socket_id()
     subscribe_clients(loop, clients, [frames.subscribe(channel)] * count)
     return clients
 
 
-def close_clients(loop: Loop, clients: Sequence[Client], after: Callable[[], None] | None = None) -> None:
-    """Drop the connections, and give the server a moment to notice."""
+def close_clients(loop: Loop, clients: Sequence[Client]) -> None:
+    """Drop the connections, and the loop that they were read by."""
     for client in clients:
         loop.forget(client.sock)
         client.sock.close()
-    if after is not None:
-        after()
+    loop.close()
 
 
 def _is_open(inbox: bytes) -> bool:

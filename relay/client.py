@@ -145,11 +145,11 @@ class PushlerClient:
 
     async def channel(self, name: str, info: Sequence[str] = ()) -> dict[str, Any]:
         """The state of one channel: {"occupied": bool, …what `info` names}. Raises RelayError."""
-        return await self._get(f"/channels/{name}", [], info)
+        return await self._get(_channel_path(name), [], info)
 
     async def users(self, channel: str) -> dict[str, Any]:
         """The users in a presence channel: {"users": [{"id": "…"}]}. Raises RelayError."""
-        return await self._get(f"/channels/{channel}/users", [], ())
+        return await self._get(f"{_channel_path(channel)}/users", [], ())
 
     async def is_alive(self) -> bool:
         """Whether the relay answers its health check."""
@@ -230,7 +230,9 @@ class PushlerClient:
     async def _signed(self, method: str, path: str, params: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
         full_path = self._app_path + path
         query = signatures.signed_params(self.key, self._secret, method, full_path, body, time.time(), params)
-        answer = await self._request(method, f"{full_path}?{urlencode(query)}", body, _HEADERS if body else {})
+        answer = await self._request(
+            method, f"{full_path}?{urlencode(query, quote_via=quote)}", body, _HEADERS if body else {}
+        )
         try:
             decoded = orjson.loads(answer)
         except orjson.JSONDecodeError:
@@ -256,6 +258,11 @@ class PushlerClient:
         if status >= 300:
             raise RelayRefused(status, answer.decode("utf-8", "replace").strip())
         return answer
+
+
+def _channel_path(name: str) -> str:
+    """The path of a channel below the app; a name that is none stays one part of the path."""
+    return f"/channels/{quote(name, safe='=@,;')}"
 
 
 def encode_data(data: object) -> str:

@@ -1,9 +1,10 @@
 """How log lines look: for people on a console, or JSON for machines. Never given a secret."""
 
 import logging
-from typing import Literal
+from typing import Any, Final, Literal
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 
 def configure(level: str, style: Literal["console", "json"]) -> None:
@@ -20,3 +21,23 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
         logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+class HttpServerLog:
+    """What aiohttp's server reports. A request that is no HTTP, and a client that went, are nobody's bug: no traceback."""
+
+    _STRANGERS: Final = (HttpProcessingError, ConnectionError)
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger()
+
+    def debug(self, text: str, *values: object, **_: Any) -> None:
+        """The server's small talk."""
+        self._log.debug("http_server", reason=text % values)
+
+    def exception(self, text: str, *values: object, exc_info: BaseException | None = None) -> None:
+        """A request that the server could not read, or a bug."""
+        if isinstance(exc_info, self._STRANGERS):
+            self._log.info("connection_refused", reason=f"{text % values}: {type(exc_info).__name__}")
+        else:
+            self._log.error("http_server_failed", reason=text % values, exc_info=exc_info)

@@ -65,7 +65,8 @@ class Node:
         """Tell every client to come back, then leave the other nodes."""
         for hub in self._hubs.values():
             for connection in list(hub.connections.values()):
-                connection.transport.close(CloseCode.RECONNECT, "the server is restarting")
+                # Not RECONNECT, at once: pusher-js would find nobody, and try again only 15 s later (G1).
+                connection.transport.close(CloseCode.OVER_CAPACITY, "the server is restarting")
         await self._bus.stop()
 
     def tick(self, now: float) -> None:

@@ -21,6 +21,7 @@ from relay.apps import Apps
 from relay.bus.local import LocalBus
 from relay.config import ConfigError, Settings, load
 from relay.liveness import Wheel
+from relay.logs import HttpServerLog
 from relay.metrics import Metrics
 from relay.node import Node
 from relay.protocol.limits import PONG_TIMEOUT
@@ -138,7 +139,9 @@ def _http_server(handle: Callable[[web.BaseRequest], Any], loop: asyncio.Abstrac
         request_factory=partial(_make_request, loop),
         access_log=None,
         keepalive_timeout=KEEPALIVE,
-        logger=structlog.get_logger(),
+        logger=HttpServerLog(),
+        # The signature covers the bytes as they were sent, and a small body must not become a large one.
+        auto_decompress=False,
     )
 
 

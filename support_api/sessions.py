@@ -6,6 +6,7 @@ Must not know cookies, headers or the database. Signing and the constant-time ch
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import secrets
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ OPERATOR_MAX_AGE = timedelta(hours=12)
 MAX_TOKEN = 512
 """Characters of the longest token that is looked at."""
 
+UNGUESSABLE = 32
+"""Characters of a client_id that holds at least 122 random bits, as a UUID does."""
+
+_CREATE_SALT = "pushdesk.create.v1"
 _VISITOR_SALT = "pushdesk.visitor.v1"
 _OPERATOR_SALT = "pushdesk.operator-session.v1"
 _HEX_32 = re.compile(r"[0-9a-f]{32}")
@@ -37,6 +42,7 @@ class Tokens:
         visitor_max_age: timedelta = VISITOR_MAX_AGE,
         operator_max_age: timedelta = OPERATOR_MAX_AGE,
     ) -> None:
+        self._first_key = keys[0].encode()
         self._visitors = _serializer(keys, _VISITOR_SALT)
         self._operators = _serializer(keys, _OPERATOR_SALT)
         self.visitor_max_age = visitor_max_age
@@ -50,6 +56,13 @@ class Tokens:
         """The visitor's id, or None for a token that is forged, too old or of another purpose."""
         return _read(self._visitors, token, self.visitor_max_age)
 
+    def visitor_of_create(self, client_id: str | None) -> str:
+        """The id of a new visitor. The same long client_id gives the same id: whoever lost the answer to his first request
+        has no token yet, and must find the ticket that it made. A short one could be guessed, and means nothing here."""
+        if client_id is None or len(client_id) < UNGUESSABLE:
+            return secrets.token_hex(16)
+        return hmac.digest(self._first_key, f"{_CREATE_SALT}:{client_id}".encode(), "sha256").hex()[:32]
+
     def sign_session(self, session_id: str) -> str:
         """The token of one operator's log-in."""
         return _text(self._operators.dumps(session_id))
@@ -57,11 +70,6 @@ class Tokens:
     def read_session(self, token: str) -> str | None:
         """The session's id, or None for a token that is forged, too old or of another purpose."""
         return _read(self._operators, token, self.operator_max_age)
-
-
-def new_visitor_id() -> str:
-    """A public random id for a new visitor: 32 hex characters."""
-    return secrets.token_hex(16)
 
 
 def new_session_id() -> str:

@@ -83,7 +83,7 @@ def run(target: Target, sizes: Sizes) -> Result:
     clients = open_clients(target, loop, sizes.rooms * 2)
     channels = [f"private-bench-room-{index // 2}" for index in range(len(clients))]
     requests = [
-        frames.subscribe(channel, target.channel_auth(client.socket_id, channel))
+        frames.subscribe(channel, target.channel_auth(client.take_socket_id(), channel))
         for client, channel in zip(clients, channels, strict=True)
     ]
     subscribe_clients(loop, clients, requests)
@@ -105,7 +105,7 @@ def run(target: Target, sizes: Sizes) -> Result:
             result.figures |= usage.figures("client_events", count * len(rooms))
         for room in rooms:
             result.verdict += room.verdict()
-    close_clients(loop, clients, loop.close)
+    close_clients(loop, clients)
     return result
 
 

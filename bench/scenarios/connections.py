@@ -30,7 +30,7 @@ def run(target: Target, sizes: Sizes) -> Result:
     names = [f"bench-own-{index}" for index in range(count)]
     public = [frames.subscribe(name) for name in names]
     private = [
-        frames.subscribe(f"private-{name}", target.channel_auth(client.socket_id, f"private-{name}"))
+        frames.subscribe(f"private-{name}", target.channel_auth(client.take_socket_id(), f"private-{name}"))
         for client, name in zip(clients, names, strict=True)
     ]
     for kind, requests in (("public", public), ("private", private)):
@@ -43,5 +43,5 @@ def run(target: Target, sizes: Sizes) -> Result:
         result.figures["connect.kib_per_connection"] = (opened - before) / count / 1024
         result.figures["connect.process_mib"] = opened / 1024**2
         result.figures["subscribe.process_mib"] = subscribed / 1024**2
-    close_clients(loop, [*others, *clients], loop.close)
+    close_clients(loop, [*others, *clients])
     return result

@@ -92,7 +92,7 @@ class _Group:
         result.refused += sum(publisher.refused for publisher in publishers)
         for publisher in publishers:
             publisher.close()
-        close_clients(self.loop, self._clients, self.loop.close)
+        close_clients(self.loop, self._clients)
 
 
 def _one_at_a_time(target: Target, sizes: Sizes, result: Result) -> None:

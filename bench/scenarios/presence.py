@@ -72,7 +72,7 @@ def run(target: Target, sizes: Sizes) -> Result:
     result = Result()
     loop = Loop()
     clients = open_clients(target, loop, sizes.members)
-    ids = [client.socket_id for client in clients]
+    ids = [client.take_socket_id() for client in clients]
     usages = [
         _storm(target, loop, clients, ids, f"presence-bench-{storm}", result) for storm in range(sizes.storms + 1)
     ]
@@ -80,7 +80,7 @@ def run(target: Target, sizes: Sizes) -> Result:
     server = None if target.pid is None else sum(usage.server_cpu or 0.0 for usage in measured)
     whole = Usage(sum(usage.seconds for usage in measured), server, sum(usage.generator_cpu for usage in measured))
     result.figures |= whole.figures("presence", len(clients) * sizes.storms)
-    close_clients(loop, clients, loop.close)
+    close_clients(loop, clients)
     return result
 
 

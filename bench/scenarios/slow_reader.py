@@ -22,7 +22,7 @@ def run(target: Target, sizes: Sizes) -> Result:
     result = Result()
     broadcast = Broadcast(target, _CHANNEL, _OTHERS, 4, size=sizes.slow_bytes)
     slow = open_clients(target, broadcast.loop, 1, _RECEIVE_BYTES)
-    assert slow[0].socket_id
+    slow[0].take_socket_id()
     subscribe_clients(broadcast.loop, slow, [frames.subscribe(_CHANNEL)])
     broadcast.first()
     broadcast.publish(sizes.slow_messages - 1, sizes.deadline)

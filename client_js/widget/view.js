@@ -162,7 +162,7 @@ export class View {
   }
 
   _line(item, node) {
-    return node ?? h('p', { className: 'line' }, this.t(item.line, item));
+    return node ?? h('p', { className: 'line', dir: 'auto' }, this.t(item.line, item));
   }
 
   _message(message, known) {

@@ -1,7 +1,7 @@
 """Answers of the HTTP API: JSON bodies, and the one place where errors become statuses.
 
 ApiError
-├── NotFound, MethodNotAllowed, Forbidden, BodyTooLarge, RequestTimeout, TooManyRequests
+├── NotFound, MethodNotAllowed, Forbidden, BodyTooLarge, RequestTimeout, TooManyRequests, UpgradeRequired
 └── made from the protocol's own exceptions by `status_of`
 """
 
@@ -44,6 +44,12 @@ class Forbidden(ApiError):
     """The app may not do this."""
 
     status = HTTPStatus.FORBIDDEN
+
+
+class UpgradeRequired(ApiError):
+    """The path is for WebSockets."""
+
+    status = HTTPStatus.UPGRADE_REQUIRED
 
 
 class TooManyRequests(ApiError):

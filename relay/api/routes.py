@@ -24,6 +24,7 @@ from relay.api.responses import (
     NotFound,
     RequestTimeout,
     TooManyRequests,
+    UpgradeRequired,
     error_answer,
     json_answer,
 )
@@ -133,6 +134,10 @@ class Api:
             case ["", "ready"]:
                 ready = self._is_ready()
                 return json_answer({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+            case ["", "app", _]:
+                raise UpgradeRequired(
+                    "This is an address for WebSockets: the request did not ask for an upgrade to one"
+                )
             case _:
                 raise NotFound("There is nothing at this path: the API is below /apps/APP_ID")
 

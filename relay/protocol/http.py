@@ -1,7 +1,7 @@
 """HTTP/1.1 as values: the plain requests of back ends in, whole responses out (RFC 9112).
 
 Only the plainest requests are understood here: GET or POST, headers without oddities, a body with a stated length. For all
-else `parse_plain` says so, and a complete HTTP library has to read the request from its first byte. That way nothing is parsed
+else `parse_plain` says so, and a complete HTTP library has to read the request from its first byte. Nothing is parsed
 loosely: what two servers could take for different requests is never taken here. Must not know sockets or the API.
 """
 

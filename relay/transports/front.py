@@ -21,6 +21,7 @@ REQUEST_TIMEOUT: Final = 10.0
 # How long a connection may wait for its next request, in seconds: longer than proxies and SDKs keep theirs.
 KEEPALIVE: Final = 75.0
 
+_LINE_BREAKS: Final = (b"\r", b"\n")
 APP_PATH: Final = "/app/"
 
 # (method, target, body) → the answer
@@ -123,6 +124,8 @@ class FrontDoor(asyncio.Protocol):
             self._data = data
         else:
             self._data += data
+        if self._data.startswith(_LINE_BREAKS):  # RFC 9112 2.2; the HTTP server would wait for what follows without end
+            self._data = self._data.lstrip(b"\r\n")
         while self._data and self._handle_next():
             pass
 

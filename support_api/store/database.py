@@ -133,6 +133,8 @@ class Database:
         if version not in (0, SCHEMA_VERSION):
             reason = f"its tables are of version {version}, this program knows version {SCHEMA_VERSION}."
             raise DatabaseUnusable(self.where, reason)
+        if version == SCHEMA_VERSION:
+            return
         await conn.run_sync(metadata.create_all)
         await conn.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -49,7 +49,7 @@ class TicketStore:
                 return made
             ticket = await _insert_ticket(tx, new)
             sender = Sender(SenderType.VISITOR, new.visitor_id, new.name)
-            message = await _insert_message(tx, ticket, sender, Draft(new.message, new.client_id))
+            message = await _insert_message(tx, ticket, sender, Draft(new.message))
             taken = await self.drain(tx)
             await announce_later(tx, [one for one in taken if one.ticket.id != ticket.id])
             ticket = next((one.ticket for one in taken if one.ticket.id == ticket.id), replace(ticket, last_seq=1))

@@ -11,7 +11,6 @@ from aiohttp import web
 from support_api import events
 from support_api.access import role_in
 from support_api.models import DEFAULT_VISITOR_NAME, MAX_ID, Draft, Identity, NewTicket, SenderType, Ticket
-from support_api.sessions import new_visitor_id
 from support_api.shapes import Json, message_json, ticket_json
 from support_api.store import ensure_open
 from support_api.views.desk import DESK
@@ -30,13 +29,14 @@ PAGE = 500
 async def create_ticket(request: web.Request) -> web.Response:
     """Opens a ticket as a visitor, a new one where the caller proves to be none."""
     desk, fields = request.app[DESK], await body_fields(request)
-    visitor_id = visitor_of(request) or new_visitor_id()
+    client_id = fields.client_id()
+    visitor_id = visitor_of(request) or desk.tokens.visitor_of_create(client_id)
     new = NewTicket(
         visitor_id=visitor_id,
         name=fields.line("name", NAME_LENGTH) or DEFAULT_VISITOR_NAME,
         email=fields.email("email"),
         message=fields.content("message"),
-        client_id=fields.client_id(),
+        client_id=client_id,
     )
     ensure_not_too_often(desk.limits.tickets, address_of(request), "new conversations from this address")
     opened = await desk.store.tickets.create(new)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.e2e.screens import People, open_browser
@@ -22,15 +23,16 @@ def product(accounts: Path, tmp_path: Path) -> Iterator[Product]:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with open_browser() as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def people(browser: Browser, product: Product) -> AsyncIterator[People]:
     """People with browsers; at the end no script may have failed on any of their pages."""
     everybody = People(browser, product)
     yield everybody
+    await everybody.leave()
     assert everybody.complaints() == []

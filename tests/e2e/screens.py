@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
+import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, async_playwright
 
 from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, require
@@ -44,11 +45,17 @@ _MESSAGES: Final = """nodes => nodes.map(node => {
   return [side, node.querySelector('p').textContent.slice(spoken.length), node.classList.contains('pending')];
 })"""
 
+_FOCUSED: Final = """() => {
+  let at = document.activeElement;
+  while (at?.shadowRoot) at = at.shadowRoot.activeElement;
+  return at?.id ?? '';
+}"""
+
 Said = tuple[str, str]
 """Who (visitor, operator) and what."""
 
 
-async def eventually(look: Callable[[], Awaitable[T]], wanted: T, within: float = DEADLINE) -> None:
+async def eventually(look: Callable[[], Awaitable[T]], wanted: object, within: float = DEADLINE) -> None:
     """Look again and again until `wanted` is there; an AssertionError with what is there instead when time is up."""
     deadline = time.monotonic() + within
     while (seen := await look()) != wanted:
@@ -62,6 +69,10 @@ async def until(condition: Callable[[], Awaitable[object]], what: str, within: f
     while not await condition():
         assert time.monotonic() < deadline, f"{what}: not within {within} s"
         await asyncio.sleep(_POLL)
+
+
+# Browser and tests share one loop: to start Chromium takes as long as a test.
+IN_BROWSER: Final = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 class Screen:
@@ -108,8 +119,7 @@ class Screen:
 
     async def focused(self) -> str:
         """The id of the element with the focus, inside shadow roots too."""
-        source = "(() => { let at = document.activeElement; while (at?.shadowRoot) at = at.shadowRoot.activeElement; return at?.id ?? ''; })()"
-        return cast("str", await self.page.evaluate(source))
+        return cast("str", await self.page.evaluate(_FOCUSED))
 
     async def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
@@ -243,6 +253,7 @@ class People:
     browser: Browser
     product: Product
     screens: list[Screen] = field(default_factory=list)
+    profiles: list[BrowserContext] = field(default_factory=list)
 
     async def visitor(self, lang: str = "en", viewport: ViewportSize = DESKTOP, path: str = "/") -> Widget:
         """A new visitor on the demo page."""
@@ -271,7 +282,14 @@ class People:
 
     async def profile(self, lang: str = "en", viewport: ViewportSize = DESKTOP) -> BrowserContext:
         """A browser with no history."""
-        return await self.browser.new_context(locale={"ru": "ru-RU", "en": "en-GB"}[lang], viewport=viewport)
+        profile = await self.browser.new_context(locale={"ru": "ru-RU", "en": "en-GB"}[lang], viewport=viewport)
+        self.profiles.append(profile)
+        return profile
+
+    async def leave(self) -> None:
+        """Close all pages."""
+        for profile in self.profiles:
+            await profile.close()
 
     def complaints(self) -> list[str]:
         return [complaint for screen in self.screens for complaint in screen.complaints]

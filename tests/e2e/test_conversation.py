@@ -1,11 +1,10 @@
 """A visitor and an operator talk, from the first click to the closed chat; nothing is lost, doubled or out of order."""
 
-import pytest
 
-from tests.e2e.screens import People, eventually, until
+from tests.e2e.screens import IN_BROWSER, People, eventually, until
 from tests.helpers.product import ANNA, BORIS, Product
 
-pytestmark = pytest.mark.browser
+pytestmark = IN_BROWSER
 
 
 async def test_visitor_and_operator_talk_until_the_operator_closes_and_both_have_each_message_once(

@@ -2,13 +2,12 @@
 
 import asyncio
 
-import pytest
 from playwright.async_api import Route
 
-from tests.e2e.screens import Panel, People, Said, Widget, eventually, until
+from tests.e2e.screens import IN_BROWSER, Panel, People, Said, Widget, eventually, until
 from tests.helpers.product import ANNA, Product
 
-pytestmark = pytest.mark.browser
+pytestmark = IN_BROWSER
 
 SEND = "**/send_support_message"
 
@@ -82,7 +81,7 @@ async def test_visitor_who_reloads_while_the_desk_is_down_keeps_what_he_wrote(pe
 
 async def test_message_whose_answer_was_lost_is_stored_and_shown_once(people: People, product: Product) -> None:
     widget, panel, ticket = await talking(people)
-    lost = []
+    lost: list[int] = []
 
     async def lose_the_first_answer(route: Route) -> None:
         if lost:

@@ -1,11 +1,10 @@
 """Several tabs, reloads, unread counts: each screen of a person shows the same conversation."""
 
-import pytest
 
-from tests.e2e.screens import DEADLINE, People, eventually
+from tests.e2e.screens import DEADLINE, IN_BROWSER, People, eventually
 from tests.helpers.product import ANNA, Product
 
-pytestmark = pytest.mark.browser
+pytestmark = IN_BROWSER
 
 
 async def test_two_tabs_of_one_visitor_show_the_same_chat_whichever_he_writes_in(

@@ -41,7 +41,7 @@ BORIS: Final = Account(2, "Boris", "boris@shop.example")
 
 
 class SupportProcess(Process):
-    """A support desk on `database`, for the relay at `relay_url`. `settings` are further ones by their names in its config."""
+    """A support desk on `database`, for the relay at `relay_url`. `settings` are further ones by their names there."""
 
     def __init__(self, database: Path, relay_url: str, **settings: object) -> None:
         port = free_port()

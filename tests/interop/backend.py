@@ -3,9 +3,11 @@
 Serves what the official packages ship, unchanged.
 """
 
+import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, Literal
 
 import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
@@ -25,6 +27,9 @@ SIGNERS: Final[tuple[Signer, ...]] = ("official-sdk", "relay-client")
 REFUSED: Final = "private-refused"
 FORGED: Final = "private-forged"
 
+# Encrypts between the back end and its clients; the relay never has it.
+ENCRYPTION_KEY: Final = base64.b64encode(bytes(range(32))).decode()
+
 Member = dict[str, object]
 
 
@@ -39,7 +44,9 @@ class Backend:
     def __init__(self, relay: RelayProcess) -> None:
         self.url = ""
         self.asked: list[str] = []
-        official = official_sdk(relay.port, relay.app_id, relay.key, relay.secret)
+        official = official_sdk(
+            relay.port, relay.app_id, relay.key, relay.secret, encryption_master_key_base64=ENCRYPTION_KEY
+        )
         ours = PushlerClient(relay.key, relay.secret)
         self._sign: Mapping[str, Callable[[str, str, Member | None], dict[str, str]]] = {
             "official-sdk": official.authenticate,
@@ -70,7 +77,8 @@ class Backend:
         if channel.startswith(REFUSED):
             return web.json_response({"error": "not you"}, status=403)
         sign = self._forge if channel.startswith(FORGED) else self._sign[request.match_info["signer"]]
-        return web.json_response(sign(channel, socket_id, member(user) if channel.startswith("presence-") else None))
+        answer = sign(channel, socket_id, member(user) if channel.startswith("presence-") else None)
+        return web.json_response(answer, dumps=partial(json.dumps, default=_as_text))
 
     @staticmethod
     async def _show_page(_request: web.Request) -> web.FileResponse:
@@ -86,6 +94,12 @@ def close_sdk(sdk: pusher.Pusher) -> None:
     """Close the connections that the SDK keeps, which it has no call for."""
     for client in (sdk._pusher_client, sdk._authentication_client):
         client.http.session.close()
+
+
+def _as_text(value: object) -> str:
+    """The official SDK hands out the secret of an encrypted channel as bytes of base64."""
+    assert isinstance(value, bytes)
+    return value.decode()
 
 
 def decoded(body: str) -> object:

@@ -1,12 +1,14 @@
 """pusher-js, unmodified, in Node and in Chromium against a real relay: channels, members, client events, refusals."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from relay.client import PushlerClient
+from tests.helpers.processes import RelayProcess
 from tests.interop.agents import Agent, NodeAgent, PageAgent, Report
-from tests.interop.backend import FORGED, REFUSED, SIGNERS, Signer
+from tests.interop.backend import ENCRYPTION_KEY, FORGED, REFUSED, SIGNERS, Signer, close_sdk, official_sdk
 from tests.interop.runtimes import CHROMIUM_8, NODE_4, NODE_7, NODE_8, Clients
 
 every_version = pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, NODE_4, CHROMIUM_8])
@@ -252,6 +254,24 @@ async def test_client_may_subscribe_again_after_it_unsubscribed(clients: Clients
     await subscribe(agent, channel)
     await publisher.trigger(channel, "greeting", {})
     await assert_has_only(publisher, channel, {agent: ["greeting"]})
+
+
+# The build of pusher-js for pages leaves encryption out.
+@pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7])
+async def test_event_of_an_encrypted_channel_is_readable_for_its_subscriber(
+    clients: Clients, relay: RelayProcess
+) -> None:
+    channel = "private-encrypted-letters"
+    agent = await clients.pusher()
+    await subscribe(agent, channel)
+    sender = official_sdk(
+        relay.port, relay.app_id, relay.key, relay.secret, encryption_master_key_base64=ENCRYPTION_KEY
+    )
+    try:
+        await asyncio.to_thread(sender.trigger, channel, "letter", {"text": "for you only"})
+    finally:
+        close_sdk(sender)
+    assert (await agent.take(channel=channel, event="letter"))["data"] == {"text": "for you only"}
 
 
 @every_version

@@ -7,7 +7,7 @@ import pytest
 
 from relay.client import PushlerClient
 from tests.helpers.processes import RelayProcess, running_relay
-from tests.interop.runtimes import CHROMIUM_8, ECHO_IN_CHROMIUM, ECHO_IN_NODE, NODE_4, NODE_8, Clients
+from tests.interop.runtimes import CHROMIUM_8, ECHO_IN_CHROMIUM, ECHO_IN_NODE, NODE_4, NODE_7, NODE_8, Clients
 
 SUCCEEDED = "pusher:subscription_succeeded"
 
@@ -99,3 +99,13 @@ async def test_echo_comes_back_after_a_restart_and_goes_on_receiving(
     await publisher.trigger("private-orders", "shipped", {"order": 3})
     assert (await echo.take(kind="event", name="orders"))["data"] == {"order": 3}
     assert len(echo.seen(kind="event", name="orders")) == 1
+
+
+@pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, NODE_4, CHROMIUM_8])
+async def test_client_of_a_stopping_relay_pauses_before_it_tries_again(clients: Clients, relay: RelayProcess) -> None:
+    # At once it would find nobody, and then it lets 15 s pass before its next attempt.
+    agent = await clients.pusher()
+    await asyncio.to_thread(relay.terminate)
+    error = (await agent.take(kind="error"))["error"]
+    # Version 4 wraps what the later ones hand over.
+    assert error.get("error", error)["data"] == {"code": 4100, "message": "the server is restarting"}

@@ -405,7 +405,7 @@ class TestStopping:
         await node.start()
         clients = [Client(node, APP) for _ in range(3)]
         await node.stop()
-        assert [client.transport.closed for client in clients] == [(4200, "the server is restarting")] * 3
+        assert [client.transport.closed for client in clients] == [(4100, "the server is restarting")] * 3
 
 
 def test_a_subscription_to_a_channel_that_nobody_knows_is_our_own_mistake(relay: Relay) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support_api.access import (
@@ -113,6 +113,7 @@ def test_any_other_channel_is_refused(name: str) -> None:
         parse_channel(name)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_a_channel_name_is_either_refused_or_the_one_spelling_of_a_channel(name: str) -> None:
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support_api.assignment import LeastLoaded
@@ -71,6 +71,7 @@ candidates = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(candidates, max_size=8, unique_by=lambda one: one.operator_id))
 def test_whoever_is_chosen_is_free_and_nobody_free_has_less_to_do(operators: list[Candidate]) -> None:
     choice = choose(operators, START)

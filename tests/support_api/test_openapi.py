@@ -78,6 +78,6 @@ def _attack_one(operation: Any, callers: list[dict[str, str]]) -> None:
             case.call_and_validate(headers=headers, checks=CHECKS)
 
     every = settings(
-        max_examples=15, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=8, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
     )
     every(given(case=operation.as_strategy())(attack))()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support_api.ratelimit import Window
@@ -48,6 +48,7 @@ def test_the_caller_not_seen_for_longest_is_forgotten_when_there_are_too_many() 
     assert window.take("c", 1.0) > 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 5), max_size=60), st.integers(1, 5))
 def test_no_window_ever_holds_more_than_the_limit(pauses: list[float], limit: int) -> None:
     window, now, taken = Window(limit, 10.0), 0.0, []

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from support_api.sessions import Tokens, new_session_id, new_visitor_id, session_hash
+from support_api.sessions import Tokens, new_session_id, session_hash
 
 VISITOR = "0123456789abcdef" * 2
 
@@ -74,9 +74,17 @@ def test_a_genuine_signature_over_something_else_than_an_id_is_refused(tokens: T
 
 
 def test_ids_are_random_and_of_the_right_shape() -> None:
-    ids = {new_visitor_id() for _ in range(50)} | {new_session_id() for _ in range(50)}
+    tokens = Tokens(["key"])
+    ids = {tokens.visitor_of_create(None) for _ in range(50)} | {new_session_id() for _ in range(50)}
     assert len(ids) == 100
     assert all(len(one) == 32 and int(one, 16) >= 0 for one in ids)
+
+
+def test_a_repeated_create_is_the_same_visitor_under_the_same_key_only() -> None:
+    client_id = "c" * 36
+    assert Tokens(["key"]).visitor_of_create(client_id) == Tokens(["key", "old"]).visitor_of_create(client_id)
+    assert Tokens(["key"]).visitor_of_create(client_id) != Tokens(["other"]).visitor_of_create(client_id)
+    assert Tokens(["key"]).visitor_of_create(client_id) != Tokens(["key"]).visitor_of_create("d" * 36)
 
 
 def test_a_session_is_stored_under_a_hash() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from support_api.errors import StoreUnavailable
 from support_api.models import Event
@@ -81,6 +82,20 @@ async def test_a_database_that_another_process_locks_is_named(tmp_path: Path) ->
         assert "holds it locked" in await _refusal(path)
     finally:
         holder.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [("attempt to write a readonly database", "the file may not be written."), ("disk I/O error", "disk I/O error.")],
+)
+async def test_what_the_driver_says_becomes_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, reason: str
+) -> None:
+    async def fail(_self: Database, _conn: object) -> None:
+        raise OperationalError("PRAGMA", None, sqlite3.OperationalError(said))
+
+    monkeypatch.setattr(Database, "_prepare", fail)
+    assert (await _refusal(tmp_path / "desk.sqlite3")).endswith(f"cannot be used: {reason}")
 
 
 async def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:

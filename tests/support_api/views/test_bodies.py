@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,13 @@ async def test_a_file_in_place_of_a_text_is_refused(nobody: Caller) -> None:
     assert (answer.status, answer.json["error"]["field"]) == (422, "message")
 
 
+async def test_a_form_of_very_many_parts_is_refused(nobody: Caller) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 1100 + b"--b--\r\n"
+    answer = await send(nobody, "/create_ticket", body, MULTIPART)
+    assert 400 <= answer.status < 500
+    assert answer.code
+
+
 async def test_of_a_repeated_field_the_last_counts(nobody: Caller) -> None:
     answer = await send(nobody, "/create_ticket", b"message=a&message=b", FORM)
     assert answer.json["message"]["content"] == "b"
@@ -102,6 +110,15 @@ async def test_a_bug_is_answered_without_detail(
     assert "secret" not in answer.text
     said = capsys.readouterr()
     assert "the secret detail" in said.out + said.err
+
+
+async def test_any_other_refusal_of_the_server_is_json_too(nobody: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def create(_self: TicketStore, _new: object) -> None:
+        raise web.HTTPGone
+
+    monkeypatch.setattr(TicketStore, "create", create)
+    answer = await nobody.post("/create_ticket", message="x")
+    assert (answer.status, answer.code, answer.json["error"]["message"]) == (410, "refused", "Gone")
 
 
 async def test_a_busy_database_asks_to_try_again(nobody: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

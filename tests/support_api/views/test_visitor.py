@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import aiohttp
@@ -72,6 +73,25 @@ async def test_a_repeated_create_answers_with_the_same_ticket(nobody: Caller) ->
     again = await anna.caller.post("/create_ticket", message="Hello", client_id="c2")
     assert (again.status, again.json["ticket"]) == (200, first.json["ticket"])
     assert first.json["ticket_id"] != anna.ticket_id
+
+
+async def test_a_create_whose_first_answer_was_lost_finds_its_ticket_without_a_token(nobody: Caller) -> None:
+    unguessable = str(uuid.uuid4())
+    first = await nobody.post("/create_ticket", message="Hello", client_id=unguessable)
+    again = await nobody.post("/create_ticket", message="Hello", client_id=unguessable)
+    assert again.json["ticket"] == first.json["ticket"]
+    assert again.json["visitor_id"] == first.json["visitor_id"]
+
+
+async def test_a_short_client_id_opens_nobody_elses_ticket(nobody: Caller) -> None:
+    first = await nobody.post("/create_ticket", message="Hello", client_id="1")
+    again = await nobody.post("/create_ticket", message="Hello", client_id="1")
+    assert again.json["ticket_id"] != first.json["ticket_id"]
+
+
+async def test_the_client_id_of_a_create_is_told_to_nobody(nobody: Caller) -> None:
+    answer = await nobody.post("/create_ticket", message="Hello", client_id=str(uuid.uuid4()))
+    assert answer.json["message"]["client_id"] is None
 
 
 @pytest.mark.parametrize(
