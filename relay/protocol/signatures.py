@@ -5,7 +5,7 @@ All are lower-case hex HMAC-SHA256 with the app's secret over UTF-8 text.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from relay.protocol.errors import ProtocolError
@@ -75,22 +75,16 @@ def signed_params(
 
 
 def verify_request(
-    secret_for: Callable[[str], str | None],
-    method: str,
-    path: str,
-    params: dict[str, str],
-    body: bytes,
-    now: float,
+    key: str, secret: str, method: str, path: str, params: dict[str, str], body: bytes, now: float
 ) -> None:
-    """Check a signed HTTP API request against the app's keys: `secret_for` gives the secret of a key, None for another app's.
+    """Check a signed HTTP API request against the app's `key` and `secret`.
 
     `path` is the request path as received, `params` the parsed query, `now` unix time in seconds. Raises RequestUnsigned.
     """
     signature = params.get("auth_signature")
     if signature is None:
         raise RequestUnsigned("The request is not signed: auth_signature is missing")
-    secret = secret_for(params.get("auth_key", ""))
-    if secret is None:
+    if params.get("auth_key") != key:
         raise RequestUnsigned("auth_key is not a key of this app")
     ensure_recent(params.get("auth_timestamp", ""), now)
     ensure_body_unchanged(params.get("body_md5"), body)
