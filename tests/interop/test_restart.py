@@ -105,7 +105,7 @@ async def test_echo_comes_back_after_a_restart_and_goes_on_receiving(
 async def test_client_of_a_stopping_relay_pauses_before_it_tries_again(clients: Clients, relay: RelayProcess) -> None:
     # At once it would find nobody, and then it lets 15 s pass before its next attempt.
     agent = await clients.pusher()
-    await asyncio.to_thread(relay.terminate)
+    assert await asyncio.to_thread(relay.terminate) == 0
     error = (await agent.take(kind="error"))["error"]
     # Version 4 wraps what the later ones hand over.
     assert error.get("error", error)["data"] == {"code": 4100, "message": "the server is restarting"}
