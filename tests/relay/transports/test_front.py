@@ -17,7 +17,9 @@ from tests.helpers.relay import RunningRelay, Wire
 
 HANDSHAKE = (
     b"GET /app/key-3?protocol=7&client=js&version=8.6.0&flash=false HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\n"
-    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(b"x" * 16) + b"\r\n\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+    + base64.b64encode(b"x" * 16)
+    + b"\r\n\r\n"
 )
 PING = client_frame(b'{"event":"pusher:ping"}')
 
@@ -66,7 +68,13 @@ class TestOnTheWire:
 
     @pytest.mark.parametrize(
         ("path", "upgraded"),
-        [(b"/app/key-3", True), (b"/app/other", True), (b"/app/", True), (b"/other", False), (b"/apps/3/events", False)],
+        [
+            (b"/app/key-3", True),
+            (b"/app/other", True),
+            (b"/app/", True),
+            (b"/other", False),
+            (b"/apps/3/events", False),
+        ],
     )
     async def test_only_addresses_below_app_are_upgraded(
         self, relay: RunningRelay, path: bytes, upgraded: bool
@@ -77,7 +85,11 @@ class TestOnTheWire:
 
     @pytest.mark.parametrize(
         "head",
-        [b"GET /app/key-3 x HTTP/1.1\r\nHost: x", b"GET /app/\xff HTTP/1.1\r\nHost: x", b"GET /app/k HTTP/1.1\r\nno colon"],
+        [
+            b"GET /app/key-3 x HTTP/1.1\r\nHost: x",
+            b"GET /app/\xff HTTP/1.1\r\nHost: x",
+            b"GET /app/k HTTP/1.1\r\nno colon",
+        ],
     )
     async def test_a_broken_head_at_an_address_of_websockets_gets_400(self, relay: RunningRelay, head: bytes) -> None:
         answer = await relay.exchange(head + b"\r\n\r\n")
@@ -207,7 +219,11 @@ class TestAlone:
         assert len(door.wheel) == 0
 
 
-@given(st.lists(st.binary(max_size=60) | st.sampled_from([b"GET /app/", b"\r\n\r\n", HANDSHAKE, HANDSHAKE[:-2]]), max_size=6))
+@given(
+    st.lists(
+        st.binary(max_size=60) | st.sampled_from([b"GET /app/", b"\r\n\r\n", HANDSHAKE, HANDSHAKE[:-2]]), max_size=6
+    )
+)
 def test_whatever_bytes_come_they_are_handed_on_once_or_refused(pieces: list[bytes]) -> None:
     async def receive() -> Door:
         door = Door(asyncio.get_running_loop().time())

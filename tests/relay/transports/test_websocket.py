@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -376,8 +375,6 @@ class TestSlowReaders:
             async with running_relay(app, backlog_bytes=65_536) as relay:
                 good = await relay.connect(compression=None, max_queue=None)
                 slow = await relay.wire()
-                sock = slow.writer.get_extra_info("socket")
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
                 await slow.send(
                     b"GET /app/key-3 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -437,7 +434,9 @@ class TestOnTheWire:
         assert closed == code
         assert error["data"]["message"].startswith(reason)
 
-    @pytest.mark.parametrize("path", ["/app/key-3", "/app/key-3?PROTOCOL=7&x=%ff&flash=false", "/app/key%2D3?protocol=5"])
+    @pytest.mark.parametrize(
+        "path", ["/app/key-3", "/app/key-3?PROTOCOL=7&x=%ff&flash=false", "/app/key%2D3?protocol=5"]
+    )
     async def test_unknown_parameters_are_ignored(self, relay: RunningRelay, path: str) -> None:
         client = await relay.open(path)
         assert (await client.receive())["event"] == "pusher:connection_established"
@@ -463,5 +462,3 @@ def test_whatever_bytes_come_the_answer_is_frames_and_the_others_live_on(packets
     client.lost()
     assert other.say("pusher:ping") == [PONG_EVENT]
     assert len(relay.wheel) == 1
-
-
