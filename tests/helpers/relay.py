@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -126,8 +126,16 @@ class Wire:
 class RunningRelay:
     """A relay that serves `app` (and perhaps others) on a port of 127.0.0.1. What is opened here ends with it."""
 
-    def __init__(self, port: int, app: App, exits: AsyncExitStack, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        port: int,
+        app: App,
+        exits: AsyncExitStack,
+        http: aiohttp.ClientSession,
+        stop: Callable[[], Awaitable[None]],
+    ) -> None:
         self.port = port
+        self.stop = stop
         self.app = app
         self.url = f"http://127.0.0.1:{port}"
         self._exits = exits
@@ -201,12 +209,9 @@ async def running_relay(*apps: App, **settings: Any) -> AsyncIterator[RunningRel
     served = apps or (APP,)
     thresholds = gc.get_threshold()
     try:
-        async with (
-            running(Settings(port=0, apps=served, **settings)) as port,
-            aiohttp.ClientSession() as http,
-            AsyncExitStack() as exits,
-        ):
-            yield RunningRelay(port, served[0], exits, http)
+        async with AsyncExitStack() as server, aiohttp.ClientSession() as http, AsyncExitStack() as exits:
+            port = await server.enter_async_context(running(Settings(port=0, apps=served, **settings)))
+            yield RunningRelay(port, served[0], exits, http, server.aclose)
     finally:
         # The relay settles the memory of a process of its own.
         gc.unfreeze()

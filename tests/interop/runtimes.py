@@ -28,7 +28,7 @@ Options = dict[str, Any]
 
 
 class Runtime(ABC):
-    """Starts agents of one library; `name` is how a test's report calls it."""
+    """Starts agents of the client libraries in one place."""
 
     @abstractmethod
     async def start(self, kind: str) -> Agent:
@@ -81,7 +81,7 @@ async def open_runtime(name: str, url: str) -> AsyncIterator[Runtime]:
 
 @dataclass
 class Clients:
-    """Opens clients of one library in one runtime, and closes them with `closing`."""
+    """Opens clients in one runtime; `closing` closes them at the end."""
 
     runtime: Runtime
     relay: RelayProcess

@@ -44,9 +44,16 @@ async def test_client_connects_and_learns_its_socket_id(clients: Clients) -> Non
 
 
 @everywhere
-async def test_client_connects_by_websocket_when_all_transports_are_allowed(clients: Clients) -> None:
-    agent = await clients.pusher(enabledTransports=None)
-    assert await subscribe(agent, "all-transports") == {}
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"enabledTransports": None}, id="all transports"),
+        pytest.param({"enabledTransports": ["ws", "wss"], "cluster": ""}, id="no cluster"),
+    ],
+)
+async def test_client_connects_with_other_options_of_its_users(clients: Clients, options: dict[str, object]) -> None:
+    agent = await clients.pusher(**options)
+    assert await subscribe(agent, "all-options") == {}
 
 
 @everywhere

@@ -46,7 +46,11 @@ def test_an_app_never_shows_its_secret() -> None:
 
 
 def test_the_development_app_is_the_one_of_the_documentation() -> None:
-    assert (DEVELOPMENT_APP.id, DEVELOPMENT_APP.key, DEVELOPMENT_APP.secret) == ("app-id", "app-key", DEVELOPMENT_SECRET)
+    assert (DEVELOPMENT_APP.id, DEVELOPMENT_APP.key, DEVELOPMENT_APP.secret) == (
+        "app-id",
+        "app-key",
+        DEVELOPMENT_SECRET,
+    )
 
 
 @pytest.mark.parametrize("text", ["a", "A-z_0.9", "x" * 100])

@@ -137,9 +137,10 @@ class TestServing:
         assert "Traceback" not in output
 
     def test_logs_may_be_json_and_hold_no_secret(self) -> None:
-        with serving(
-            RELAY_LOG_FORMAT="json", RELAY_APP_ID="shop", RELAY_APP_KEY="key", RELAY_APP_SECRET=SECRET
-        ) as (process, _):
+        with serving(RELAY_LOG_FORMAT="json", RELAY_APP_ID="shop", RELAY_APP_KEY="key", RELAY_APP_SECRET=SECRET) as (
+            process,
+            _,
+        ):
             process.terminate()
             output, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0

@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -21,7 +21,9 @@ async def client(relay: RunningRelay) -> AsyncIterator[PushlerClient]:
 
 
 class TestTrigger:
-    @pytest.mark.parametrize(("data", "text"), [({"a": [1, None]}, '{"a":[1,null]}'), ("as it is", "as it is"), (7, "7")])
+    @pytest.mark.parametrize(
+        ("data", "text"), [({"a": [1, None]}, '{"a":[1,null]}'), ("as it is", "as it is"), (7, "7")]
+    )
     async def test_any_json_value_goes_out_as_text(
         self, relay: RunningRelay, client: PushlerClient, data: object, text: str
     ) -> None:
@@ -188,7 +190,7 @@ class TestFailures:
 
     async def test_a_server_that_says_nothing_is_not_available_after_the_timeout(self) -> None:
         async with answering(b"") as url, PushlerClient("k", "s", url=url, timeout=0.01) as client:
-            with pytest.raises(RelayUnavailable, match="no answer within 0.01 s"):
+            with pytest.raises(RelayUnavailable, match=r"no answer within 0\.01 s"):
                 await client.channels()
 
     async def test_where_nobody_listens_the_relay_is_not_available(self) -> None:
@@ -228,5 +230,3 @@ class TestLife:
 
     def test_a_client_never_shows_its_secret(self) -> None:
         assert repr(PushlerClient("k", "hidden", url="http://h/")) == "PushlerClient(key='k', url='http://h')"
-
-

@@ -80,7 +80,9 @@ class TestEnvironment:
         assert problem.startswith(expected)
         assert not value or value not in problem.removeprefix(expected)
 
-    @pytest.mark.parametrize("variable", ["RELAY_PROT", "RELAY_", "RELAY_APPS", "RELAY_APP", "RELAY_APP_SECRETS", "RELAY_ID"])
+    @pytest.mark.parametrize(
+        "variable", ["RELAY_PROT", "RELAY_", "RELAY_APPS", "RELAY_APP", "RELAY_APP_SECRETS", "RELAY_ID"]
+    )
     def test_an_unknown_variable_is_refused_with_those_that_are_known(self, variable: str) -> None:
         (problem,) = problems({variable: SECRET})
         assert problem.startswith(f"{variable}: unknown; known are RELAY_HOST, RELAY_PORT, ")
@@ -178,7 +180,10 @@ class TestFile:
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = ''", "apps[0].secret: expected `str` of length >= 1"),
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 5", "apps[0].secret: expected `str`, got `int`"),
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nenabled = 'maybe'", "apps[0].enabled: "),
-            ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nwebhooks = []", "apps[0].webhooks: unknown; known are id, key"),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nwebhooks = []",
+                "apps[0].webhooks: unknown; known are id, key",
+            ),
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = 5", "apps[0].limits: expected a table"),
             (
                 "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = { members = 5 }",
@@ -194,9 +199,7 @@ class TestFile:
             ),
         ],
     )
-    def test_a_wrong_key_is_named_in_full_with_what_was_expected(
-        self, tmp_path: Path, text: str, problem: str
-    ) -> None:
+    def test_a_wrong_key_is_named_in_full_with_what_was_expected(self, tmp_path: Path, text: str, problem: str) -> None:
         (found,) = problems(write(tmp_path, text))
         assert found.startswith(problem)
 
@@ -229,9 +232,7 @@ class TestFile:
     def test_a_file_that_is_missing_is_named(self, tmp_path: Path) -> None:
         path = str(tmp_path / "none.toml")
         assert problems({"RELAY_CONFIG": path}) == [f"RELAY_CONFIG: {path} cannot be read: No such file or directory"]
-        assert problems({"RELAY_CONFIG": str(tmp_path)}) == [
-            f"RELAY_CONFIG: {tmp_path} cannot be read: Is a directory"
-        ]
+        assert problems({"RELAY_CONFIG": str(tmp_path)}) == [f"RELAY_CONFIG: {tmp_path} cannot be read: Is a directory"]
 
     def test_a_file_that_is_no_toml_is_named_without_its_content(self, tmp_path: Path) -> None:
         (problem,) = problems(write(tmp_path, f"secret = {SECRET}"))
@@ -273,7 +274,8 @@ class TestSecrets:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["RELAY_HOST", "RELAY_PORT", "RELAY_LOG_LEVEL", "RELAY_X", *APP_VARIABLES]), st.text(max_size=20)
+        st.sampled_from(["RELAY_HOST", "RELAY_PORT", "RELAY_LOG_LEVEL", "RELAY_X", *APP_VARIABLES]),
+        st.text(max_size=20),
     )
 )
 def test_whatever_the_environment_holds_it_is_settings_or_a_named_problem(environ: dict[str, str]) -> None:

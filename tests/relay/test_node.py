@@ -399,7 +399,7 @@ class TestClientEvents:
 
 
 class TestStopping:
-    async def test_every_client_is_told_to_come_back(self) -> None:
+    async def test_every_client_is_told_to_come_back_after_a_pause(self) -> None:
         bus = DirectBus()
         node = Node(Apps([APP]), bus, activity_timeout=120)
         await node.start()
@@ -520,7 +520,7 @@ class Rooms(RuleBasedStateMachine):
             self.vacate(client, channel)
         self.dropped.append(client)
 
-    @rule(channel=st.sampled_from(CHANNELS), data=st.text("ab\"\\", max_size=3))
+    @rule(channel=st.sampled_from(CHANNELS), data=st.text('ab"\\', max_size=3))
     def publish(self, channel: str, data: str) -> None:
         self.relay.publish("x", data, channel, app=self.app)
         self.tell(channel, {"event": "x", "channel": channel, "data": data})

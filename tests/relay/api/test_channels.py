@@ -39,9 +39,7 @@ class TestList:
     @pytest.mark.parametrize(
         "params", [{"info": "user_count"}, {"info": "user_count", "filter_by_prefix": "pres"}, {"info": "nothing"}]
     )
-    async def test_info_that_a_list_does_not_have_is_refused(
-        self, relay: RunningRelay, params: dict[str, str]
-    ) -> None:
+    async def test_info_that_a_list_does_not_have_is_refused(self, relay: RunningRelay, params: dict[str, str]) -> None:
         assert (await relay.get("/channels", **params)).status == 400
 
 

@@ -9,7 +9,9 @@ from tests.helpers.relay import RunningRelay, running_relay
 
 
 class TestEvents:
-    async def test_an_event_reaches_its_subscribers_and_the_answer_is_an_empty_object(self, relay: RunningRelay) -> None:
+    async def test_an_event_reaches_its_subscribers_and_the_answer_is_an_empty_object(
+        self, relay: RunningRelay
+    ) -> None:
         client = await relay.connect()
         await client.subscribe("a")
         answer = await relay.trigger("a", "App\\Events\\Shipped", '{"n":1}')
@@ -68,7 +70,7 @@ class TestEvents:
         async with running_relay(app) as relay:
             client = await relay.connect()
             await client.subscribe("a")
-            data = json.dumps(["\N{SNOWMAN}\x00\"" * 1_000] * 30, ensure_ascii=False)
+            data = json.dumps(['\N{SNOWMAN}\x00"' * 1_000] * 30, ensure_ascii=False)
             assert (await relay.trigger("a", data=data)).status == 200
             assert [event["data"] for event in await client.told()] == [data]
 

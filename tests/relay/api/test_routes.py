@@ -278,9 +278,7 @@ class TestConnections:
         await wire.send(posted(relay, body) + head("GET", "/nothing") + posted(relay, body) + head("GET", "/up"))
         assert [(await wire.answer())[0] for _ in range(4)] == [200, 404, 200, 200]
 
-    async def test_an_upgrade_after_a_request_on_the_same_connection_is_not_followed(
-        self, relay: RunningRelay
-    ) -> None:
+    async def test_an_upgrade_after_a_request_on_the_same_connection_is_not_followed(self, relay: RunningRelay) -> None:
         wire = await relay.wire()
         await wire.send(head("GET", "/up"))
         await wire.answer()
@@ -403,12 +401,21 @@ TARGETS = st.sampled_from(["/", "/up", "/apps/3/channels", "/apps/3/channels/", 
 def test_whatever_path_and_query_come_the_answer_is_ours(
     live: Live, path: str, more: str, query: str, method: str
 ) -> None:
-    target = path + quote(more.encode("utf-8", "surrogatepass")) + "?" + quote(query.encode("utf-8", "surrogatepass"), "&=%+")
+    target = (
+        path
+        + quote(more.encode("utf-8", "surrogatepass"))
+        + "?"
+        + quote(query.encode("utf-8", "surrogatepass"), "&=%+")
+    )
     assert live.run(status_on(live.relay, head(method, target))) in {200, 400, 401, 404, 405}
 
 
 @settings(max_examples=150)
-@given(params=st.dictionaries(st.sampled_from(["info", "filter_by_prefix", "x"]), st.text(st.characters(exclude_categories=["Cs"]))))
+@given(
+    params=st.dictionaries(
+        st.sampled_from(["info", "filter_by_prefix", "x"]), st.text(st.characters(exclude_categories=["Cs"]))
+    )
+)
 def test_whatever_a_signed_query_asks_the_answer_is_json(live: Live, params: dict[str, str]) -> None:
     for path in ("/channels", "/channels/presence-a", "/channels/presence-a/users"):
         answer = live.run(live.relay.get(path, **params))

@@ -32,9 +32,7 @@ class BusContract:
         started.publish("3", "a", b"frame", "1.2")
         assert delivered == [("3", "a", b"frame", "1.2")]
 
-    async def test_frames_to_one_channel_arrive_in_their_order(
-        self, started: Bus, delivered: list[Delivery]
-    ) -> None:
+    async def test_frames_to_one_channel_arrive_in_their_order(self, started: Bus, delivered: list[Delivery]) -> None:
         started.listen("3", "a")
         for at in range(100):
             started.publish("3", "a", str(at).encode(), None)

@@ -17,7 +17,7 @@ HEADERS = {
 }
 
 
-def upgrade(target: str = "/app/key", **changes: bytes | None) -> Upgrade | None:
+def upgrade(target: str = "/app/key", /, **changes: bytes | None) -> Upgrade | None:
     headers = HEADERS | {name.replace("_", "-").encode(): value for name, value in changes.items()}
     return parse_upgrade("/app/", target, {name: value for name, value in headers.items() if value is not None})
 
@@ -95,7 +95,17 @@ class TestUpgrade:
 
     @pytest.mark.parametrize(
         "key",
-        [None, b"", b"x", b"=", b"!" * 24, base64.b64encode(b"x" * 15), base64.b64encode(b"x" * 17), KEY[:-1], KEY + b"\n"],
+        [
+            None,
+            b"",
+            b"x",
+            b"=",
+            b"!" * 24,
+            base64.b64encode(b"x" * 15),
+            base64.b64encode(b"x" * 17),
+            KEY[:-1],
+            KEY + b"\n",
+        ],
     )
     def test_a_key_that_is_not_sixteen_bytes_is_refused_with_400(self, key: bytes | None) -> None:
         with pytest.raises(BadUpgrade) as refused:
