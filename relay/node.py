@@ -103,7 +103,7 @@ class Node:
         return app
 
     def connect(self, app: App, protocol: str | None, transport: Transport) -> Connection:
-        """Welcome a client; its first message, connection_established, is written. Raises Rejected."""
+        """Welcome a client; the transport writes `greeting` first. Raises Rejected."""
         ensure_protocol(protocol)
         hub = self._hubs[app.id]
         if app.limits.connections and len(hub.connections) >= app.limits.connections:
@@ -113,8 +113,11 @@ class Node:
         connection = Connection(app, Session(app, socket_id), transport)
         hub.connections[socket_id] = connection
         hub.stats.connections_opened += 1
-        connection.write(text_frame(events.connection_established(socket_id, self._activity_timeout)))
         return connection
+
+    def greeting(self, connection: Connection) -> bytes:
+        """The frame of a connection's first message."""
+        return text_frame(events.connection_established(connection.session.socket_id, self._activity_timeout))
 
     def disconnect(self, connection: Connection) -> None:
         """The client is gone, or is being closed: nothing is written to it after this. May be called again."""

@@ -79,14 +79,12 @@ def parse(message: bytes | bytearray) -> Command:
     """The command in one text message. Raises MessageRefused, with a text that names what was expected."""
     try:
         envelope = _decode_envelope(message)
-        return _command(envelope)
+        return _client_event(envelope) if envelope.event.startswith(_CLIENT_PREFIX) else _command(envelope)
     except Malformed as error:
         raise MessageRefused(f"Invalid message: {error}") from None
 
 
 def _command(envelope: _Envelope) -> Command:
-    if envelope.event.startswith(_CLIENT_PREFIX):
-        return _client_event(envelope)
     match envelope.event:
         case "pusher:subscribe":
             data = _decode_subscribe(_unwrapped(envelope.data))

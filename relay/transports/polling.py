@@ -69,6 +69,7 @@ class PollingSession:
         try:
             app = self._node.app_for(app_key, origin)
             self._connection = self._node.connect(app, protocol, self)
+            self.write(self._node.greeting(self._connection))
         except Rejected as rejected:
             self.close(rejected.code, rejected.message)
             log.info("connection_refused", reason=rejected.message, code=int(rejected.code))

@@ -78,18 +78,20 @@ class WebSocket(asyncio.Protocol):
 
     def open(self, upgrade: Upgrade) -> None:
         """Answer the handshake and connect the client to its app, or tell it why not."""
-        self.write(upgrade.answer)
         try:
             app = self._node.app_for(upgrade.app_key, upgrade.origin)
             self._reader = FrameReader(app.limits.message_bytes)
-            self._connection = self._node.connect(app, upgrade.params.get("protocol"), self)
+            connection = self._node.connect(app, upgrade.params.get("protocol"), self)
         except Rejected as rejected:
             # A12: refused after the upgrade, else client libraries take WebSocket for blocked and try something else.
             self._reader = FrameReader(1_024)
-            self.write(text_frame(events.error(rejected.message, rejected.code)))
+            self.write(upgrade.answer + text_frame(events.error(rejected.message, rejected.code)))
             self.close(rejected.code, rejected.message)
             log.info("connection_refused", reason=rejected.message, code=int(rejected.code))
             return
+        # One write, one system call (bench/, scenario "connect").
+        self.write(upgrade.answer + self._node.greeting(connection))
+        self._connection = connection
         first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
         self._wheel.watch(self, self._active_at + first_look)
 
