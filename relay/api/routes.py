@@ -96,8 +96,17 @@ class Api:
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         """Answer one request, whatever it is."""
         started = time.perf_counter()
-        answer = self._respond(method, target.removeprefix(self._prefix), body)
-        self._observe(_route_label(target.removeprefix(self._prefix)), answer.status, time.perf_counter() - started)
+        path, _, query = target.removeprefix(self._prefix).partition("?")
+        _, *parts = path.split("/")
+        try:
+            answer = self._route(method, path, query, parts, body)
+        except (ApiError, ProtocolError) as error:
+            log.info("request_refused", method=method, path=path, reason=str(error))
+            answer = error_answer(error)
+        except Exception:
+            log.exception("request_failed", method=method, path=path)
+            answer = json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
+        self._observe(_label(parts), answer.status, time.perf_counter() - started)
         return answer
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
@@ -110,31 +119,19 @@ class Api:
             body=answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
         )
 
-    def _respond(self, method: str, target: str, body: bytes) -> Answer:
-        path, _, query = target.partition("?")
-        try:
-            return self._route(method, path, query, body)
-        except (ApiError, ProtocolError) as error:
-            log.info("request_refused", method=method, path=path, reason=str(error))
-            return error_answer(error)
-        except Exception:
-            log.exception("request_failed", method=method, path=path)
-            return json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
-
-    def _route(self, method: str, path: str, query: str, body: bytes) -> Answer:
-        match path.split("/"):
-            case ["", "apps", name, *rest]:
+    def _route(self, method: str, path: str, query: str, parts: list[str], body: bytes) -> Answer:
+        match parts:
+            case ["apps", name, *rest]:
                 return self._answer_app(method, path, query, unquote(name), rest, body)
-            case ["", "users", _, "terminate_connections"]:
+            case ["users", _, "terminate_connections"]:
                 # pusher-http-python leaves the app out of this one path (B2): its key is in the query.
-                name = parse_query(query).get("auth_key", "")
-                return self._answer_app(method, path, query, name, path.split("/")[1:], body)
-            case ["", "up"]:
+                return self._answer_app(method, path, query, parse_query(query).get("auth_key", ""), parts, body)
+            case ["up"]:
                 return json_answer({"ok": True})
-            case ["", "ready"]:
+            case ["ready"]:
                 ready = self._is_ready()
                 return json_answer({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
-            case ["", "app", _]:
+            case ["app", _]:
                 raise UpgradeRequired(
                     "This is an address for WebSockets: the request did not ask for an upgrade to one"
                 )
@@ -170,11 +167,13 @@ class Api:
             raise TooManyRequests(f"The app may make {rate} requests a second")
 
 
-def _route_label(raw_path: str) -> str:
+_LABELS: Final = {shape: "/" + "/".join(shape) for shape in (*_ROUTES, ("up",), ("ready",))}
+
+
+def _label(parts: list[str]) -> str:
     """The route of a path for the metrics: one of a few, whatever the path."""
-    parts = raw_path.partition("?")[0].split("/")
-    shape = _shape(parts[3:] if parts[1:2] == ["apps"] else parts[1:])
-    return "/" + "/".join(shape) if shape in _ROUTES else "other"
+    shape = _shape(parts[2:] if parts[0] == "apps" else parts)
+    return _LABELS.get(shape, "other")
 
 
 def _shape(rest: list[str]) -> tuple[str, ...]:
