@@ -72,6 +72,8 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     finally:
         ready.clear()
         server.close()
+        # Idle connections of back ends end at once; `shutdown` alone would wait for each of them.
+        http.pre_shutdown()
         await node.stop()
         await http.shutdown(CLOSE_TIMEOUT)
         await _drain(wheel)
