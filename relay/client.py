@@ -195,7 +195,9 @@ class PushlerClient:
     async def _signed(self, method: str, path: str, params: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
         full_path = self._app_path + path
         query = signatures.signed_params(self.key, self._secret, method, full_path, body, time.time(), params)
-        answer = await self._request(method, f"{full_path}?{urlencode(query, quote_via=quote)}", body, _HEADERS if body else {})
+        answer = await self._request(
+            method, f"{full_path}?{urlencode(query, quote_via=quote)}", body, _HEADERS if body else {}
+        )
         try:
             decoded = orjson.loads(answer)
         except orjson.JSONDecodeError:
