@@ -1,10 +1,30 @@
 """How log lines look: for people on a console, or JSON for machines. Never given a secret."""
 
 import logging
-from typing import Any, Final, Literal
+import sys
+from contextlib import suppress
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
+
+
+class Lines:
+    """A stream that swallows its failures: a full disk under the log must not stop the work that is logged."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As of a text file."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As of a text file."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure(level: str, style: Literal["console", "json"]) -> None:
@@ -18,7 +38,7 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=structlog.PrintLoggerFactory(Lines(sys.stdout)),  # type: ignore[arg-type]  # it needs no more of a file
         cache_logger_on_first_use=True,
     )
 

@@ -53,6 +53,7 @@ class Node:
         self._bus = bus
         self._activity_timeout = activity_timeout
         self._webhooks = webhooks
+        self._is_stopping = False
         self._clock = clock
         self._hubs = {app.id: Hub(app.limits.cached_events) for app in apps}
         self._counts = SubscriptionCounts(self._tell_count)
@@ -63,6 +64,7 @@ class Node:
 
     async def stop(self) -> None:
         """Tell every client to come back, then leave the other nodes."""
+        self._is_stopping = True
         for hub in self._hubs.values():
             for connection in list(hub.connections.values()):
                 # Not RECONNECT, at once: pusher-js would find nobody, and try again only 15 s later (G1).
@@ -105,6 +107,8 @@ class Node:
     def connect(self, app: App, protocol: str | None, transport: Transport) -> Connection:
         """Welcome a client; the transport writes `greeting` first. Raises Rejected."""
         ensure_protocol(protocol)
+        if self._is_stopping:
+            raise Rejected(CloseCode.OVER_CAPACITY, "the server is restarting")
         hub = self._hubs[app.id]
         if app.limits.connections and len(hub.connections) >= app.limits.connections:
             hub.stats.connections_refused += 1

@@ -84,14 +84,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     finally:
         ready.clear()
         server.close()
+        doors.close()
         await node.stop()
         await webhooks.stop()
-        doors.close()
+        # Idle connections of back ends end at once; `shutdown` alone would wait for each of them.
+        http.pre_shutdown()
         await http.shutdown(CLOSE_TIMEOUT)
         await _drain(wheel)
         if exposed is not None:
             exposed.close()
         ticking.cancel()
+        await asyncio.wait([ticking])
 
 
 async def serve(settings: Settings) -> None:

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 import orjson
 import structlog
+
+
+class Lines:
+    """A stream that swallows its failures: a full disk under the log must not stop the work that is logged."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As of a text file."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As of a text file."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def set_up_logs(level: str, form: str) -> None:
@@ -22,7 +42,7 @@ def set_up_logs(level: str, form: str) -> None:
             _renderer(form),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(rank),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(Lines(sys.stderr)),  # type: ignore[arg-type]  # it needs no more of a file
         cache_logger_on_first_use=False,
     )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 from sqlalchemy import URL, event, insert, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -33,6 +34,9 @@ READERS = 4
 
 POOL_WAIT = 30.0
 """Seconds that a transaction waits for its connection; a writer's queue this long means that the disk stands still."""
+
+
+_log = structlog.get_logger("support_api.database")
 
 
 class DatabaseUnusable(Exception):
@@ -106,7 +110,7 @@ class Database:
                 transaction = Writing(conn, self._clock())
                 yield transaction
         except OperationalError as error:
-            raise StoreUnavailable from error
+            raise _unavailable(error) from error
         if transaction.announced:
             self.news.set()
 
@@ -117,7 +121,7 @@ class Database:
             async with self._reader.begin() as conn:
                 yield conn
         except OperationalError as error:
-            raise StoreUnavailable from error
+            raise _unavailable(error) from error
 
     def now(self) -> datetime:
         """The moment by this database's clock."""
@@ -137,6 +141,12 @@ class Database:
             return
         await conn.run_sync(metadata.create_all)
         await conn.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _unavailable(error: OperationalError) -> StoreUnavailable:
+    """The answer for callers; what is wrong, a full disk for example, is for the administrator's eyes."""
+    _log.warning("the database failed", reason=str(error.orig))
+    return StoreUnavailable()
 
 
 def _sqlite_url(text: str) -> URL:

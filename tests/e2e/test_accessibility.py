@@ -172,7 +172,8 @@ async def ensure_named(screen: Screen) -> None:
             const name = node.getAttribute('aria-label') || labels || (node.matches('button, a') ? node.textContent : '');
             if (!name.trim()) problems.push('without a name: ' + node.outerHTML);
           }
-          if (node.matches('img, svg') && !node.hasAttribute('alt') && node.ariaHidden !== 'true') problems.push('picture: ' + node.outerHTML);
+          const mute = node.hasAttribute('alt') || node.ariaHidden === 'true';
+          if (node.matches('img, svg') && !mute) problems.push('picture: ' + node.outerHTML);
           if (node.tabIndex > 0) problems.push('tab order: ' + node.outerHTML);
           if (node.shadowRoot) look(node.shadowRoot);
         }

@@ -1,6 +1,5 @@
 """A visitor and an operator talk, from the first click to the closed chat; nothing is lost, doubled or out of order."""
 
-
 from tests.e2e.screens import IN_BROWSER, People, eventually, until
 from tests.helpers.product import ANNA, BORIS, Product
 

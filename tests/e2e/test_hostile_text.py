@@ -7,7 +7,7 @@ from tests.helpers.product import ANNA
 
 pytestmark = IN_BROWSER
 
-ATTACK = "<img src=x onerror=\"window.attacked=1\"><script>window.attacked=2</script>"
+ATTACK = '<img src=x onerror="window.attacked=1"><script>window.attacked=2</script>'
 
 TEXTS = (
     pytest.param(ATTACK, id="HTML"),

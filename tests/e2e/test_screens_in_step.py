@@ -1,6 +1,5 @@
 """Several tabs, reloads, unread counts: each screen of a person shows the same conversation."""
 
-
 from tests.e2e.screens import DEADLINE, IN_BROWSER, People, eventually
 from tests.helpers.product import ANNA, Product
 

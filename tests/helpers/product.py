@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from relay.client import PushlerClient
 from tests.helpers.processes import HOST, ROOT, Process, RelayProcess, environment, free_port
 
 APP_ID: Final = "app-id"
@@ -38,6 +37,14 @@ class Account:
 
 ANNA: Final = Account(1, "Anna", "anna@shop.example")
 BORIS: Final = Account(2, "Boris", "boris@shop.example")
+
+
+class DeskRelay(RelayProcess):
+    """A relay with the app of the tests of the desk."""
+
+    app_id = APP_ID
+    key = APP_KEY
+    secret = APP_SECRET
 
 
 class SupportProcess(Process):
@@ -73,10 +80,6 @@ class Product:
         """Where the support desk answers."""
         return self.support.url
 
-    def relay_client(self) -> PushlerClient:
-        """A back end's client for the relay."""
-        return PushlerClient(APP_KEY, APP_SECRET, app_id=APP_ID, url=self.relay.url)
-
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds in the database file, past the support desk."""
         with closing(sqlite3.connect(self.database, timeout=10.0)) as connection:
@@ -101,19 +104,16 @@ class Product:
 
 
 @contextmanager
-def running_product(
-    accounts: Path, folder: Path, *, relay: dict[str, object] | None = None, **support: object
-) -> Iterator[Product]:
+def running_product(accounts: Path, folder: Path, **support: object) -> Iterator[Product]:
     """A product that answers, with the accounts of the database file `accounts`; stopped at the end.
 
-    `relay` and `support` are further settings. What the processes have printed goes to standard output at the end, where
+    `support` are further settings of the desk. What the processes have printed goes to standard output at the end, where
     pytest shows it for a test that failed.
     """
     database = folder / "desk.sqlite3"
     shutil.copyfile(accounts, database)
-    own: dict[str, object] = {"app_id": APP_ID, "app_key": APP_KEY, "app_secret": APP_SECRET}
-    relay_process = RelayProcess(**own | (relay or {}))
-    product = Product(relay_process, SupportProcess(database, relay_process.url, **support), database)
+    relay = DeskRelay()
+    product = Product(relay, SupportProcess(database, relay.url, **support), database)
     try:
         product.relay.start()
         product.support.start()

@@ -9,7 +9,7 @@ from relay.client import PushlerClient
 from tests.helpers.processes import RelayProcess
 from tests.interop.agents import Agent, NodeAgent, PageAgent, Report
 from tests.interop.backend import ENCRYPTION_KEY, FORGED, REFUSED, SIGNERS, Signer, close_sdk, official_sdk
-from tests.interop.runtimes import CHROMIUM_8, NODE_4, NODE_7, NODE_8, Clients
+from tests.interop.runtimes import CHROMIUM_8, NODE_4, NODE_7, NODE_8, Clients, Options
 
 every_version = pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, NODE_4, CHROMIUM_8])
 everywhere = pytest.mark.parametrize("runtime_name", [NODE_8, CHROMIUM_8])
@@ -51,7 +51,7 @@ async def test_client_connects_and_learns_its_socket_id(clients: Clients) -> Non
         pytest.param({"enabledTransports": ["ws", "wss"], "cluster": ""}, id="no cluster"),
     ],
 )
-async def test_client_connects_with_other_options_of_its_users(clients: Clients, options: dict[str, object]) -> None:
+async def test_client_connects_with_other_options_of_its_users(clients: Clients, options: Options) -> None:
     agent = await clients.pusher(**options)
     assert await subscribe(agent, "all-options") == {}
 

@@ -13,6 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from relay import cli
@@ -23,10 +24,14 @@ SECRET = "correct-horse-battery"
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
+def _clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No settings from outside; and the log is set up for the tests again after a command has set it up for itself."""
+    for name in list(os.environ):
         if name.startswith("RELAY_"):
             monkeypatch.delenv(name)
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def run(*arguments: str, **environ: str) -> Result:

@@ -13,7 +13,7 @@ from relay.config import Settings
 from relay.liveness import Wheel
 from relay.logs import HttpServerLog
 from tests.helpers.clients import APP, app_with, member
-from tests.helpers.relay import RunningRelay, running_relay
+from tests.helpers.relay import PATIENCE, RunningRelay, running_relay
 
 
 class TestStarting:
@@ -45,7 +45,11 @@ class TestStarting:
 
 
 class TestStopping:
-    async def test_clients_are_told_to_come_back_after_a_pause_and_nothing_listens_any_more(self) -> None:
+    async def test_clients_are_told_to_come_back_after_a_pause_and_nothing_listens_any_more(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Neither clients that answer nor idle connections of back ends are waited for.
+        monkeypatch.setattr(server, "CLOSE_TIMEOUT", 3_600.0)
         async with running_relay(APP) as relay:
             clients = [await relay.connect() for _ in range(3)]
             for client in clients:
@@ -54,7 +58,8 @@ class TestStopping:
             await idle.send(b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await idle.answer())[0] == 200
             closing = asyncio.gather(*[client.closed() for client in clients])
-            await relay.stop()
+            async with asyncio.timeout(PATIENCE):
+                await relay.stop()
             assert await closing == [(4100, "the server is restarting")] * 3
             assert await idle.rest() == b""
             with pytest.raises(ConnectionRefusedError):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -45,3 +48,16 @@ def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) 
     set_up_logs("error", "console")
     structlog.get_logger().warning("quiet")
     assert capsys.readouterr().err == ""
+
+
+class FullDisk(io.StringIO):
+    """A stream that takes nothing more."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    set_up_logs("info", "console")
+    structlog.get_logger().info("nobody will read this")
