@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +116,9 @@ def running_product(accounts: Path, folder: Path, **support: object) -> Iterator
     relay = DeskRelay()
     product = Product(relay, SupportProcess(database, relay.url, **support), database)
     try:
-        product.relay.start()
-        product.support.start()
+        with ThreadPoolExecutor() as together:
+            for started in [together.submit(process.start) for process in (product.relay, product.support)]:
+                started.result()
         yield product
     finally:
         product.support.stop()
