@@ -48,6 +48,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     backlog_bytes: Annotated[int, Meta(ge=16_384)] = 1_048_576
     """Bytes that may wait for a client that does not read; over it, the client is cut with 4100."""
 
+    stop_spread: Annotated[float, Meta(ge=0, le=600)] = 0
+    """Seconds over which a stop closes the connections, so that they do not all come back at once to the other nodes. 0, for
+    a relay alone: at once, and clients come back after a pause."""
+
     metrics_host: str = "127.0.0.1"
     """The address of the metrics."""
 

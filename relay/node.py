@@ -4,6 +4,7 @@ Joins hub, presence and bus. What is legal is decided by the session and the req
 transports' and the API's business.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
@@ -39,6 +40,9 @@ log = structlog.get_logger()
 
 _PONG = text_frame(events.PONG)
 
+# A stop that is spread closes some connections, then pauses for so long. Seconds.
+STOP_STEP = 0.05
+
 
 class Node:
     """One process of the relay.
@@ -62,13 +66,21 @@ class Node:
         """Join the other nodes."""
         await self._bus.start(self._deliver)
 
-    async def stop(self) -> None:
-        """Tell every client to come back, then leave the other nodes."""
+    async def stop(self, spread: float = 0.0) -> None:
+        """Tell every client to come back, then leave the other nodes.
+
+        `spread` (seconds): 0 closes all connections at once and has them come back after a pause, when this relay runs again;
+        more closes them one after another and has each come back at once, to another node.
+        """
         self._is_stopping = True
-        for hub in self._hubs.values():
-            for connection in list(hub.connections.values()):
-                # Not RECONNECT, at once: pusher-js would find nobody, and try again only 15 s later (G1).
-                connection.transport.close(CloseCode.OVER_CAPACITY, "the server is restarting")
+        connections = [connection for hub in self._hubs.values() for connection in hub.connections.values()]
+        # Not RECONNECT, at once, where nobody else listens: pusher-js would find no one, and try again only 15 s later (G1).
+        code = CloseCode.RECONNECT if spread else CloseCode.OVER_CAPACITY
+        step = max(1, round(len(connections) * STOP_STEP / spread)) if spread else len(connections)
+        for at, connection in enumerate(connections, 1):
+            connection.transport.close(code, "the server is restarting")
+            if spread and at % step == 0:
+                await asyncio.sleep(STOP_STEP)
         await self._bus.stop()
 
     def tick(self, now: float) -> None:

@@ -85,7 +85,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         ready.clear()
         server.close()
         doors.close()
-        await node.stop()
+        await node.stop(settings.stop_spread)
         await webhooks.stop()
         # Idle connections of back ends end at once; `shutdown` alone would wait for each of them.
         http.pre_shutdown()
