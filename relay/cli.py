@@ -1,5 +1,6 @@
 """The command line of the relay. Exit codes: 0 done, 1 cannot run, 2 wrong usage or settings."""
 
+import asyncio
 import errno
 import sys
 from typing import NoReturn
@@ -8,6 +9,8 @@ import click
 import uvloop
 
 from relay import config, logs, server
+from relay.apps import App
+from relay.doctor import examine
 
 
 @click.group()
@@ -32,6 +35,32 @@ def check_config() -> None:
     settings = _load()
     for name in config.Settings.__struct_fields__:
         click.echo(f"{name} = {getattr(settings, name)!r}")
+
+
+@main.command()
+@click.option("--url", help="Where clients reach the relay, https://chat.example; without it, where it listens.")
+@click.option("--app", "app_id", help="The id of the app to try; without it, the first one.")
+@click.option("--origin", help="The page that clients are on, https://shop.example.")
+def doctor(url: str | None, app_id: str | None, origin: str | None) -> None:
+    """Find out what is wrong with a set-up: the system, the proxy, TLS, clocks, origins, credentials."""
+    settings = _load()
+    apps = [app for app in settings.apps if app_id in (None, app.id)]
+    if not apps:
+        _fail(f"There is no app {app_id!r} in the settings", 2)
+    address = url or f"http://{settings.host}:{settings.port}{settings.path_prefix}"
+    if not asyncio.run(_examine(address.rstrip("/"), apps[0], origin)):
+        sys.exit(1)
+
+
+async def _examine(url: str, app: App, origin: str | None) -> bool:
+    """Print what is found; True when all is well."""
+    is_well = True
+    async for finding in examine(url, app, origin):
+        is_well = is_well and finding.is_well
+        click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.seen}")
+        if finding.advice:
+            click.echo(f"      {finding.advice}")
+    return is_well
 
 
 def _load() -> config.Settings:

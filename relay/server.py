@@ -28,7 +28,7 @@ from relay.protocol.limits import PONG_TIMEOUT
 from relay.tls import Certificate
 from relay.transports.front import KEEPALIVE, Doors
 from relay.transports.websocket import CLOSE_TIMEOUT, WebSocket
-from relay.transports.xhr import Fallback, parse_target
+from relay.transports.xhr import Fallback, is_fallback, parse_target
 from relay.webhooks import HttpWebhooks
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         _websockets(node, wheel, settings),
         http,
         api.answer,
-        api.serves,
+        is_fallback,
         prefix=settings.path_prefix,
         max_body=MAX_BODY,
     )

@@ -45,7 +45,6 @@ MAX_BODY: Final = 1_048_576
 
 _WILDCARD: Final = "*"
 
-_ROOTS: Final = ("/apps/", "/users/", "/up", "/ready")
 
 # (node, app, the wildcard of the path, query, body) → the answer's body
 Handler = Callable[[Node, App, str, dict[str, str], bytes], dict[str, object]]
@@ -82,16 +81,11 @@ class Api:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._prefix = prefix
-        self._roots = tuple(prefix + root for root in _ROOTS)
         self._node = node
         self._is_ready = is_ready
         self._clock = clock
         self._observe = observe
         self._buckets: dict[str, TokenBucket] = {}
-
-    def serves(self, target: str) -> bool:
-        """Whether the API knows anything below this target."""
-        return target.startswith(self._roots)
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         """Answer one request, whatever it is."""

@@ -71,14 +71,14 @@ class Answer(Struct, frozen=True):
     content_type: str = JSON
     headers: Mapping[str, str] = NO_HEADERS
 
-    def encode(self, *, is_last: bool = False) -> bytes:
-        """The whole response. `is_last` announces that the connection ends with it."""
+    def encode(self, date: str, *, is_last: bool = False) -> bytes:
+        """The whole response at `date` (RFC 9110 6.6.1). `is_last` announces that the connection ends with it."""
         extra = "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()])
         if is_last:
             extra += "Connection: close\r\n"
         head = (
             f"{_status_line(self.status)}Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
-            f"{extra}\r\n"
+            f"Date: {date}\r\n{extra}\r\n"
         )
         return head.encode() + self.body
 

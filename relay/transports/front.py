@@ -6,7 +6,9 @@ server spends on it ("triggers"). Everything else goes to aiohttp, from the requ
 """
 
 import asyncio
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Final, cast
 
 from relay.liveness import Wheel
@@ -31,7 +33,7 @@ AnswerPlain = Callable[[str, str, bytes], Answer]
 class Doors:
     """What all front doors of a relay share: where requests go, and which connections are still at the door.
 
-    `serves` says whether `answer` knows a target; `max_body` is in bytes.
+    `is_for_http` says which targets `answer` cannot answer at once; `max_body` is in bytes.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class Doors:
         websocket: Callable[[asyncio.Transport], WebSocket],
         http: Callable[[], asyncio.Protocol],
         answer: AnswerPlain,
-        serves: Callable[[str], bool],
+        is_for_http: Callable[[str], bool],
         *,
         prefix: str,
         max_body: int,
@@ -49,16 +51,26 @@ class Doors:
         self.websocket = websocket
         self.http = http
         self.answer = answer
-        self.serves = serves
+        self.is_for_http = is_for_http
         self.app_path = prefix + APP_PATH
         self.upgrade = f"GET {self.app_path}".encode()
         self.max_body = max_body
         self.loop = asyncio.get_running_loop()
         self.waiting: set[FrontDoor] = set()
+        self._second = 0
+        self._date = ""
 
     def __call__(self) -> "FrontDoor":
         """The protocol of a new connection."""
         return FrontDoor(self)
+
+    def date(self) -> str:
+        """The time as HTTP writes it, made once a second."""
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._date = formatdate(second, usegmt=True)
+        return self._date
 
     def close(self) -> None:
         """End the connections that wait for a request."""
@@ -133,7 +145,7 @@ class FrontDoor(asyncio.Protocol):
         """Handle the request at the start of the data; False when more has to come, or the connection has gone elsewhere."""
         data = self._data
         request = parse_plain(data)
-        if request is not None and self._doors.serves(request.target):
+        if request is not None and not self._doors.is_for_http(request.target):
             return self._answer(request)
         end = data.find(END_OF_HEAD)
         if end < 0:
@@ -156,7 +168,7 @@ class FrontDoor(asyncio.Protocol):
         self._data = self._data[end:]
         self._is_answering = True
         answer = self._doors.answer(request.method, request.target, body)
-        self._transport.write(answer.encode(is_last=request.is_last))
+        self._transport.write(answer.encode(self._doors.date(), is_last=request.is_last))
         if request.is_last:
             self.close()
         return not request.is_last
@@ -195,7 +207,7 @@ class FrontDoor(asyncio.Protocol):
 
     def _refuse(self, answer: Answer) -> None:
         self._data = b""
-        self._transport.write(answer.encode(is_last=True))
+        self._transport.write(answer.encode(self._doors.date(), is_last=True))
         self.close()
 
     def _leave(self) -> None:

@@ -58,6 +58,11 @@ def parse_target(raw_path: str) -> Target | None:
     return Target(key, (key, match["server"], match["session"]), match["action"], parse_query(query))
 
 
+def is_fallback(target: str) -> bool:
+    """Whether a request is a fallback's, and its answer may take long."""
+    return "/xhr" in target and parse_target(target) is not None
+
+
 class Fallback:
     """All sessions of this process. `backlog` (bytes) is what may wait for one client."""
 
