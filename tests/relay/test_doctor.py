@@ -1,0 +1,126 @@
+"""The doctor against real relays, and against servers that are none."""
+
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
+
+from relay.apps import App
+from relay.doctor import FEW_FILES, Finding, check_files, examine
+from tests.helpers.clients import APP
+from tests.helpers.relay import RunningRelay, running_relay
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def findings(url: str, app: App = APP, origin: str | None = None) -> list[Finding]:
+    return [finding async for finding in examine(url, app, origin)]
+
+
+def faults(found: list[Finding]) -> list[str]:
+    """What is wrong, each with an advice."""
+    wrong = [finding for finding in found if not finding.is_well]
+    assert all(finding.advice for finding in wrong)
+    return [finding.seen for finding in wrong]
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Callable[[Handler], Awaitable[str]]]:
+    """Starts a server that answers everything by one handler; gives its address."""
+    servers = []
+
+    async def start(handler: Handler) -> str:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handler)
+        server = TestServer(app)
+        servers.append(server)
+        await server.start_server()
+        return str(server.make_url("")).rstrip("/")
+
+    yield start
+    for server in servers:
+        await server.close()
+
+
+async def test_a_relay_that_is_well_has_no_fault(relay: RunningRelay) -> None:
+    found = await findings(relay.url)
+    assert faults(found) == []
+    assert "a client can connect" in [finding.seen for finding in found]
+    assert "a back end's signed request is taken" in [finding.seen for finding in found]
+
+
+async def test_an_address_where_nothing_answers_is_the_last_thing_looked_at(unused_tcp_port: int) -> None:
+    found = await findings(f"http://127.0.0.1:{unused_tcp_port}")
+    assert len(faults(found)) == 1
+    assert found[-1].seen.startswith("nothing answers at")
+
+
+async def test_a_wrong_key_is_told_from_both_sides(relay: RunningRelay) -> None:
+    wrong = faults(await findings(relay.url, replace(APP, key="other-key")))
+    assert [text for text in wrong if "4001" in text]
+    assert [text for text in wrong if "auth_key is not a key of this app" in text]
+
+
+async def test_a_wrong_secret_never_shows(relay: RunningRelay) -> None:
+    wrong = faults(await findings(relay.url, replace(APP, secret="not-the-secret")))
+    assert len(wrong) == 1
+    assert "Invalid signature" in wrong[0]
+    assert "not-the-secret" not in wrong[0]
+
+
+async def test_an_origin_that_may_not_connect_is_told() -> None:
+    async with running_relay(replace(APP, allowed_origins=("https://shop.example",))) as relay:
+        assert faults(await findings(relay.url, relay.app, "https://shop.example")) == []
+        assert "4009" in faults(await findings(relay.url, relay.app, "https://other.example"))[0]
+
+
+async def test_an_app_that_takes_no_clients_is_told() -> None:
+    async with running_relay(replace(APP, enabled=False)) as relay:
+        assert "4003" in faults(await findings(relay.url, relay.app))[0]
+
+
+async def test_a_proxy_that_passes_no_upgrade_is_told(proxy: Callable[[Handler], Awaitable[str]]) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"channels": {}} if request.path.startswith("/apps/") else {"ok": True})
+
+    wrong = faults(await findings(await proxy(answer)))
+    assert wrong == ["the WebSocket upgrade is answered 200"]
+
+
+async def test_a_server_that_is_no_relay_is_told(proxy: Callable[[Handler], Awaitable[str]]) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        raise web.HTTPNotFound
+
+    assert "/up answers 404" in faults(await findings(await proxy(answer)))[0]
+
+
+async def test_a_clock_that_is_off_is_told(proxy: Callable[[Handler], Awaitable[str]]) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        date = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
+        return web.Response(headers={"Date": date}, text="{}")
+
+    assert [text for text in faults(await findings(await proxy(answer))) if "3600 s apart" in text]
+
+
+async def test_a_websocket_that_says_nothing_sensible_is_told(proxy: Callable[[Handler], Awaitable[str]]) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if not request.path.startswith("/app/"):
+            return web.json_response({})
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str("no JSON")
+        return socket
+
+    assert [text for text in faults(await findings(await proxy(answer))) if "the WebSocket breaks off" in text]
+
+
+def test_few_open_files_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1_024, FEW_FILES - 1))
+    assert not check_files().is_well
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1_024, resource.RLIM_INFINITY))
+    assert check_files().is_well
