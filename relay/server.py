@@ -67,14 +67,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         prefix=settings.path_prefix,
         max_body=MAX_BODY,
     )
-    server = await loop.create_server(
-        doors,
-        settings.host,
-        settings.port,
-        backlog=BACKLOG,
-        ssl=None if certificate is None else certificate.context,
-    )
-    exposed = await _expose(metrics, settings)
+    try:
+        server, exposed = await _listen(doors, certificate, metrics, settings)
+    except OSError:
+        await node.stop()
+        await webhooks.stop()
+        raise
     ticks = [wheel.tick, node.tick, webhooks.tick, *([] if certificate is None else [certificate.tick])]
     ticking = asyncio.create_task(_tick(metrics, ticks))
     _settle_memory()
@@ -157,6 +155,24 @@ async def _handle(api: Api, fallback: Fallback, request: web.BaseRequest) -> web
     """A client without WebSocket, or a back end."""
     target = parse_target(request.raw_path)
     return await (api.handle(request) if target is None else fallback.handle(request, target))
+
+
+async def _listen(
+    doors: Doors, certificate: Certificate | None, metrics: Metrics, settings: Settings
+) -> tuple[asyncio.Server, asyncio.AbstractServer | None]:
+    """The socket for everybody, and the one of the metrics, if there is one. Raises OSError."""
+    server = await asyncio.get_running_loop().create_server(
+        doors,
+        settings.host,
+        settings.port,
+        backlog=BACKLOG,
+        ssl=None if certificate is None else certificate.context,
+    )
+    try:
+        return server, await _expose(metrics, settings)
+    except OSError:
+        server.close()
+        raise
 
 
 async def _expose(metrics: Metrics, settings: Settings) -> asyncio.AbstractServer | None:

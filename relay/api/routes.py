@@ -166,7 +166,7 @@ _LABELS: Final = {shape: "/" + "/".join(shape) for shape in (*_ROUTES, ("up",), 
 
 def _label(parts: list[str]) -> str:
     """The route of a path for the metrics: one of a few, whatever the path."""
-    shape = _shape(parts[2:] if parts[0] == "apps" else parts)
+    shape = _shape(parts[2:] if parts[:1] == ["apps"] else parts)
     return _LABELS.get(shape, "other")
 
 

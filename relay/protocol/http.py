@@ -18,6 +18,8 @@ END_OF_HEAD: Final = b"\r\n\r\n"
 _PLAIN: Final = re.compile(
     rb"(GET|POST) (/[!-~]*) HTTP/1\.1(\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*)\r\n"
 )
+# A longer head is the HTTP library's to judge. Bytes.
+_MAX_HEAD: Final = 8_190
 # Headers that change how long a request is, or what it is.
 _NOT_PLAIN: Final = (b"\r\ntransfer-encoding:", b"\r\nexpect:", b"\r\nupgrade:", b"\r\ncontent-encoding:")
 _LENGTH: Final = b"\r\ncontent-length:"
@@ -41,7 +43,7 @@ class PlainRequest(Struct, frozen=True, gc=False):
 def parse_plain(data: bytes) -> PlainRequest | None:
     """The request whose head is at the start of `data`, None when it takes more than this module to read it."""
     match = _PLAIN.match(data)
-    if match is None:
+    if match is None or match.end() > _MAX_HEAD:
         return None
     headers = match[3].lower()
     for name in _NOT_PLAIN:

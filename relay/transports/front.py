@@ -33,7 +33,7 @@ AnswerPlain = Callable[[str, str, bytes], Answer]
 class Doors:
     """What all front doors of a relay share: where requests go, and which connections are still at the door.
 
-    `is_for_http` says which targets `answer` cannot answer at once; `max_body` is in bytes.
+    `is_for_http` says which targets `answer` cannot answer at once; bodies over `max_body` (bytes) are not for it either.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Doors:
 class FrontDoor(asyncio.Protocol):
     """One connection until it is a WebSocket or aiohttp's."""
 
-    __slots__ = ("_data", "_doors", "_is_answering", "_since", "_transport")
+    __slots__ = ("_data", "_doors", "_is_answering", "_is_paused", "_since", "_transport")
 
     _transport: asyncio.Transport
 
@@ -89,6 +89,7 @@ class FrontDoor(asyncio.Protocol):
         self._doors = doors
         self._data = b""
         self._is_answering = False
+        self._is_paused = False
         # When the present request began to come, or the connection to wait for one.
         self._since = doors.loop.time()
 
@@ -105,6 +106,9 @@ class FrontDoor(asyncio.Protocol):
 
     def on_deadline(self, now: float) -> float | None:
         """End what takes too long: the first request, or a later one that has begun; and an idle connection."""
+        if self._transport.is_closing():
+            self._transport.abort()
+            return None
         is_idle = self._is_answering and not self._data
         due = self._since + (KEEPALIVE if is_idle else REQUEST_TIMEOUT)
         if due > now:
@@ -117,28 +121,42 @@ class FrontDoor(asyncio.Protocol):
         return None
 
     def close(self) -> None:
-        """End the connection when what was written has gone out."""
+        """End the connection when what was written has gone out, within REQUEST_TIMEOUT."""
         self._leave()
+        self._data = b""
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._doors.wheel.watch(self, self._doors.loop.time() + REQUEST_TIMEOUT)
 
     def pause_writing(self) -> None:
-        """The client does not read its answers: read no more of its requests."""
+        """The client does not read its answers: read no more of its requests, and answer none of those that came."""
+        self._is_paused = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """It reads again."""
+        self._is_paused = False
         self._transport.resume_reading()
+        self._handle_all()
 
     def data_received(self, data: bytes) -> None:
         """More of a request, or of several."""
-        if not self._data:
-            self._since = self._doors.loop.time()
-            self._data = data
-        else:
+        if self._data:
             self._data += data
-        if self._data.startswith(_LINE_BREAKS):  # RFC 9112 2.2; the HTTP server would wait for what follows without end
-            self._data = self._data.lstrip(b"\r\n")
-        while self._data and self._handle_next():
+        else:
+            self._begin(data)
+        self._handle_all()
+
+    def _begin(self, data: bytes) -> None:
+        """The start of a request; its time runs from now."""
+        if data.startswith(_LINE_BREAKS):  # RFC 9112 2.2; the HTTP server would wait for what follows without end
+            data = data.lstrip(b"\r\n")
+        self._data = data
+        if data:
+            self._since = self._doors.loop.time()
+
+    def _handle_all(self) -> None:
+        while self._data and not self._is_paused and self._handle_next():
             pass
 
     def _handle_next(self) -> bool:
@@ -159,13 +177,14 @@ class FrontDoor(asyncio.Protocol):
 
     def _answer(self, request: PlainRequest) -> bool:
         if request.length > self._doors.max_body:
-            self._refuse(text_answer(413, f"The body of a request may hold {self._doors.max_body} bytes"))
+            # Refused there: the client may be sending all of it before it looks at the answer.
+            self._hand_to_http()
             return False
         end = request.start + request.length
         if len(self._data) < end:
             return False
         body = self._data[request.start : end]
-        self._data = self._data[end:]
+        self._begin(self._data[end:])
         self._is_answering = True
         answer = self._doors.answer(request.method, request.target, body)
         self._transport.write(answer.encode(self._doors.date(), is_last=request.is_last))
@@ -206,7 +225,6 @@ class FrontDoor(asyncio.Protocol):
         protocol.data_received(self._data)
 
     def _refuse(self, answer: Answer) -> None:
-        self._data = b""
         self._transport.write(answer.encode(self._doors.date(), is_last=True))
         self.close()
 

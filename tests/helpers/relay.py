@@ -17,7 +17,7 @@ from yarl import URL
 from relay.apps import App
 from relay.config import Settings
 from relay.protocol.signatures import signed_params
-from relay.server import running
+from relay.server import Running, running
 from tests.helpers.clients import APP, message, subscription
 from tests.helpers.transport import opened
 
@@ -128,16 +128,17 @@ class RunningRelay:
 
     def __init__(
         self,
-        port: int,
+        relay: Running,
         app: App,
         exits: AsyncExitStack,
         http: aiohttp.ClientSession,
         stop: Callable[[], Awaitable[None]],
     ) -> None:
-        self.port = port
+        self.port = relay.port
+        self.node = relay.node
         self.stop = stop
         self.app = app
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{self.port}"
         self._exits = exits
         self._http = http
 
@@ -210,8 +211,8 @@ async def running_relay(*apps: App, **settings: Any) -> AsyncIterator[RunningRel
     thresholds = gc.get_threshold()
     try:
         async with AsyncExitStack() as server, aiohttp.ClientSession() as http, AsyncExitStack() as exits:
-            port = await server.enter_async_context(running(Settings(port=0, apps=served, **settings)))
-            yield RunningRelay(port, served[0], exits, http, server.aclose)
+            relay = await server.enter_async_context(running(Settings(port=0, apps=served, **settings)))
+            yield RunningRelay(relay, served[0], exits, http, server.aclose)
     finally:
         # The relay settles the memory of a process of its own.
         gc.unfreeze()

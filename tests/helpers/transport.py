@@ -1,6 +1,7 @@
 """A way to one client that keeps what went down it: what a test looks at instead of a socket."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from relay.protocol.frames import payload_of
@@ -12,13 +13,16 @@ class RecordingTransport:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.closed: tuple[int, str] | None = None
+        self.when_closed: Callable[[], None] = lambda: None
 
     def write(self, frame: bytes) -> None:
         assert self.closed is None, "nothing may be written after close"
         self.frames.append(frame)
 
     def close(self, code: int, reason: str) -> None:
-        self.closed = (code, reason)
+        if self.closed is None:
+            self.closed = (code, reason)
+            self.when_closed()
 
     def take(self) -> list[dict[str, Any]]:
         """The messages since the last time, data strings of the server's own events decoded."""

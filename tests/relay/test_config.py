@@ -181,8 +181,21 @@ class TestFile:
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 5", "apps[0].secret: expected `str`, got `int`"),
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nenabled = 'maybe'", "apps[0].enabled: "),
             (
-                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nwebhooks = []",
-                "apps[0].webhooks: unknown; known are id, key",
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nhooks = []",
+                "apps[0].hooks: unknown; known are id, key",
+            ),
+            ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nwebhooks = 5", "apps[0].webhooks: expected tables"),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps.webhooks]]\nurl = 'ftp://x/'",
+                "apps[0].webhooks[0].url: expected `str` matching regex",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps.webhooks]]\nurl = 'http://x/'\nevents = ['all']",
+                "apps[0].webhooks[0].events: invalid enum value",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps.other_keys]]\nkey = 'd'",
+                "apps[0].other_keys[0].secret: missing",
             ),
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = 5", "apps[0].limits: expected a table"),
             (

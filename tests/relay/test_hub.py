@@ -14,8 +14,12 @@ class Client:
         self.connection = Connection(APP, Session(APP, socket_id), self.transport)
 
 
+def hub_of() -> Hub:
+    return Hub(max_cached=10)
+
+
 def test_a_channel_exists_from_its_first_to_its_last_subscriber() -> None:
-    hub, client = Hub(), Client("1.1")
+    hub, client = hub_of(), Client("1.1")
     assert hub.get("a") is None
     channel, was_empty = hub.open(rules_for("a"))
     assert was_empty
@@ -29,7 +33,7 @@ def test_a_channel_exists_from_its_first_to_its_last_subscriber() -> None:
 
 
 def test_only_a_presence_channel_has_members() -> None:
-    hub = Hub()
+    hub = hub_of()
     assert hub.open(rules_for("private-a"))[0].presence is None
     presence = hub.open(rules_for("presence-a"))[0].presence
     assert presence is not None
@@ -37,7 +41,7 @@ def test_only_a_presence_channel_has_members() -> None:
 
 
 def test_a_frame_goes_to_every_subscriber_as_the_same_bytes() -> None:
-    channel, _ = Hub().open(rules_for("a"))
+    channel, _ = hub_of().open(rules_for("a"))
     clients = [Client(f"1.{at}") for at in range(3)]
     for client in clients:
         channel.add(client.connection)
@@ -49,7 +53,7 @@ def test_a_frame_goes_to_every_subscriber_as_the_same_bytes() -> None:
 
 @pytest.mark.parametrize(("exclude", "reached"), [("1.1", [0, 2]), ("9.9", [0, 1, 2]), (None, [0, 1, 2])])
 def test_one_connection_may_be_left_out(exclude: str | None, reached: list[int]) -> None:
-    channel, _ = Hub().open(rules_for("a"))
+    channel, _ = hub_of().open(rules_for("a"))
     clients = [Client(f"1.{at}") for at in range(3)]
     for client in clients:
         channel.add(client.connection)
@@ -58,6 +62,6 @@ def test_one_connection_may_be_left_out(exclude: str | None, reached: list[int])
 
 
 def test_who_is_not_subscribed_cannot_be_removed() -> None:
-    channel, _ = Hub().open(rules_for("a"))
+    channel, _ = hub_of().open(rules_for("a"))
     with pytest.raises(KeyError):
         channel.remove(Client("1.1").connection)

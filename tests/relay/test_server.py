@@ -12,6 +12,7 @@ from relay import server
 from relay.config import Settings
 from relay.liveness import Wheel
 from relay.logs import HttpServerLog
+from relay.metrics import Metrics
 from tests.helpers.clients import APP, app_with, member
 from tests.helpers.relay import PATIENCE, RunningRelay, running_relay
 
@@ -107,13 +108,14 @@ class TestTicking:
                 naps.set()
                 await asyncio.Event().wait()
 
+        metrics = Metrics(dict, list, dict)
         monkeypatch.setattr(asyncio, "sleep", nap)
-        ticking = asyncio.create_task(server._tick(Failing(0.0)))
+        ticking = asyncio.create_task(server._tick(metrics, [Failing(0.0).tick]))
         await naps.wait()
         ticking.cancel()
         await asyncio.gather(ticking, return_exceptions=True)
         assert len(ticks) == 2
-        assert [entry["event"] for entry in logged] == ["deadline_failed"]
+        assert [entry["event"] for entry in logged] == ["tick_failed"]
         logged.clear()
 
     async def test_clients_that_do_not_go_are_waited_for_no_longer_than_so(

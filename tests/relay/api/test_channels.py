@@ -58,12 +58,12 @@ class TestOne:
         assert (await relay.get("/channels/private-b", **count)).json == {"occupied": True, "subscription_count": 2}
         assert (await relay.get("/channels/nobody", **count)).json == {"occupied": False, "subscription_count": 0}
 
-    async def test_subscriptions_are_not_counted_where_the_app_has_that_switched_off(self) -> None:
+    async def test_subscriptions_are_counted_even_where_subscribers_are_not_told(self) -> None:
         app = App(id="3", key="key-3", secret="secret-3", subscription_count=False)
         async with running_relay(app) as relay:
             await occupy(relay)
             answer = await relay.get("/channels/c", info="subscription_count")
-        assert answer.json == {"occupied": True}
+        assert answer.json == {"occupied": True, "subscription_count": 1}
 
     @pytest.mark.parametrize(
         ("name", "params"),

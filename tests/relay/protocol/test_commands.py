@@ -66,7 +66,7 @@ def test_a_message_becomes_its_command(message: bytes, command: object) -> None:
         (b'{"event":"client-\\ud800","channel":"private-a"}', "surrogate"),
         (b'{"event":"client-x","channel":"private-a","data":' + b"[" * 60_000, "recursion"),
         (b'{"event":""}', "Unknown event ''"),
-        (b'{"event":"pusher:signin","data":{}}', "Unknown event 'pusher:signin'"),
+        (b'{"event":"pusher:signin","data":{}}', "Invalid message: Object missing required field `auth`"),
         (
             b'{"event":"Client-x","channel":"private-a"}',
             "Unknown event 'Client-x': a client's own events begin with 'client-'",

@@ -46,7 +46,7 @@ class TestPublish:
 
     def test_an_excluded_connection_and_info_are_kept(self) -> None:
         event = parse_publish(
-            body(channel="presence-a", socket_id="1.2", info="user_count,subscription_count,cache"), LIMITS
+            body(channel="presence-cache-a", socket_id="1.2", info="user_count,subscription_count,cache"), LIMITS
         )
         assert event.exclude == "1.2"
         assert event.info == {"user_count", "subscription_count", "cache"}

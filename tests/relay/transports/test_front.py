@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.liveness import Wheel
+from relay.protocol.http import Answer
 from relay.transports import front
-from relay.transports.front import MAX_HEAD, FrontDoor
+from relay.transports.front import MAX_HEAD, Doors
 from relay.transports.handshake import Upgrade
 from tests.helpers.frames import client_frame, server_frames
 from tests.helpers.relay import RunningRelay, Wire
@@ -58,7 +59,9 @@ class TestOnTheWire:
 
     async def test_another_websocket_version_gets_426(self, relay: RunningRelay) -> None:
         answer = await relay.exchange(HANDSHAKE.replace(b"Version: 13", b"Version: 8"))
-        assert answer.startswith(b"HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n")
+        lines = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        assert lines[0] == b"HTTP/1.1 426 Upgrade Required"
+        assert {b"Sec-WebSocket-Version: 13", b"Connection: close"} <= set(lines)
 
     @pytest.mark.parametrize("key", [b"", b"short", b"!" * 24])
     async def test_a_missing_or_wrong_key_gets_400(self, relay: RunningRelay, key: bytes) -> None:
@@ -107,6 +110,9 @@ class TestOnTheWire:
         assert (await relay.request("GET", "/up")).status == 200
 
 
+MAX_BODY = 1_000
+
+
 class FakeTransport(asyncio.Transport):
     """Keeps what is written, and whom it was handed to."""
 
@@ -114,6 +120,9 @@ class FakeTransport(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.closed = False
+        self.aborted = False
+        self.unsent = 0
+        self.is_reading = True
         self.protocol: object = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -122,6 +131,22 @@ class FakeTransport(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def abort(self) -> None:
+        assert self.closed
+        self.aborted = True
+
+    def pause_reading(self) -> None:
+        self.is_reading = False
+
+    def resume_reading(self) -> None:
+        self.is_reading = True
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
@@ -159,8 +184,22 @@ class Door:
         self.http = FakeHttp()
         self.websocket = FakeWebSocket()
         self.transport = FakeTransport()
-        self.protocol = FrontDoor(self.wheel, lambda _: self.websocket, lambda: self.http)  # type: ignore[arg-type, return-value] # all that the door uses of one
+        self.asked: list[tuple[str, str, bytes]] = []
+        self.doors = Doors(
+            self.wheel,
+            lambda _: self.websocket,  # type: ignore[arg-type, return-value] # all that the door uses of one
+            lambda: self.http,
+            self.answer,
+            lambda target: not target.startswith("/apps/"),
+            prefix="",
+            max_body=MAX_BODY,
+        )
+        self.protocol = self.doors()
         self.protocol.connection_made(self.transport)
+
+    def answer(self, method: str, target: str, body: bytes) -> Answer:
+        self.asked.append((method, target, body))
+        return Answer(200, b"%d" % len(self.asked))
 
 
 @pytest.fixture
@@ -172,9 +211,9 @@ class TestAlone:
     async def test_a_head_that_does_not_come_gets_408_in_time(self, door: Door) -> None:
         now = asyncio.get_running_loop().time()
         door.protocol.data_received(HANDSHAKE[:-1])
-        door.wheel.tick(now + front.HEAD_TIMEOUT - 1)
+        door.wheel.tick(now + front.REQUEST_TIMEOUT - 1)
         assert not door.transport.closed
-        door.wheel.tick(now + front.HEAD_TIMEOUT + 1.1)
+        door.wheel.tick(now + front.REQUEST_TIMEOUT + 1.1)
         assert door.transport.written.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert door.transport.closed
         assert len(door.wheel) == 0

@@ -10,20 +10,19 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.apps import App, Apps
+from relay.apps import App
 from relay.bus.local import LocalBus
 from relay.liveness import Wheel
-from relay.node import Node
 from relay.transports.handshake import Upgrade
 from relay.transports.websocket import WebSocket
 from tests.helpers.clients import APP, app_with, member, message, subscription
 from tests.helpers.frames import client_frame, server_frames
 from tests.helpers.json_values import MESSAGES
+from tests.helpers.node import node_of
 from tests.helpers.relay import RunningRelay, running_relay
 from tests.helpers.transport import opened
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
-SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 
 
 class FakeTransport(asyncio.Transport):
@@ -71,7 +70,7 @@ class Relay:
         self.loop = FakeLoop()
         self.wheel = Wheel(self.loop.now)
         bus = LocalBus()
-        self.node = Node(Apps([app]), bus, 120)
+        self.node = node_of(app, bus=bus)
         bus._deliver = self.node._deliver
 
     def client(self, key: str | None = None, protocol: str | None = "7") -> "Client":
@@ -85,16 +84,18 @@ class Relay:
 
 
 class Client:
-    def __init__(self, relay: Relay, key: str, protocol: str | None) -> None:
+    def __init__(self, relay: Relay, key: str, protocol: str | None, origin: str | None = None) -> None:
         self.relay = relay
         self.transport = FakeTransport()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(asyncio, "get_running_loop", lambda: relay.loop)
             self.protocol = WebSocket(relay.node, relay.wheel, self.transport, ping_after=150, backlog=50_000)
         params = {} if protocol is None else {"protocol": protocol}
-        self.protocol.open(Upgrade(key, params, SWITCHED))
-        assert self.transport.written.startswith(SWITCHED)
-        self.transport.written = self.transport.written.removeprefix(SWITCHED)
+        upgrade = Upgrade(key, params, origin, b"accept", offers_compression=False)
+        self.protocol.open(upgrade)
+        switched = upgrade.answer(is_compressed=False)
+        assert self.transport.written.startswith(switched)
+        self.transport.written = self.transport.written.removeprefix(switched)
         self.welcome = self.take()
 
     def take(self) -> list[tuple[int, Any]]:
