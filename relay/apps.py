@@ -51,6 +51,8 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
     """Is a connection closed that neither signs in nor joins a private or presence channel in time?"""
     other_keys: tuple[KeyPair, ...] = ()
     """Accepted as well as `key`; what the relay signs, it signs with `key`."""
+    compression: bool = False
+    """Are messages compressed for clients that offer it (permessage-deflate)? Saves bandwidth, costs CPU once a broadcast."""
     allowed_origins: tuple[str, ...] = ()
     """Pages that may connect, such as "https://shop.example" or "*.shop.example"; none named: all. No authentication:
     a program can claim any origin."""

@@ -21,6 +21,7 @@ from relay.counts import SubscriptionCounts
 from relay.hub import Channel, Hub
 from relay.metrics import AppStats, Gauges
 from relay.protocol import events
+from relay.protocol.deflate import Deflater
 from relay.protocol.errors import (
     LIMIT_REACHED,
     WATCHLIST_CUT,
@@ -58,6 +59,8 @@ class Node:
         self._activity_timeout = activity_timeout
         self._webhooks = webhooks
         self._is_stopping = False
+        # Of all connections: a frame that goes to many is compressed for the first of them.
+        self.deflate = Deflater()
         self._clock = clock
         self._hubs = {app.id: Hub(app.limits.cached_events) for app in apps}
         self._counts = SubscriptionCounts(self._tell_count)

@@ -3,12 +3,16 @@
 Must not know the Pusher protocol. The section of the RFC stands next to each rule.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from relay.protocol.errors import WebSocketCode
 from relay.protocol.limits import CLOSE_REASON_BYTES
 from relay.protocol.masking import unmask
+
+# (payload, the most bytes that a message may have) → the message
+Inflate = Callable[[bytearray, int], bytearray]
 
 
 class Opcode(IntEnum):
@@ -48,6 +52,7 @@ _KNOWN: Final = frozenset(int(opcode) for opcode in Opcode)
 _CONTROL: Final = 0x8  # this bit of the opcode marks a control frame
 _FIN: Final = 0x80
 _RESERVED: Final = 0x70
+_COMPRESSED: Final = 0x40  # RFC 7692 6: RSV1, in the first frame of a compressed message
 _MASKED: Final = 0x80
 _WHOLE_TEXT: Final = _FIN | _TEXT
 _CONTROL_PAYLOAD: Final = 125  # 5.5
@@ -65,6 +70,11 @@ def text_frame(payload: bytes) -> bytes:
     if 126 <= length < 65_536:
         return b"\x81\x7e%b%b" % (length.to_bytes(2), payload)
     return _header(_TEXT, length) + payload
+
+
+def compressed_frame(payload: bytes) -> bytes:
+    """A whole text frame whose payload is compressed (RFC 7692 6)."""
+    return _header(_COMPRESSED | _TEXT, len(payload)) + payload
 
 
 def control_frame(opcode: Opcode, payload: bytes | bytearray = b"") -> bytes:
@@ -95,12 +105,16 @@ def _header(opcode: int, length: int) -> bytes:
 class FrameReader:
     """Turns the bytes of a client into messages. `max_message` bounds one message in bytes, its fragments joined.
 
+    `inflate` makes the message of a compressed payload, where compression was agreed; it raises FrameError.
+
     Use: `feed(data)`, then `next_message()` until it returns None. After a FrameError the reader is of no more use.
     """
 
-    __slots__ = ("_at", "_data", "_fragments", "_max_message")
+    __slots__ = ("_at", "_data", "_fragments", "_inflate", "_is_compressed", "_max_message")
 
-    def __init__(self, max_message: int) -> None:
+    def __init__(self, max_message: int, inflate: Inflate | None = None) -> None:
+        self._inflate = inflate
+        self._is_compressed = False
         self._max_message = max_message
         self._data = b""
         self._at = 0
@@ -126,11 +140,13 @@ class FrameReader:
                 return Message(opcode, payload)
             if opcode == _CONTINUATION or self._fragments is not None:
                 if (joined := self._join(first, payload)) is not None:
-                    return _checked(joined)
+                    return _checked(self._whole(joined) if self._is_compressed else joined)
             elif first & _FIN:
-                return _checked(Message(opcode, payload))
+                message = Message(opcode, payload)
+                return _checked(self._whole(message) if first & _COMPRESSED else message)
             else:
                 self._fragments = Message(opcode, payload)
+                self._is_compressed = bool(first & _COMPRESSED)
         self._data, self._at = b"", 0  # an idle connection holds no bytes
         return None
 
@@ -142,7 +158,7 @@ class FrameReader:
         first, second = data[at], data[at + 1]
         # A whole text, masked, is nearly all that comes, and needs no closer look (bench/, scenario "client events").
         if first != _WHOLE_TEXT or second < _MASKED:
-            _ensure_header(first, second)
+            self._ensure_header(first, second)
         length = second & 0x7F
         start = at + 6
         if length >= 126:
@@ -161,6 +177,27 @@ class FrameReader:
         self._at = end
         return first, unmask(data[start - 4 : start], data[start:end])
 
+    def _ensure_header(self, first: int, second: int) -> None:
+        opcode = first & 0x0F
+        reserved = first & _RESERVED
+        may_be_compressed = self._inflate is not None and opcode in {_TEXT, _BINARY}
+        if reserved and not (reserved == _COMPRESSED and may_be_compressed):
+            raise FrameError(
+                WebSocketCode.PROTOCOL_ERROR, "reserved bits are set, and no extension was agreed for them"
+            )
+        if opcode not in _KNOWN:
+            raise FrameError(WebSocketCode.PROTOCOL_ERROR, f"unknown opcode {opcode}")
+        if not second & _MASKED:
+            raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a client's frame must be masked")
+        if opcode & _CONTROL and (not first & _FIN or second & 0x7F > _CONTROL_PAYLOAD):
+            raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a control frame is whole and holds at most 125 bytes")
+
+    def _whole(self, message: Message) -> Message:
+        """A compressed message as it was."""
+        if self._inflate is None:
+            raise RuntimeError("a compressed frame passed the check of its header")
+        return Message(message.opcode, self._inflate(message.payload, self._max_message))
+
     def _join(self, first: int, payload: bytearray) -> Message | None:
         """Add a fragment (5.4); the whole message when it was the last one."""
         if self._fragments is None:
@@ -172,18 +209,6 @@ class FrameReader:
             return None
         whole, self._fragments = self._fragments, None
         return whole
-
-
-def _ensure_header(first: int, second: int) -> None:
-    opcode = first & 0x0F
-    if first & _RESERVED:
-        raise FrameError(WebSocketCode.PROTOCOL_ERROR, "reserved bits are set, and no extension was agreed")
-    if opcode not in _KNOWN:
-        raise FrameError(WebSocketCode.PROTOCOL_ERROR, f"unknown opcode {opcode}")
-    if not second & _MASKED:
-        raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a client's frame must be masked")
-    if opcode & _CONTROL and (not first & _FIN or second & 0x7F > _CONTROL_PAYLOAD):
-        raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a control frame is whole and holds at most 125 bytes")
 
 
 def _checked(message: Message) -> Message:

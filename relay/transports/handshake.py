@@ -11,23 +11,31 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
+from relay.protocol import deflate
 from relay.protocol.http import Answer, text_answer
 from relay.protocol.signatures import parse_query
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES: Final = 16
 _SWITCHING: Final = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
 )
+_COMPRESSION: Final = f"Sec-WebSocket-Extensions: {deflate.RESPONSE}\r\n".encode()
 
 
 class Upgrade(Struct, frozen=True):
-    """A valid request to switch to WebSocket: where to, and the bytes that answer it."""
+    """A valid request to switch to WebSocket: where to, and what `answer` needs to know."""
 
     app_key: str
     params: dict[str, str]
     origin: str | None
-    answer: bytes
+    accept: bytes
+    offers_compression: bool
+
+    def answer(self, *, is_compressed: bool) -> bytes:
+        """The bytes that switch; with `is_compressed`, to messages that may be compressed."""
+        return _SWITCHING % (self.accept, _COMPRESSION if is_compressed else b"")
 
 
 class BadUpgrade(Exception):
@@ -71,12 +79,19 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
         raise BadUpgrade(text_answer(400, "Sec-WebSocket-Key must be 16 bytes in base64"))
     path, _, query = target.partition("?")
     accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
-    return Upgrade(unquote(path.removeprefix(prefix)), parse_query(query), _origin(headers), _SWITCHING % accept)
+    return Upgrade(
+        unquote(path.removeprefix(prefix)), parse_query(query), _origin(headers), accept, _offers_compression(headers)
+    )
 
 
 def _origin(headers: dict[bytes, bytes]) -> str | None:
     origin = headers.get(b"origin")
     return None if origin is None else origin.decode("latin-1")
+
+
+def _offers_compression(headers: dict[bytes, bytes]) -> bool:
+    offers = headers.get(b"sec-websocket-extensions")
+    return offers is not None and deflate.accepts(offers.decode("latin-1"))
 
 
 def _is_nonce(key: bytes) -> bool:

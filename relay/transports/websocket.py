@@ -7,6 +7,7 @@ come back.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from relay.connection import Connection
 from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import events
+from relay.protocol.deflate import Deflater, inflate
 from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
 from relay.protocol.frames import (
     FrameError,
@@ -80,17 +82,21 @@ class WebSocket(asyncio.Protocol):
         """Answer the handshake and connect the client to its app, or tell it why not."""
         try:
             app = self._node.app_for(upgrade.app_key, upgrade.origin)
-            self._reader = FrameReader(app.limits.message_bytes)
+            is_compressed = app.compression and upgrade.offers_compression
+            self._reader = FrameReader(app.limits.message_bytes, inflate if is_compressed else None)
+            if is_compressed:
+                self.write = partial(_write_compressed, self._transport, self._node.deflate)
             connection = self._node.connect(app, upgrade.params.get("protocol"), self)
         except Rejected as rejected:
             # A12: refused after the upgrade, else client libraries take WebSocket for blocked and try something else.
             self._reader = FrameReader(1_024)
-            self.write(upgrade.answer + text_frame(events.error(rejected.message, rejected.code)))
+            error = text_frame(events.error(rejected.message, rejected.code))
+            self._transport.write(upgrade.answer(is_compressed=False) + error)
             self.close(rejected.code, rejected.message)
             log.info("connection_refused", reason=rejected.message, code=int(rejected.code))
             return
         # One write, one system call (bench/, scenario "connect").
-        self.write(upgrade.answer + self._node.greeting(connection))
+        self._transport.write(upgrade.answer(is_compressed=is_compressed) + self._node.greeting(connection))
         self._connection = connection
         first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
         self._wheel.watch(self, self._active_at + first_look)
@@ -185,3 +191,7 @@ class WebSocket(asyncio.Protocol):
             return
         self._node.slow(self._connection)
         self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
+
+
+def _write_compressed(transport: asyncio.Transport, deflate: Deflater, frame: bytes) -> None:
+    transport.write(deflate(frame))

@@ -1,0 +1,111 @@
+"""permessage-deflate: what is offered, what is compressed, and what comes back."""
+
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.protocol.deflate import MIN_BYTES, Deflater, accepts, inflate
+from relay.protocol.errors import WebSocketCode
+from relay.protocol.frames import FrameError, FrameReader, Opcode, payload_of, text_frame
+from tests.helpers.frames import client_frame
+
+LIMIT = 100_000
+
+
+def deflated(message: bytes) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\x00\x00\xff\xff")
+
+
+@pytest.mark.parametrize(
+    "offers",
+    [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; client_max_window_bits=12; server_no_context_takeover",
+        "x-webkit-deflate-frame, permessage-deflate",
+        "permessage-deflate; server_max_window_bits=10, permessage-deflate",
+    ],
+)
+def test_an_offer_without_a_limit_to_our_window_is_taken(offers: str) -> None:
+    assert accepts(offers)
+
+
+@pytest.mark.parametrize(
+    "offers", ["", "permessage-bzip2", "permessage-deflate; server_max_window_bits=10", "permessage-deflate; x"]
+)
+def test_any_other_offer_is_left(offers: str) -> None:
+    assert not accepts(offers)
+
+
+@given(st.text(min_size=MIN_BYTES, max_size=5_000))
+def test_a_long_frame_comes_back_as_it_went_in(text: str) -> None:
+    compressed = Deflater()(text_frame(text.encode()))
+    assert compressed[0] == 0xC1
+    assert inflate(payload_of(compressed), LIMIT) == text.encode()
+
+
+def test_a_short_frame_stays_as_it_is() -> None:
+    frame = text_frame(b"short")
+    assert Deflater()(frame) is frame
+
+
+def test_a_broadcast_is_compressed_once() -> None:
+    deflater, frame, other = Deflater(), text_frame(b"a" * 500), text_frame(b"b" * 500)
+    first = deflater(frame)
+    assert deflater(frame) is first
+    assert deflater(other) != first
+
+
+def test_a_bomb_is_refused_before_it_is_inflated() -> None:
+    with pytest.raises(FrameError) as raised:
+        inflate(deflated(bytes(50_000_000)), LIMIT)
+    assert raised.value.code == WebSocketCode.TOO_BIG
+
+
+def test_what_is_not_deflated_is_refused_with_1007() -> None:
+    with pytest.raises(FrameError) as raised:
+        inflate(b"\xff\xff\xff\xff", LIMIT)
+    assert raised.value.code == WebSocketCode.INVALID_PAYLOAD
+
+
+def test_a_compressed_message_is_read_whole_and_in_fragments() -> None:
+    payload = deflated("Жы".encode() * 300)
+    reader = FrameReader(LIMIT, inflate)
+    reader.feed(client_frame(payload, first=0xC1))
+    reader.feed(
+        client_frame(payload[:3], first=0x41)
+        + client_frame(b"ping", first=0x89)
+        + client_frame(payload[3:], first=0x80)
+        + client_frame(b"plain", first=0x81)
+    )
+    messages = [reader.next_message() for _ in range(4)]
+    assert [message.payload.decode() for message in messages if message] == ["Жы" * 300, "ping", "Жы" * 300, "plain"]
+    assert messages[1] is not None
+    assert messages[1].opcode == Opcode.PING
+
+
+@pytest.mark.parametrize("first", [0xC0, 0xC9, 0xA1, 0x91, 0xF1])
+def test_reserved_bits_mean_compression_in_the_first_frame_of_a_message_only(first: int) -> None:
+    reader = FrameReader(LIMIT, inflate)
+    reader.feed(client_frame(b"", first=first))
+    with pytest.raises(FrameError) as raised:
+        reader.next_message()
+    assert raised.value.code == WebSocketCode.PROTOCOL_ERROR
+
+
+def test_a_compressed_frame_is_refused_where_compression_was_not_agreed() -> None:
+    reader = FrameReader(LIMIT)
+    reader.feed(client_frame(deflated(b"x"), first=0xC1))
+    with pytest.raises(FrameError):
+        reader.next_message()
+
+
+def test_a_compressed_text_that_is_no_utf8_is_refused() -> None:
+    reader = FrameReader(LIMIT, inflate)
+    reader.feed(client_frame(deflated(b"\xff"), first=0xC1))
+    with pytest.raises(FrameError) as raised:
+        reader.next_message()
+    assert raised.value.code == WebSocketCode.INVALID_PAYLOAD
