@@ -92,6 +92,10 @@ class Node:
 
     def reload(self, apps: Apps) -> None:
         """Serve `apps` from now on. Connections stay, under the new settings of their app, unless it is gone or disabled."""
+        for app_id in self._hubs.keys() - {app.id for app in apps}:
+            for connection in list(self._hubs[app_id].connections.values()):
+                connection.transport.close(CloseCode.UNKNOWN_APP, "The app is no more")
+            del self._hubs[app_id]
         self.apps = apps
         for app in apps:
             hub = self._hubs.setdefault(app.id, Hub(app.limits.cached_events))
@@ -99,10 +103,6 @@ class Node:
                 connection.adopt(app)
                 if not app.enabled:
                     connection.transport.close(CloseCode.APP_DISABLED, "The app is disabled")
-        for app_id in self._hubs.keys() - {app.id for app in apps}:
-            for connection in list(self._hubs[app_id].connections.values()):
-                connection.transport.close(CloseCode.UNKNOWN_APP, "The app is no more")
-            del self._hubs[app_id]
 
     def app_for(self, key: str, origin: str | None) -> App:
         """The app that a client on a page of `origin` asks for by its key. Raises Rejected."""
@@ -292,7 +292,9 @@ class Node:
 
     def _identify(self, connection: Connection, effect: Identify) -> None:
         hub, user = self._hubs[connection.app.id], effect.user
-        is_first = hub.sign_in(connection, user)
+        if effect.earlier is not None:
+            hub.sign_out(connection, effect.earlier)
+        is_first = hub.sign_in(connection, user) and effect.earlier is None
         connection.write(text_frame(events.signin_success(effect.user_data)))
         if effect.has_too_many_watched:
             text = f"A watchlist holds {connection.app.limits.watchlist} users; the first of them are watched"
@@ -323,7 +325,8 @@ class Node:
             self._counts.changed(app.id, channel.rules.name, len(channel), self._clock())
 
     def _tell_count(self, app_id: str, name: str) -> None:
-        channel = self._hubs[app_id].get(name)
+        hub = self._hubs.get(app_id)
+        channel = None if hub is None else hub.get(name)
         if channel is not None:
             count = len(channel)
             channel.send(text_frame(events.subscription_count(name, count)))

@@ -17,7 +17,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from relay.api.routes import MAX_BODY, Api
-from relay.apps import Apps
+from relay.apps import App, Apps
 from relay.bus.local import LocalBus
 from relay.config import ConfigError, Settings, load
 from relay.liveness import Wheel
@@ -38,10 +38,16 @@ BACKLOG = 4_096
 
 
 class Running(NamedTuple):
-    """A relay that listens: the port, and the node, whose apps may be replaced."""
+    """A relay that listens: the port, and the parts whose apps may be replaced."""
 
     port: int
     node: Node
+    webhooks: HttpWebhooks
+
+    def reload(self, apps: Sequence[App]) -> None:
+        """Serve `apps` from now on. Raises ValueError when two share an id or a key."""
+        self.node.reload(Apps(apps))
+        self.webhooks.reload(apps)
 
 
 @asynccontextmanager
@@ -78,7 +84,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     _settle_memory()
     ready.set()
     try:
-        yield Running(server.sockets[0].getsockname()[1], node)
+        yield Running(server.sockets[0].getsockname()[1], node, webhooks)
     finally:
         ready.clear()
         server.close()
@@ -103,20 +109,21 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(settings) as relay:
-        loop.add_signal_handler(signal.SIGHUP, _reload, relay.node)
-        log.info("relay_listening", url=f"http://{settings.host}:{relay.port}", apps=len(settings.apps))
+        loop.add_signal_handler(signal.SIGHUP, _reload, relay)
+        scheme = "https" if settings.tls_certificate else "http"
+        log.info("relay_listening", url=f"{scheme}://{settings.host}:{relay.port}", apps=len(settings.apps))
         await stop.wait()
         log.info("relay_stopping")
 
 
-def _reload(node: Node) -> None:
+def _reload(relay: Running) -> None:
     """Take the apps of the settings as they are now; wrong settings change nothing."""
     try:
         settings = load()
     except ConfigError as error:
         log.error("reload_refused", problems=error.problems)  # noqa: TRY400 - the problems say it all
         return
-    node.reload(Apps(settings.apps))
+    relay.reload(settings.apps)
     log.info("apps_reloaded", apps=len(settings.apps))
 
 
@@ -143,6 +150,8 @@ def _http_server(handle: Callable[[web.BaseRequest], Any], loop: asyncio.Abstrac
         logger=HttpServerLog(),
         # The signature covers the bytes as they were sent, and a small body must not become a large one.
         auto_decompress=False,
+        # A client without WebSocket that goes is missed at once, not when something is next written to it.
+        handler_cancellation=True,
     )
 
 

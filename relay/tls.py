@@ -35,6 +35,8 @@ class Certificate:
 
     def _load(self) -> list[int]:
         stamp = self._stamp()
+        # OpenSSL takes a certificate before it sees that the key is another's: try both where nobody is served from.
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self._certificate, self._key)
         self.context.load_cert_chain(self._certificate, self._key)
         return stamp
 

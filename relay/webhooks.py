@@ -8,7 +8,8 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 import structlog
@@ -18,20 +19,26 @@ from relay.protocol.webhooks import WebhookEvent, body_of, headers_of
 
 log = structlog.get_logger()
 
-# D: a page that reloads leaves and comes back; within this time nobody is told. Seconds.
-GRACE: Final = 3.0
-# Several clients that miss the same cached event at once are told of once in this time. Seconds.
-MISS_INTERVAL: Final = 3.0
-# Events of one request, and events that may wait for one target.
-BATCH: Final = 100
-QUEUE: Final = 10_000
-# Seconds: one attempt; the first pause after a failure, which doubles; the longest pause; all attempts for one batch.
-TIMEOUT: Final = 10.0
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 60.0
-BUDGET: Final = 300.0
-# How long a graceful stop may take to hand over the rest. Seconds.
-FLUSH_TIMEOUT: Final = 5.0
+
+@dataclass(frozen=True)
+class Pace:
+    """Times in seconds, and counts of events. The defaults are those of a running relay.
+
+    `grace`: D: a page that reloads leaves and comes back; within this time nobody is told. `miss_interval`: several clients
+    that miss the same cached event at once are told of once in this time. `batch`: events of one request; `queue`: events
+    that may wait for one target. `timeout`: one attempt; `first_pause` after a failure doubles up to `longest_pause`; `budget`:
+    all attempts for one batch. `flush`: how long a graceful stop may take to hand over the rest.
+    """
+
+    grace: float = 3.0
+    miss_interval: float = 3.0
+    batch: int = 100
+    queue: int = 10_000
+    timeout: float = 10.0
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    budget: float = 300.0
+    flush: float = 5.0
 
 
 class Webhooks(Protocol):
@@ -44,38 +51,47 @@ class Webhooks(Protocol):
         """Tell of a channel that got occupied or a member that was added, unless it was gone for a moment only."""
 
     def left(self, app: App, event: WebhookEvent, came_name: str) -> None:
-        """Tell of a channel that was vacated or a member that was removed, if it does not come back within GRACE."""
+        """Tell of a channel that was vacated or a member that was removed, if it does not come back within the grace."""
 
 
 class _Target:
     """One URL of one app: a bounded queue and the task that empties it."""
 
-    def __init__(self, app: App, hook: Webhook, session: aiohttp.ClientSession, clock: Callable[[], float]) -> None:
-        self._app = app
-        self._hook = hook
+    def __init__(
+        self,
+        app: App,
+        hook: Webhook,
+        session: aiohttp.ClientSession,
+        clock: Callable[[], float],
+        pace: Pace,
+        dropped: Counter[str],
+    ) -> None:
+        self.app = app
+        self.hook = hook
+        self._pace = pace
         self._session = session
         self._clock = clock
         self._queue: deque[WebhookEvent] = deque()
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
-        self.dropped = 0
+        self._dropped = dropped
         self._task = asyncio.create_task(self._run(), name=f"webhook of {app.id}")
 
     def add(self, event: WebhookEvent) -> None:
         """Queue the event, if this target wants it."""
-        if event.name not in self._hook.events or not event.channel.startswith(self._hook.channel_prefix):
+        if event.name not in self.hook.events or not event.channel.startswith(self.hook.channel_prefix):
             return
-        if len(self._queue) >= QUEUE:
+        if len(self._queue) >= self._pace.queue:
             self._drop(1, "the queue is full")
             return
         self._queue.append(event)
         self._news.set()
 
     async def stop(self) -> None:
-        """Send what waits, within FLUSH_TIMEOUT."""
+        """Send what waits, within the pace's `flush`."""
         self._stopping.set()
         self._news.set()
-        await asyncio.wait([self._task], timeout=FLUSH_TIMEOUT)
+        await asyncio.wait([self._task], timeout=self._pace.flush)
         if not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -86,7 +102,7 @@ class _Target:
         while True:
             self._news.clear()
             if self._queue:
-                batch = [self._queue[at] for at in range(min(BATCH, len(self._queue)))]
+                batch = [self._queue[at] for at in range(min(self._pace.batch, len(self._queue)))]
                 await self._deliver(batch)
                 for _ in batch:
                     self._queue.popleft()
@@ -96,50 +112,55 @@ class _Target:
                 await self._news.wait()
 
     async def _deliver(self, batch: list[WebhookEvent]) -> None:
-        started, pause = time.monotonic(), FIRST_PAUSE
+        started, pause = time.monotonic(), self._pace.first_pause
         while (failure := await self._attempt(batch)) is not None:
-            if time.monotonic() - started + pause > BUDGET:
+            if time.monotonic() - started + pause > self._pace.budget:
                 self._drop(len(batch), failure)
                 return
-            log.info("webhook_waits", app=self._app.id, url=self._hook.url, reason=failure, seconds=pause)
+            log.info("webhook_waits", app=self.app.id, url=self.hook.url, reason=failure, seconds=pause)
             try:
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
             except TimeoutError:
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, self._pace.longest_pause)
             else:
-                # One more attempt a second: the stop has a deadline of its own.
-                await asyncio.sleep(FIRST_PAUSE)
+                # No longer pauses: the stop has a deadline of its own.
+                await asyncio.sleep(self._pace.first_pause)
 
     async def _attempt(self, batch: list[WebhookEvent]) -> str | None:
         """Send the batch, with a fresh time and signature; None when it was taken, else the reason."""
         body = body_of(batch, self._clock())
-        headers = headers_of(self._app.key, self._app.secret, body)
+        headers = headers_of(self.app.key, self.app.secret, body)
         try:
-            async with self._session.post(
-                self._hook.url, data=body, headers=headers, allow_redirects=False
-            ) as response:
+            async with self._session.post(self.hook.url, data=body, headers=headers, allow_redirects=False) as response:
                 return None if 200 <= response.status < 300 else f"it answered {response.status}"
         except TimeoutError:
-            return f"no answer within {TIMEOUT:.0f} s"
+            return f"no answer within {self._pace.timeout:.0f} s"
         except aiohttp.ClientError as error:
             return str(error) or type(error).__name__
 
     def _drop(self, count: int, reason: str) -> None:
-        self.dropped += count
-        log.error("webhooks_dropped", app=self._app.id, url=self._hook.url, count=count, reason=reason)
+        self._dropped[self.app.id] += count
+        log.error("webhooks_dropped", app=self.app.id, url=self.hook.url, count=count, reason=reason)
 
 
 class HttpWebhooks:
     """See Webhooks. `monotonic` gives seconds for delays, `clock` unix time for bodies; call `tick` once a second."""
 
     def __init__(
-        self, apps: Iterable[App], monotonic: Callable[[], float], clock: Callable[[], float] = time.time
+        self,
+        apps: Iterable[App],
+        monotonic: Callable[[], float],
+        clock: Callable[[], float] = time.time,
+        pace: Pace | None = None,
     ) -> None:
-        self._apps = [app for app in apps if app.webhooks]
+        self._apps = list(apps)
         self._monotonic = monotonic
         self._clock = clock
+        self._pace = pace or Pace()
         self._targets: dict[str, list[_Target]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._dropped: Counter[str] = Counter()
         self._session: aiohttp.ClientSession | None = None
         # (app id, name of what would undo it, channel, user) → when it is told, and what
         self._leaving: dict[tuple[str, str, str, str | None], tuple[float, WebhookEvent]] = {}
@@ -147,23 +168,49 @@ class HttpWebhooks:
 
     async def start(self) -> None:
         """Start a worker for each target."""
-        session = self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
-        for app in self._apps:
-            self._targets[app.id] = [_Target(app, hook, session, self._clock) for hook in app.webhooks]
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._pace.timeout))
+        self.reload(self._apps)
+
+    def reload(self, apps: Iterable[App]) -> None:
+        """Tell the targets of `apps` from now on. One that stays keeps its queue, one that goes still gets what waits."""
+        if self._session is None:
+            raise RuntimeError("the webhooks are not started")
+        earlier, self._targets = self._targets, {}
+        for app in apps:
+            kept = {target.hook: target for target in earlier.pop(app.id, ())}
+            targets = []
+            for hook in app.webhooks:
+                target = kept.pop(hook, None) or _Target(
+                    app, hook, self._session, self._clock, self._pace, self._dropped
+                )
+                target.app = app
+                targets.append(target)
+            if targets:
+                self._targets[app.id] = targets
+            self._end(kept.values())
+        for targets in earlier.values():
+            self._end(targets)
+
+    def _end(self, targets: Iterable[_Target]) -> None:
+        for target in targets:
+            task = asyncio.create_task(target.stop())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     async def stop(self) -> None:
         """Tell what is still waiting, then end."""
         for (app_id, *_), (_, event) in self._leaving.items():
             self._queue(app_id, event)
         self._leaving.clear()
-        await asyncio.gather(*(target.stop() for targets in self._targets.values() for target in targets))
+        targets = [target for targets in self._targets.values() for target in targets]
+        await asyncio.gather(*self._ending, *(target.stop() for target in targets))
         if self._session is not None:
             await self._session.close()
 
     @property
     def dropped(self) -> Counter[str]:
         """How many events were dropped, by app."""
-        return Counter({app_id: sum(target.dropped for target in targets) for app_id, targets in self._targets.items()})
+        return Counter(dict.fromkeys(self._targets, 0) | self._dropped)
 
     def happened(self, app: App, event: WebhookEvent) -> None:
         """See Webhooks."""
@@ -183,13 +230,13 @@ class HttpWebhooks:
         """See Webhooks."""
         if app.id in self._targets:
             key = (app.id, came_name, event.channel, event.user_id)
-            self._leaving[key] = (self._monotonic() + GRACE, event)
+            self._leaving[key] = (self._monotonic() + self._pace.grace, event)
 
     def tick(self, now: float) -> None:
         """Tell of those that have not come back."""
         for key in [key for key, (due, _) in self._leaving.items() if due <= now]:
             self._queue(key[0], self._leaving.pop(key)[1])
-        for missed in [missed for missed, at in self._missed.items() if now - at >= MISS_INTERVAL]:
+        for missed in [missed for missed, at in self._missed.items() if now - at >= self._pace.miss_interval]:
             del self._missed[missed]
 
     def _was_missed(self, app: App, event: WebhookEvent) -> bool:

@@ -155,7 +155,9 @@ class Api:
         if not rate:
             return
         now = time.monotonic()
-        bucket = self._buckets.setdefault(app.id, TokenBucket(rate, now))
+        bucket = self._buckets.get(app.id)
+        if bucket is None or bucket.rate != rate:  # a reload may have changed it
+            bucket = self._buckets[app.id] = TokenBucket(rate, now)
         if not bucket.take(now):
             self._node.stats(app).rate_limited += 1
             raise TooManyRequests(f"The app may make {rate} requests a second")

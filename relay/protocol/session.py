@@ -82,9 +82,11 @@ class Relay(Struct, frozen=True):
 
 
 class Identify(Struct, frozen=True):
-    """The sign-in is good. `has_too_many_watched` when the list was cut to the limit."""
+    """The sign-in is good. `earlier` is what the connection was signed in as before, the same id; `has_too_many_watched` when
+    the list was cut to the limit."""
 
     user: User
+    earlier: User | None
     user_data: str
     has_too_many_watched: bool
 
@@ -235,10 +237,10 @@ class Session:
             raise MessageRefused(text, SIGN_IN_REFUSED)
         if self.user is not None and self.user.user_id != data.id:
             raise MessageRefused("The connection is signed in as another user", SIGN_IN_REFUSED)
-        watched = tuple(dict.fromkeys(data.watchlist))
+        watched, earlier = tuple(dict.fromkeys(data.watchlist)), self.user
         self.user = User(data.id, bytes(data.user_info), watched[: limits.watchlist])
         self.is_authorized = True
-        return Identify(self.user, command.user_data, len(watched) > limits.watchlist)
+        return Identify(self.user, earlier, command.user_data, len(watched) > limits.watchlist)
 
     def _unsubscribe(self, command: Unsubscribe) -> Leave:
         if command.channel not in self.subscriptions:

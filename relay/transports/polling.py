@@ -16,6 +16,7 @@ from relay.node import Node
 from relay.protocol import sockjs
 from relay.protocol.errors import CloseCode, Rejected
 from relay.protocol.frames import payload_of
+from relay.protocol.limits import AUTHORIZATION_TIMEOUT
 
 log = structlog.get_logger()
 
@@ -27,10 +28,12 @@ class PollingSession:
     """See relay.connection.Transport and relay.liveness.Watched. `backlog` (bytes) is what may wait for the client."""
 
     __slots__ = (
+        "_authorize_by",
         "_backlog",
         "_connection",
         "_end",
         "_forget",
+        "_is_told",
         "_loop",
         "_messages",
         "_node",
@@ -55,14 +58,16 @@ class PollingSession:
         self._pongs = 0
         self._opened = False
         self._end: bytes | None = None
+        self._is_told = False
+        self._authorize_by = self._loop.time() + AUTHORIZATION_TIMEOUT
         self._receiver: object | None = None
         self.wake = asyncio.Event()
         self.write: Callable[[bytes], None] = self._write
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come after what waits now."""
-        return self._end is not None
+        """Whether the client has been told of the end."""
+        return self._is_told
 
     def open(self, app_key: str, protocol: str | None, origin: str | None) -> None:
         """Connect the client to its app, or let it be told why not."""
@@ -77,7 +82,10 @@ class PollingSession:
     def attach(self, receiver: object) -> None:
         """A request receives from now on; the one before it ends quietly."""
         self._receiver = receiver
-        self._wheel.forget(self)
+        if self._is_unauthorized():
+            self._wheel.watch(self, self._authorize_by)
+        else:
+            self._wheel.forget(self)
         self.wake.set()
 
     def detach(self, receiver: object) -> None:
@@ -85,7 +93,7 @@ class PollingSession:
         if self._receiver is not receiver:
             return
         self._receiver = None
-        if self._end is not None and not self._messages:
+        if self._is_told:
             self._drop()
         else:
             self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
@@ -105,6 +113,7 @@ class PollingSession:
             lines += sockjs.PONG
         if self._end is not None:
             lines += self._end
+            self._is_told = True
         self._messages, self._waiting, self._pongs = [], 0, 0
         return lines
 
@@ -128,9 +137,16 @@ class PollingSession:
             self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
 
     def on_deadline(self, now: float) -> float | None:
-        """The client has not come back."""
-        self._drop()
+        """The client has not come back, or has not proved anything in time."""
+        if self._receiver is None:
+            self._drop()
+        elif self._is_unauthorized():
+            self.close(CloseCode.UNAUTHORIZED, f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s")
         return None
+
+    def _is_unauthorized(self) -> bool:
+        connection = self._connection
+        return connection is not None and connection.app.authorized_connections and not connection.session.is_authorized
 
     def _write(self, frame: bytes) -> None:
         payload = payload_of(frame)

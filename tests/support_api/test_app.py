@@ -25,8 +25,8 @@ from tests.support_api.helpers import PATIENCE, Caller, RecordingRelay, eventual
 
 @pytest.fixture
 async def real_settings(settings: Settings) -> AsyncIterator[Settings]:
-    async with running_relay(RelaySettings(port=0)) as port:
-        yield replace(settings, relay_url=f"http://127.0.0.1:{port}")
+    async with running_relay(RelaySettings(port=0)) as relay:
+        yield replace(settings, relay_url=f"http://127.0.0.1:{relay.port}")
 
 
 class Subscriber:
@@ -85,16 +85,16 @@ async def test_both_sides_of_a_conversation_hear_each_other_through_the_real_rel
 async def test_what_was_said_while_the_real_relay_was_down_arrives_when_it_is_back(
     start: Start, settings: Settings
 ) -> None:
-    async with running_relay(RelaySettings(port=0)) as port:
+    async with running_relay(RelaySettings(port=0)) as stopped:
         pass
-    settings = replace(settings, relay_url=f"http://127.0.0.1:{port}")
+    settings = replace(settings, relay_url=f"http://127.0.0.1:{stopped.port}")
     running = await start(settings)
     anna = await open_ticket(running.nobody)
     for number in range(3):
         sent = await anna.caller.post("/send_support_message", ticket_id=anna.ticket_id, content=f"m{number}")
         assert sent.status == 200
     assert (await running.desk.store.outbox.counts())[0] == 4
-    async with running_relay(RelaySettings(port=port)):
+    async with running_relay(RelaySettings(port=stopped.port)):
 
         async def is_delivered() -> bool:
             return await running.desk.store.outbox.counts() == (0, 0)
