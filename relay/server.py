@@ -61,7 +61,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
     api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix)
-    http = _http_server(partial(_handle, api, Fallback(node, wheel, settings.backlog_bytes)), loop)
+    fallback = Fallback(node, wheel, settings.backlog_bytes)
+    http = _http_server(partial(_handle, api, fallback), loop)
     await webhooks.start()
     await node.start()
     doors = Doors(
@@ -94,6 +95,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         # Idle connections of back ends end at once; `shutdown` alone would wait for each of them.
         http.pre_shutdown()
         await http.shutdown(CLOSE_TIMEOUT)
+        fallback.close()
         await _drain(wheel)
         if exposed is not None:
             exposed.close()

@@ -94,7 +94,7 @@ class PollingSession:
             return
         self._receiver = None
         if self._is_told:
-            self._drop()
+            self.drop()
         else:
             self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
 
@@ -139,7 +139,7 @@ class PollingSession:
     def on_deadline(self, now: float) -> float | None:
         """The client has not come back, or has not proved anything in time."""
         if self._receiver is None:
-            self._drop()
+            self.drop()
         elif self._is_unauthorized():
             self.close(CloseCode.UNAUTHORIZED, f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s")
         return None
@@ -167,7 +167,8 @@ class PollingSession:
         if connection is not None:
             self._node.disconnect(connection)
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Forget the session: nobody will ask for it any more."""
         self._disconnect()
         self._wheel.forget(self)
         self._forget()

@@ -5,6 +5,7 @@ POST …/app/KEY/SERVER/SESSION/xhr_streaming or /xhr receives, /xhr_send sends.
 
 import asyncio
 import re
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
@@ -20,6 +21,11 @@ from relay.transports.polling import PollingSession
 
 # How long a request that receives is held when there is nothing to say. Proxies give up after 60 s. Seconds.
 HEARTBEAT: Final = 25.0
+
+# The client drops a stream of more characters (UTF-16) than this and opens the next one: what is written to the old one
+# meanwhile would be lost, so nothing is. A client that has not done so within the timeout (seconds) does not do it.
+STREAM_CHARACTERS: Final = 262_144
+REOPEN_TIMEOUT: Final = 5.0
 
 _PATH: Final = re.compile(
     r"(?:/[^/?]+)*/app/(?P<key>[^/?]+)/(?P<server>[0-9]{1,10})/(?P<session>[a-z0-9]{1,40})/(?P<action>xhr|xhr_streaming|xhr_send)"
@@ -99,6 +105,7 @@ class Fallback:
         session = self._session(target, request.headers.get("Origin"))
         response = web.StreamResponse(headers=_STREAM)
         session.attach(response)
+        written = 0
         try:
             await response.prepare(request)
             while session.is_receiver(response):
@@ -106,6 +113,10 @@ class Fallback:
                 await response.write(lines)
                 if session.is_over or not is_stream:
                     break
+                written += _characters(lines)
+                if written > STREAM_CHARACTERS:
+                    await _reopened(session, response)
+                    written = 0
             await response.write_eof()
         finally:
             session.detach(response)
@@ -122,6 +133,11 @@ class Fallback:
         session.open(target.app_key, target.params.get("protocol"), origin)
         return session
 
+    def close(self) -> None:
+        """Drop all sessions: no request can reach them any more."""
+        for session in list(self._sessions.values()):
+            session.drop()
+
     def _forget(self, key: tuple[str, str, str]) -> None:
         self._sessions.pop(key, None)
 
@@ -137,3 +153,17 @@ async def _next_lines(session: PollingSession, receiver: object) -> bytes:
         except TimeoutError:
             return sockjs.HEARTBEAT
     return b""
+
+
+async def _reopened(session: PollingSession, receiver: object) -> None:
+    """Wait until another request receives, but not for ever."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(REOPEN_TIMEOUT):
+            while session.is_receiver(receiver):
+                session.wake.clear()
+                await session.wake.wait()
+
+
+def _characters(lines: bytes) -> int:
+    """How long a browser finds the text."""
+    return len(lines) if lines.isascii() else len(lines.decode().encode("utf-16-le")) // 2

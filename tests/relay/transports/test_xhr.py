@@ -1,0 +1,245 @@
+"""The HTTP fallbacks, by real requests."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from relay.transports import xhr
+from relay.transports.xhr import is_fallback, parse_target
+from tests.helpers.clients import member, message, subscription
+from tests.helpers.relay import PATIENCE, RunningRelay, running_relay
+from tests.helpers.transport import opened
+
+
+class Browser:
+    """A client that speaks the fallbacks as pusher-js does."""
+
+    def __init__(self, relay: RunningRelay, http: aiohttp.ClientSession, session: str, path: str = "/pusher") -> None:
+        self.relay = relay
+        self.http = http
+        self.base = f"{relay.url}{path}/app/key-3/123/{session}"
+        self.socket_id = ""
+
+    async def poll(self) -> list[str]:
+        """The lines of one request."""
+        async with asyncio.timeout(PATIENCE), self.http.post(f"{self.base}/xhr?protocol=7&t=1&n=1") as response:
+            assert response.status == 200
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+            return (await response.text()).splitlines()
+
+    async def messages(self) -> list[dict[str, Any]]:
+        """The messages of one request that holds nothing else."""
+        (line,) = await self.poll()
+        return decoded(line)
+
+    async def send(self, *messages: bytes) -> int:
+        body = json.dumps([text.decode() for text in messages])
+        return (await self.post("xhr_send", body.encode()))[0]
+
+    async def subscribe(self, channel: str, channel_data: str | None = None) -> None:
+        data = subscription(self.relay.app, self.socket_id, channel, channel_data)
+        assert await self.send(message("pusher:subscribe", data)) == 204
+
+    async def post(self, action: str, body: bytes) -> tuple[int, str]:
+        async with asyncio.timeout(PATIENCE), self.http.post(f"{self.base}/{action}?t=1&n=2", data=body) as response:
+            return response.status, await response.text()
+
+    async def open(self) -> "Browser":
+        is_open, line = await self.poll()
+        assert is_open == "o"
+        self.socket_id = decoded(line)[0]["data"]["socket_id"]
+        return self
+
+
+def decoded(line: str) -> list[dict[str, Any]]:
+    assert line.startswith("a")
+    return [opened(json.loads(text)) for text in json.loads(line[1:])]
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def browser(relay: RunningRelay, http: aiohttp.ClientSession) -> Browser:
+    return Browser(relay, http, "abc123")
+
+
+class TestTargets:
+    @pytest.mark.parametrize("path", ["", "/pusher", "/some/where"])
+    @pytest.mark.parametrize("action", ["xhr", "xhr_streaming", "xhr_send"])
+    def test_the_path_names_app_session_and_action(self, path: str, action: str) -> None:
+        target = parse_target(f"{path}/app/key/12/0abv/{action}?protocol=7&n=5")
+        assert target is not None
+        assert (target.app_key, target.session) == ("key", ("key", "12", "0abv"))
+        assert (target.action, target.params) == (action, {"protocol": "7", "n": "5"})
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "/app/key",
+            "/app/key/12/abc",
+            "/app/key/12/abc/xhr/",
+            "/app/key/12/abc/jsonp",
+            "/app/key/x/abc/xhr",
+            "/app/key/12/ABC/xhr",
+            "/app/key/12/" + "a" * 41 + "/xhr",
+            "/app//12/abc/xhr",
+            "/apps/3/channels/a?x=/app/key/12/abc/xhr",
+            "/apps/3/events",
+        ],
+    )
+    def test_other_paths_are_no_fallbacks(self, target: str) -> None:
+        assert parse_target(target) is None
+        assert not is_fallback(target)
+
+
+class TestPolling:
+    async def test_a_client_subscribes_and_gets_events_in_their_order(self, browser: Browser) -> None:
+        await browser.open()
+        await browser.subscribe("private-a")
+        assert [event["event"] for event in await browser.messages()] == ["pusher_internal:subscription_succeeded"]
+        for number in range(3):
+            await browser.relay.trigger("private-a", f"e{number}")
+        assert [event["event"] for event in await browser.messages()] == ["e0", "e1", "e2"]
+
+    async def test_a_poll_waits_for_what_comes(self, browser: Browser) -> None:
+        await browser.open()
+        waiting = asyncio.create_task(browser.messages())
+        await browser.subscribe("a")
+        assert (await waiting)[0]["event"] == "pusher_internal:subscription_succeeded"
+
+    async def test_a_poll_with_nothing_to_say_ends_with_a_heartbeat(
+        self, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await browser.open()
+        monkeypatch.setattr(xhr, "HEARTBEAT", 0.0)
+        assert await browser.poll() == ["h"]
+
+    async def test_a_ping_is_answered_by_no_messages(self, browser: Browser) -> None:
+        await browser.open()
+        assert await browser.send() == 204
+        assert await browser.poll() == ["a[]"]
+
+    async def test_a_newer_poll_ends_the_older_one_quietly(self, browser: Browser) -> None:
+        await browser.open()
+        older = asyncio.create_task(browser.poll())
+        # Held by the relay once it has seen the request.
+        while not any(session._receiver for session in sessions(browser.relay)):
+            await asyncio.sleep(0)
+        newest = asyncio.create_task(browser.poll())
+        assert await older == []
+        await browser.subscribe("a")
+        assert len(await newest) == 1
+
+    async def test_a_refused_key_is_told_in_the_first_answer(self, browser: Browser) -> None:
+        browser.base = browser.base.replace("key-3", "nobody")
+        is_open, close = await browser.poll()
+        assert (is_open, json.loads(close[1:])[0]) == ("o", 4001)
+        # The session is gone with it: the next request opens another one.
+        assert (await browser.poll())[0] == "o"
+
+    async def test_a_client_over_its_backlog_is_told_4100(self, http: aiohttp.ClientSession) -> None:
+        async with running_relay(backlog_bytes=16_384) as relay:
+            browser = await Browser(relay, http, "abc").open()
+            await browser.subscribe("a")
+            for _ in range(3):
+                await relay.trigger("a", data="x" * 9_000)
+            messages, close = await browser.poll()
+        # What waited when it was cut still comes.
+        assert len(decoded(messages)) >= 2
+        assert json.loads(close[1:])[0] == 4100
+
+    async def test_both_transports_meet_in_one_channel(self, browser: Browser) -> None:
+        socket = await browser.relay.connect()
+        await socket.subscribe("presence-a", member("1"))
+        await browser.open()
+        await browser.subscribe("presence-a", member("2"))
+        assert (await browser.messages())[0]["data"]["presence"]["ids"] == ["1", "2"]
+        assert (await socket.receive())["event"] == "pusher_internal:member_added"
+        await socket.send("client-x", 1, "presence-a")
+        assert (await browser.messages())[0]["user_id"] == "1"
+
+    async def test_a_stop_tells_the_client_to_come_back(self, browser: Browser) -> None:
+        await browser.open()
+        waiting = asyncio.create_task(browser.poll())
+        while not any(session._receiver for session in sessions(browser.relay)):
+            await asyncio.sleep(0)
+        stopping = asyncio.create_task(browser.relay.stop())
+        (close,) = await waiting
+        assert json.loads(close[1:]) == [4100, "the server is restarting"]
+        await stopping
+
+
+def sessions(relay: RunningRelay) -> list[Any]:
+    """The fallback sessions of the relay's app."""
+    connections = relay.node._hubs[relay.app.id].connections.values()
+    return [connection.transport for connection in connections if hasattr(connection.transport, "_receiver")]
+
+
+class TestStreaming:
+    async def test_frames_come_as_they_are_said_in_one_response(self, browser: Browser) -> None:
+        async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
+            assert stream.headers["Content-Type"] == "application/javascript; charset=UTF-8"
+            assert stream.headers["Cache-Control"] == "no-store, no-transform"
+            assert stream.headers["X-Accel-Buffering"] == "no"
+            assert await stream.content.readline() == b"o\n"
+            (welcome,) = decoded((await stream.content.readline()).decode())
+            browser.socket_id = welcome["data"]["socket_id"]
+            for number in range(2):
+                await browser.subscribe(f"c{number}")
+                (answer,) = decoded((await stream.content.readline()).decode())
+                assert answer["channel"] == f"c{number}"
+
+    async def test_a_client_that_opens_again_gets_what_came_meanwhile_and_no_second_opening(
+        self, browser: Browser
+    ) -> None:
+        await browser.open()
+        async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
+            await browser.subscribe("a")
+            assert (await stream.content.readline()).startswith(b"a")
+        while any(session._receiver for session in sessions(browser.relay)):
+            await asyncio.sleep(0)
+        await browser.relay.trigger("a", "meanwhile")
+        async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
+            assert decoded((await stream.content.readline()).decode())[0]["event"] == "meanwhile"
+
+    async def test_three_hundred_kibibytes_go_through_one_response(self, browser: Browser) -> None:
+        await browser.open()
+        await browser.subscribe("a")
+        async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
+            await stream.content.readline()
+            for number in range(30):
+                await browser.relay.trigger("a", str(number), "x" * 10_240)
+                assert decoded((await stream.content.readline()).decode())[0]["event"] == str(number)
+
+
+class TestRequests:
+    async def test_a_page_of_another_origin_may_ask(self, browser: Browser) -> None:
+        async with browser.http.options(f"{browser.base}/xhr_send?t=1") as response:
+            assert (response.status, await response.read()) == (204, b"")
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+            assert response.headers["Access-Control-Allow-Methods"] == "POST"
+            assert response.headers["Access-Control-Allow-Headers"] == "content-type"
+            assert int(response.headers["Access-Control-Max-Age"]) >= 3_600
+
+    async def test_another_method_gets_405(self, browser: Browser) -> None:
+        async with browser.http.put(f"{browser.base}/xhr") as response:
+            assert response.status == 405
+
+    async def test_a_message_for_an_unknown_session_gets_404(self, browser: Browser) -> None:
+        assert await browser.send(message("pusher:ping")) == 404
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b'"a"', b"[1]", b"\xff", b'["\\ud800"]'])
+    async def test_a_body_that_is_no_list_of_texts_gets_400(self, browser: Browser, body: bytes) -> None:
+        await browser.open()
+        status, text = await browser.post("xhr_send", body)
+        assert (status, text.startswith("Invalid body: ")) == (400, True)
+        assert await browser.send(message("pusher:ping")) == 204
+        assert (await browser.messages())[0]["event"] == "pusher:pong"
