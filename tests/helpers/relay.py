@@ -135,7 +135,9 @@ class RunningRelay:
         stop: Callable[[], Awaitable[None]],
     ) -> None:
         self.port = relay.port
+        self.running = relay
         self.node = relay.node
+        self.reload = relay.reload
         self.stop = stop
         self.app = app
         self.url = f"http://127.0.0.1:{self.port}"

@@ -1,0 +1,137 @@
+"""TLS, with certificates that openssl makes here."""
+
+import os
+import ssl
+import subprocess
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import connect
+
+from relay.tls import INTERVAL, Certificate
+from tests.helpers.relay import running_relay
+
+
+class Files:
+    """A certificate for 127.0.0.1 and its key."""
+
+    def __init__(self, folder: Path) -> None:
+        self.certificate = folder / "certificate.pem"
+        self.key = folder / "key.pem"
+        self._stamp = 1_000_000_000
+        self.make("first")
+
+    def make(self, name: str) -> None:
+        subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        target = ["-keyout", self.key, "-out", self.certificate]
+        subprocess.run(
+            ["openssl", "req", "-x509", "-days", "2", *curve, *subject, *target], check=True, capture_output=True
+        )
+        self.touch()
+
+    def touch(self) -> None:
+        """Make the files look changed, however fast the test is."""
+        self._stamp += 1_000
+        for file in (self.certificate, self.key):
+            os.utime(file, (self._stamp, self._stamp))
+
+    def client(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.certificate)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+class Server:
+    """What a client sees of a context, in memory."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.context = context
+
+    def name(self) -> str:
+        """The common name in the certificate that a new connection gets."""
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        trusting = ssl.create_default_context()
+        trusting.check_hostname = False
+        trusting.verify_mode = ssl.CERT_NONE
+        client = trusting.wrap_bio(to_client, to_server)
+        server = self.context.wrap_bio(to_server, to_client, server_side=True)
+        for side in (client, server, client, server):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+        der = client.getpeercert(binary_form=True)
+        assert der is not None
+        for name in (b"first", b"second"):
+            if name in der:
+                return name.decode()
+        raise AssertionError("a certificate of nobody")
+
+
+class TestCertificate:
+    def test_a_changed_file_is_taken_for_new_connections(self, files: Files) -> None:
+        certificate = Certificate(str(files.certificate), str(files.key))
+        assert Server(certificate.context).name() == "first"
+        certificate.tick(0.0)
+        files.make("second")
+        certificate.tick(INTERVAL - 1)
+        assert Server(certificate.context).name() == "first"
+        certificate.tick(INTERVAL)
+        assert Server(certificate.context).name() == "second"
+
+    @pytest.mark.parametrize("what", ["a foreign key", "no certificate", "nothing"])
+    def test_files_that_are_no_good_leave_the_old_certificate_and_are_logged(
+        self, files: Files, what: str, tmp_path: Path, logged: list[MutableMapping[str, Any]]
+    ) -> None:
+        certificate = Certificate(str(files.certificate), str(files.key))
+        match what:
+            case "a foreign key":
+                key = files.key.read_bytes()
+                files.make("second")
+                files.key.write_bytes(key)
+            case "no certificate":
+                files.certificate.write_text("nonsense")
+            case _:
+                files.certificate.unlink()
+        certificate.tick(INTERVAL)
+        assert Server(certificate.context).name() == "first"
+        assert [entry["event"] for entry in logged] == ["certificate_unusable"]
+        logged.clear()
+        files.make("second")
+        certificate.tick(2 * INTERVAL)
+        assert Server(certificate.context).name() == "second"
+
+    def test_one_file_may_hold_both(self, files: Files, tmp_path: Path) -> None:
+        both = tmp_path / "both.pem"
+        both.write_bytes(files.key.read_bytes() + files.certificate.read_bytes())
+        assert Server(Certificate(str(both), "").context).name() == "first"
+
+    def test_a_file_that_is_not_there_is_an_error_of_the_system(self, tmp_path: Path) -> None:
+        with pytest.raises(OSError, match="No such file"):
+            Certificate(str(tmp_path / "none.pem"), "")
+
+
+async def test_clients_and_back_ends_are_served_over_tls(files: Files) -> None:
+    settings = {"tls_certificate": str(files.certificate), "tls_key": str(files.key)}
+    async with running_relay(**settings) as relay:
+        context = files.client()
+        address = f"wss://127.0.0.1:{relay.port}/app/key-3?protocol=7"
+        async with connect(address, ssl=context) as client, aiohttp.ClientSession() as http:
+            assert "pusher:connection_established" in str(await client.recv())
+            await client.send('{"event":"pusher:subscribe","data":{"channel":"a"}}')
+            assert "subscription_succeeded" in str(await client.recv())
+            body = b'{"name":"hello","data":"1","channel":"a"}'
+            target = f"https://127.0.0.1:{relay.port}{relay.target('POST', '/events', body)}"
+            async with http.post(target, data=body, ssl=context) as response:
+                assert (response.status, await response.text()) == (200, "{}")
+            assert '"hello"' in str(await client.recv())
+            poll = f"https://127.0.0.1:{relay.port}/app/key-3/1/abc/xhr?protocol=7"
+            async with http.post(poll, ssl=context) as response:
+                assert (await response.text()).startswith("o\na[")
