@@ -3,18 +3,22 @@
 import asyncio
 import base64
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from relay.liveness import Wheel
 from relay.protocol.http import Answer
+from relay.protocol.signatures import signed_params
 from relay.transports import front
 from relay.transports.front import MAX_HEAD, Doors
 from relay.transports.handshake import Upgrade
+from tests.helpers.clients import APP
 from tests.helpers.frames import client_frame, server_frames
-from tests.helpers.relay import RunningRelay, Wire
+from tests.helpers.relay import RunningRelay, Wire, running_relay
 
 HANDSHAKE = (
     b"GET /app/key-3?protocol=7&client=js&version=8.6.0&flash=false HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\n"
@@ -122,12 +126,16 @@ class FakeTransport(asyncio.Transport):
         self.closed = False
         self.aborted = False
         self.unsent = 0
-        self.is_reading = True
+        self.reads = True
+        self.pause_after: tuple[int, asyncio.BaseProtocol | None] = (0, None)
         self.protocol: object = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.closed
         self.written += data
+        count, protocol = self.pause_after
+        if count == self.written.count(b"HTTP/1.1 ") and protocol is not None:
+            protocol.pause_writing()
 
     def close(self) -> None:
         self.closed = True
@@ -143,10 +151,10 @@ class FakeTransport(asyncio.Transport):
         self.aborted = True
 
     def pause_reading(self) -> None:
-        self.is_reading = False
+        self.reads = False
 
     def resume_reading(self) -> None:
-        self.is_reading = True
+        self.reads = True
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
@@ -256,6 +264,223 @@ class TestAlone:
         assert len(door.wheel) == 1
         door.protocol.connection_lost(None)
         assert len(door.wheel) == 0
+
+
+def api(body: bytes = b"", *headers: bytes, method: bytes = b"POST") -> bytes:
+    """A whole plain request."""
+    lines = [method + b" /apps/3/events HTTP/1.1", b"Host: x", b"Content-Length: %d" % len(body), *headers]
+    return b"\r\n".join([*lines, b"", b""]) + body
+
+
+def answers(door: Door) -> list[bytes]:
+    """The bodies of the answers so far: the first request gets "1", the second "2"."""
+    heads = door.transport.written.split(b"\r\n\r\n")
+    return [part[:1] for part in heads[1:]]
+
+
+class TestPlainRequests:
+    async def test_a_request_is_answered_on_the_spot_and_the_connection_kept(self, door: Door) -> None:
+        door.protocol.data_received(api(b"{}"))
+        assert door.asked == [("POST", "/apps/3/events", b"{}")]
+        assert door.transport.written.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        assert b"\r\nDate: " in door.transport.written
+        assert (answers(door), door.transport.closed) == ([b"1"], False)
+
+    async def test_a_body_may_come_byte_by_byte(self, door: Door) -> None:
+        for octet in api(b'{"a":1}'):
+            assert door.asked == []
+            door.protocol.data_received(bytes((octet,)))
+        assert door.asked == [("POST", "/apps/3/events", b'{"a":1}')]
+
+    async def test_requests_in_one_packet_are_answered_in_their_order(self, door: Door) -> None:
+        door.protocol.data_received(api(b"a") + api(b"") + api(b"c", method=b"GET") + api(b"d")[:-1])
+        assert [body for _, _, body in door.asked] == [b"a", b"", b"c"]
+        door.protocol.data_received(b"d")
+        assert [method for method, _, _ in door.asked] == ["POST", "POST", "GET", "POST"]
+        assert answers(door) == [b"1", b"2", b"3", b"4"]
+
+    @pytest.mark.parametrize("gap", [b"\r\n", b"\n\r\n\r\n"])
+    @pytest.mark.parametrize("at_once", [True, False])
+    async def test_empty_lines_after_a_body_are_no_request(self, door: Door, gap: bytes, at_once: bool) -> None:
+        pieces = [api(b"a") + gap + api(b"b")] if at_once else [api(b"a"), gap, api(b"b")]
+        for piece in pieces:
+            door.protocol.data_received(piece)
+        assert [body for _, _, body in door.asked] == [b"a", b"b"]
+        assert door.transport.protocol is None
+
+    async def test_the_last_request_ends_the_connection_and_what_follows_is_not_read(self, door: Door) -> None:
+        door.protocol.data_received(api(b"a", b"Connection: close") + api(b"b"))
+        assert [body for _, _, body in door.asked] == [b"a"]
+        assert b"\r\nConnection: close\r\n" in door.transport.written
+        assert door.transport.closed
+        assert len(door.wheel) == 0
+
+    async def test_an_upgrade_after_requests_is_followed(self, door: Door) -> None:
+        door.protocol.data_received(api(b"a"))
+        door.protocol.data_received(api(b"b") + HANDSHAKE + b"frame")
+        assert answers(door) == [b"1", b"2"]
+        assert (door.transport.protocol, door.websocket.received) == (door.websocket, b"frame")
+
+    async def test_a_request_that_is_not_plain_goes_to_http_after_those_that_were(self, door: Door) -> None:
+        strange = b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        door.protocol.data_received(api(b"a") + strange)
+        assert answers(door) == [b"1"]
+        assert (door.transport.protocol, door.http.received) == (door.http, strange)
+
+    async def test_a_body_over_the_limit_is_left_to_http_to_refuse(self, door: Door) -> None:
+        door.protocol.data_received(api(b"x" * (MAX_BODY + 1)))
+        assert door.asked == []
+        assert door.transport.protocol is door.http
+
+    async def test_a_body_of_the_limit_is_taken(self, door: Door) -> None:
+        door.protocol.data_received(api(b"x" * MAX_BODY))
+        assert len(door.asked[0][2]) == MAX_BODY
+
+
+class TestPatience:
+    async def test_a_body_that_does_not_come_gets_408(self, door: Door) -> None:
+        now = asyncio.get_running_loop().time()
+        door.protocol.data_received(api(b"{}")[:-1])
+        door.wheel.tick(now + front.REQUEST_TIMEOUT + 1.1)
+        assert door.transport.written.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert b"\r\nConnection: close\r\n" in door.transport.written
+        assert door.asked == []
+        assert door.transport.closed
+
+    async def test_an_idle_connection_is_kept_for_the_next_request_and_then_ended_without_a_word(
+        self, door: Door
+    ) -> None:
+        now = asyncio.get_running_loop().time()
+        door.protocol.data_received(api(b"a"))
+        for second in range(1, int(front.KEEPALIVE)):
+            door.wheel.tick(now + second)
+        assert not door.transport.closed
+        for second in range(int(front.KEEPALIVE), int(front.KEEPALIVE) + 12):
+            door.wheel.tick(now + second)
+        assert door.transport.closed
+        assert answers(door) == [b"1"]
+
+    async def test_a_request_that_begins_on_an_idle_connection_has_its_own_time(
+        self, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        door.protocol.data_received(api(b"a"))
+        monkeypatch.setattr(loop, "time", lambda: now + 50)
+        door.protocol.data_received(api(b"b")[:-1])
+        for second in range(1, 60):
+            door.wheel.tick(now + second)
+        assert not door.transport.closed
+        for second in range(60, 75):
+            door.wheel.tick(now + second)
+        assert b"408 Request Timeout" in door.transport.written
+
+    async def test_a_client_that_always_has_the_next_request_half_sent_is_served_on(
+        self, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        request = api(b"a")
+        door.protocol.data_received(request[:9])
+        for second in range(1, 60):
+            monkeypatch.setattr(loop, "time", lambda second=second: now + second)
+            door.protocol.data_received(request[9:] + request[:9])
+            door.wheel.tick(now + second)
+        assert not door.transport.closed
+        assert len(door.asked) == 59
+
+    async def test_empty_lines_do_not_keep_a_connection(self, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for second in range(1, 14):
+            monkeypatch.setattr(loop, "time", lambda second=second: now + second)
+            if not door.transport.closed:
+                door.protocol.data_received(b"\r\n")
+            door.wheel.tick(now + second)
+        assert door.transport.closed
+
+
+class TestClientsThatDoNotRead:
+    async def test_no_more_of_their_requests_are_answered_until_they_read(self, door: Door) -> None:
+        door.transport.pause_after = (1, door.protocol)
+        door.protocol.data_received(api(b"a") + api(b"b") + api(b"c"))
+        assert (answers(door), door.transport.reads) == ([b"1"], False)
+        door.protocol.resume_writing()
+        assert (answers(door), door.transport.reads) == ([b"1", b"2", b"3"], True)
+
+    async def test_one_that_never_reads_is_dropped_with_all_that_waits_for_it(self, door: Door) -> None:
+        now = asyncio.get_running_loop().time()
+        door.transport.pause_after = (1, door.protocol)
+        door.protocol.data_received(api(b"a"))
+        door.transport.unsent = 100_000
+        for second in range(1, 100):
+            door.wheel.tick(now + second)
+        assert door.transport.closed
+        assert not door.transport.aborted
+        door.protocol.on_deadline(now + 100)
+        assert door.transport.aborted
+
+    async def test_a_stop_ends_the_connections_that_wait(self, door: Door) -> None:
+        door.protocol.data_received(api(b"a"))
+        door.doors.close()
+        assert door.transport.closed
+        assert door.doors.waiting == set()
+
+
+class TestPrefix:
+    async def test_all_paths_are_below_the_prefix_and_no_part_of_what_is_signed(self) -> None:
+        async with running_relay(path_prefix="/some/where") as relay:
+            client = await relay.open("/some/where/app/key-3?protocol=7")
+            assert (await client.receive())["event"] == "pusher:connection_established"
+            await client.send("pusher:subscribe", {"channel": "a"})
+            assert (await client.receive())["event"] == "pusher_internal:subscription_succeeded"
+            body = b'{"name":"x","data":"1","channel":"a"}'
+            answer = await relay.request("POST", f"/some/where{relay.target('POST', '/events', body)}", body)
+            assert (answer.status, answer.text) == (200, "{}")
+            assert (await client.receive())["event"] == "x"
+            assert (await relay.request("GET", "/some/where/up")).status == 200
+            assert (await relay.request("GET", "/elsewhere/up")).status == 404
+            poll = await relay.request("POST", "/some/where/app/key-3/1/abc/xhr?protocol=7")
+            assert poll.text.startswith("o\na[")
+
+    async def test_a_signature_over_the_prefix_is_none(self) -> None:
+        async with running_relay(path_prefix="/x") as relay:
+            app = APP
+            query = "&".join(
+                f"{name}={value}"
+                for name, value in signed_params(app.key, app.secret, "GET", "/x/apps/3/channels", b"", time.time())
+            )
+            assert (await relay.request("GET", f"/x/apps/3/channels?{query}")).status == 401
+
+
+class TestOrigins:
+    @pytest.mark.parametrize(
+        ("origin", "is_allowed"),
+        [
+            ("https://shop.example", True),
+            ("https://a.b.example", True),
+            ("http://x.b.example:8080", True),
+            ("http://shop.example", False),
+            ("https://shop.example.evil", False),
+            ("https://evilb.example", False),
+            ("https://b.example", False),
+            ("null", False),
+            ("nonsense", False),
+            (None, False),
+        ],
+    )
+    async def test_only_pages_that_the_app_names_may_connect(self, origin: str | None, is_allowed: bool) -> None:
+        app = replace(APP, allowed_origins=("https://shop.example", "*.b.example"))
+        async with running_relay(app) as relay:
+            client = await relay.open("/app/key-3?protocol=7", origin=origin)
+            first = await client.receive()
+            if is_allowed:
+                assert first["event"] == "pusher:connection_established"
+            else:
+                assert (first["event"], first["data"]["code"]) == ("pusher:error", 4009)
+                assert (await client.closed())[0] == 4009
+            # Back ends have no origin, and need none.
+            assert (await relay.get("/channels")).status == 200
 
 
 @given(

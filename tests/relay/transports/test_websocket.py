@@ -9,13 +9,14 @@ import pytest
 import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from relay.apps import App
 from relay.bus.local import LocalBus
 from relay.liveness import Wheel
 from relay.transports.handshake import Upgrade
 from relay.transports.websocket import WebSocket
-from tests.helpers.clients import APP, app_with, member, message, subscription
+from tests.helpers.clients import APP, app_with, member, message, signature, subscription
 from tests.helpers.frames import client_frame, server_frames
 from tests.helpers.json_values import MESSAGES
 from tests.helpers.node import node_of
@@ -342,6 +343,42 @@ class TestLiveness:
         for _ in range(10):
             relay_alone.wait(100)
             assert client.say("pusher:ping") == [PONG_EVENT]
+
+
+class TestAuthorizedConnections:
+    app = replace(APP, authorized_connections=True)
+
+    @pytest.mark.parametrize("channel", [None, "a", "cache-a"])
+    def test_who_proves_nothing_within_thirty_seconds_is_closed_with_4009(self, channel: str | None) -> None:
+        relay = Relay(self.app)
+        client = relay.client()
+        if channel is not None:
+            client.subscribe(channel)
+            client.take()
+        relay.wait(29)
+        assert client.take() == []
+        relay.wait(3)
+        assert client.take() == [(CLOSE, (4009, "neither signed in nor authorised within 30 s"))]
+        assert list(relay.node.channels(self.app)) == []
+
+    def test_who_joined_a_private_channel_or_signed_in_stays(self) -> None:
+        relay = Relay(self.app)
+        member_of_it, user = relay.client(), relay.client()
+        member_of_it.subscribe("private-a")
+        text = f'{user.socket_id}::user::{{"id":"7"}}'
+        user.say("pusher:signin", {"auth": f"key-3:{signature(APP.secret, text)}", "user_data": '{"id":"7"}'})
+        for client in (member_of_it, user):
+            client.take()
+        relay.wait(149)
+        assert [client.take() for client in (member_of_it, user)] == [[], []]
+        relay.wait(3)
+        assert [client.take() for client in (member_of_it, user)] == [[PING_EVENT], [PING_EVENT]]
+
+    def test_the_deadline_itself_closes(self) -> None:
+        relay = Relay(self.app)
+        client = relay.client()
+        assert client.protocol.on_deadline(relay.loop.now + 30) is None
+        assert client.take()[0][1][0] == 4009
 
 
 class TestSlowReaders:
