@@ -22,21 +22,13 @@ _LINE_BYTES: Final = 1_000_000
 Report = dict[str, Any]
 
 
-class Agent(ABC):
-    """A client library in another runtime, and everything that it has reported."""
+class Reports:
+    """What was reported from somewhere else; a test waits for what it expects."""
 
     def __init__(self) -> None:
         self._reports: list[Report] = []
         self._taken: set[int] = set()
         self._arrived = asyncio.Event()
-
-    @abstractmethod
-    async def call(self, command: str, **arguments: object) -> Any:
-        """Carry out a command and return its result. Raises AssertionError when it fails there."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """End the library and its runtime."""
 
     def seen(self, **fields: object) -> list[Report]:
         """All reports so far with these fields, in their order, taken or not."""
@@ -67,6 +59,18 @@ class Agent(ABC):
 
     def _details(self) -> str:
         return ""
+
+
+class Agent(Reports, ABC):
+    """A client library in another runtime, and everything that it has reported."""
+
+    @abstractmethod
+    async def call(self, command: str, **arguments: object) -> Any:
+        """Carry out a command and return its result. Raises AssertionError when it fails there."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the library and its runtime."""
 
 
 class NodeAgent(Agent):
@@ -164,6 +168,11 @@ class PageAgent(Agent):
         await page.goto(f"{url}?kind={kind}")
         await page.wait_for_function("window.agent !== undefined")
         return agent
+
+    async def reload(self) -> None:
+        """Load the page anew, as its reader does: the library is gone, and starts again from nothing."""
+        await self.page.reload()
+        await self.page.wait_for_function("window.agent !== undefined")
 
     async def call(self, command: str, **arguments: object) -> Any:
         # A command may return what cannot leave the page, such as a channel: only JSON may.

@@ -26,6 +26,7 @@ SIGNERS: Final[tuple[Signer, ...]] = ("official-sdk", "relay-client")
 # Channels that the endpoint treats in a special way, by how their names begin.
 REFUSED: Final = "private-refused"
 FORGED: Final = "private-forged"
+NAMELESS: Final = "presence-signed-in"  # no channel_data: the member is whom the connection is signed in as
 
 # Encrypts between the back end and its clients; the relay never has it.
 ENCRYPTION_KEY: Final = base64.b64encode(bytes(range(32))).decode()
@@ -52,17 +53,26 @@ class Backend:
             "official-sdk": official.authenticate,
             "relay-client": ours.authorize_channel,
         }
+        self._sign_in: Mapping[str, Callable[[str, dict[str, object]], dict[str, str]]] = {
+            "official-sdk": official.authenticate_user,
+            "relay-client": ours.authenticate_user,
+        }
         self._forge = PushlerClient(relay.key, "another secret").authorize_channel
 
     def endpoint(self, signer: Signer) -> str:
         """The address of the authorisation endpoint that signs with `signer`."""
         return f"{self.url}/auth/{signer}"
 
+    def user_endpoint(self, signer: Signer) -> str:
+        """The address of the endpoint that signs users in, by `signer`."""
+        return f"{self.url}/user-auth/{signer}"
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Backend"]:
         """Serve on a free port."""
         app = web.Application()
         app.router.add_post("/auth/{signer}", self._authorize)
+        app.router.add_post("/user-auth/{signer}", self._authenticate)
         app.router.add_get("/", self._show_page)
         app.router.add_static("/js", SCRIPTS)
         app.router.add_static("/packages", NODE_PACKAGES_FOLDER)
@@ -77,8 +87,19 @@ class Backend:
         if channel.startswith(REFUSED):
             return web.json_response({"error": "not you"}, status=403)
         sign = self._forge if channel.startswith(FORGED) else self._sign[request.match_info["signer"]]
-        answer = sign(channel, socket_id, member(user) if channel.startswith("presence-") else None)
+        has_member = channel.startswith("presence-") and not channel.startswith(NAMELESS)
+        answer = sign(channel, socket_id, member(user) if has_member else None)
         return web.json_response(answer, dumps=partial(json.dumps, default=_as_text))
+
+    async def _authenticate(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        user, watched = str(form["user"]), str(form.get("watchlist", ""))
+        data: dict[str, object] = {
+            "id": user,
+            "user_info": {"name": user.title()},
+            "watchlist": watched.split(",") if watched else [],
+        }
+        return web.json_response(self._sign_in[request.match_info["signer"]](str(form["socket_id"]), data))
 
     @staticmethod
     async def _show_page(_request: web.Request) -> web.FileResponse:

@@ -1,16 +1,37 @@
 """Fixtures of the interoperability tests: a real relay process, a back end, and client libraries in their runtimes."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
 import pytest
 
 from relay.client import PushlerClient
 from tests.helpers.processes import RelayProcess, running_relay
+from tests.interop import table
 from tests.interop.backend import Backend, close_sdk, official_sdk
-from tests.interop.runtimes import Clients, open_runtime
+from tests.interop.runtimes import ONLY_WEBSOCKET, Clients, Options, open_runtime
 from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no test of an SDK be without a row in the table."""
+    table.ensure_marked(items)
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Remember what passed."""
+    if call.when == "call" and call.excinfo is None:
+        table.passed(item)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the table of what was tried, if the environment names a file for it."""
+    path = os.environ.get(table.FILE_VARIABLE)
+    if path is not None:
+        Path(path).write_text(table.of_session(session))
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +75,17 @@ def runtime_name() -> str:
 
 
 @pytest.fixture
-async def clients(runtime_name: str, relay: RelayProcess, backend: Backend) -> AsyncIterator[Clients]:
+def transport() -> Options:
+    """By which transports the clients connect; tests that try several parametrise this."""
+    return ONLY_WEBSOCKET
+
+
+@pytest.fixture
+async def clients(
+    runtime_name: str, transport: Options, relay: RelayProcess, backend: Backend
+) -> AsyncIterator[Clients]:
     async with open_runtime(runtime_name, backend.url) as runtime, AsyncExitStack() as closing:
-        yield Clients(runtime, relay, backend, closing)
+        yield Clients(runtime, relay, backend, transport, closing)
 
 
 @pytest.fixture

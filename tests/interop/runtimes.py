@@ -13,6 +13,7 @@ from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, NODE, NODE_PACKAGES, re
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import Agent, NodeAgent, PageAgent
 from tests.interop.backend import Backend, Signer
+from tests.interop.table import npm_version
 
 CHROMIUM_ARGUMENTS: Final = (
     "--no-sandbox",
@@ -81,11 +82,12 @@ async def open_runtime(name: str, url: str) -> AsyncIterator[Runtime]:
 
 @dataclass
 class Clients:
-    """Opens clients in one runtime; `closing` closes them at the end."""
+    """Opens clients in one runtime; `transport` says by which transports they connect, `closing` closes them at the end."""
 
     runtime: Runtime
     relay: RelayProcess
     backend: Backend
+    transport: Options
     closing: AsyncExitStack
 
     async def start(self, kind: str) -> Agent:
@@ -123,7 +125,8 @@ class Clients:
 
     def address(self) -> Options:
         """The options that point a client at the relay, and nowhere else."""
-        return {"wsHost": HOST, "wsPort": self.relay.port, "forceTLS": False, "enabledTransports": ["ws"]}
+        port = self.relay.port
+        return {"wsHost": HOST, "wsPort": port, "httpHost": HOST, "httpPort": port, "forceTLS": False} | self.transport
 
     def options(self, user: str, signer: Signer) -> Options:
         """The options of pusher-js, by their names in version 8 and by the older ones."""
@@ -133,18 +136,37 @@ class Clients:
             "channelAuthorization": {"transport": "ajax", "endpoint": endpoint, "params": {"user": user}},
             "authEndpoint": endpoint,
             "auth": {"params": {"user": user}},
+            "userAuthentication": self.user_authentication(user, signer=signer),
             "disableStats": True,
         }
 
+    def user_authentication(self, user: str, *watched: str, signer: Signer = "official-sdk") -> Options:
+        """The option that says who signs a pusher-js in: as `user`, who wants to know about those watched."""
+        params = {"user": user, "watchlist": ",".join(watched)}
+        return {"transport": "ajax", "endpoint": self.backend.user_endpoint(signer), "params": params}
 
-def _runtime(name: str, title: str, mark: pytest.MarkDecorator) -> object:
-    return pytest.param(name, id=title, marks=mark)
+
+def _runtime(name: str, title: str, package: str, where: str, mark: pytest.MarkDecorator) -> object:
+    library = "Laravel Echo" if package == "laravel-echo" else "pusher-js"
+    return pytest.param(name, id=title, marks=(mark, pytest.mark.sdk(library, npm_version(package), where)))
 
 
-NODE_8: Final = _runtime("pusher-js", "pusher-js 8 in Node", pytest.mark.node)
-NODE_7: Final = _runtime("pusher-js-7", "pusher-js 7 in Node", pytest.mark.node)
-NODE_4: Final = _runtime("pusher-js-4", "pusher-js 4 in Node", pytest.mark.node)
-CHROMIUM_8: Final = _runtime("chromium", "pusher-js 8 in Chromium", pytest.mark.browser)
+NODE_8: Final = _runtime("pusher-js", "pusher-js 8 in Node", "pusher-js", "Node", pytest.mark.node)
+NODE_7: Final = _runtime("pusher-js-7", "pusher-js 7 in Node", "pusher-js-7", "Node", pytest.mark.node)
+NODE_4: Final = _runtime("pusher-js-4", "pusher-js 4 in Node", "pusher-js-4", "Node", pytest.mark.node)
+CHROMIUM_8: Final = _runtime("chromium", "pusher-js 8 in Chromium", "pusher-js", "Chromium", pytest.mark.browser)
 
-ECHO_IN_NODE: Final = _runtime("laravel-echo", "Echo 2 in Node", pytest.mark.node)
-ECHO_IN_CHROMIUM: Final = _runtime("chromium", "Echo 2 in Chromium", pytest.mark.browser)
+ECHO_IN_NODE: Final = _runtime("laravel-echo", "Echo 2 in Node", "laravel-echo", "Node", pytest.mark.node)
+ECHO_IN_CHROMIUM: Final = _runtime("chromium", "Echo 2 in Chromium", "laravel-echo", "Chromium", pytest.mark.browser)
+
+
+def _transport(title: str, options: Options) -> object:
+    return pytest.param(options, id=title, marks=pytest.mark.over(title))
+
+
+ONLY_WEBSOCKET: Final[Options] = {"enabledTransports": ["ws"]}
+
+WEBSOCKET: Final = _transport("ws", ONLY_WEBSOCKET)
+NO_WEBSOCKET: Final = _transport("no ws", {"disabledTransports": ["ws", "wss"]})
+XHR_STREAMING: Final = _transport("xhr_streaming", {"enabledTransports": ["xhr_streaming"]})
+XHR_POLLING: Final = _transport("xhr_polling", {"enabledTransports": ["xhr_polling"]})

@@ -11,6 +11,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.tried("channel, listen")
 async def test_channel_hears_events_with_and_without_the_namespace(
     clients: Clients, publisher: PushlerClient, broadcaster: str
 ) -> None:
@@ -25,6 +26,7 @@ async def test_channel_hears_events_with_and_without_the_namespace(
     assert (await echo.take(kind="event", event=".order.shipped"))["data"] == {"id": 2}
 
 
+@pytest.mark.tried("private, notification")
 async def test_private_channel_hears_events_and_notifications(
     clients: Clients, publisher: PushlerClient, broadcaster: str
 ) -> None:
@@ -40,6 +42,7 @@ async def test_private_channel_hears_events_and_notifications(
     assert (await echo.take(kind="notification"))["data"] == {"type": "invoice"}
 
 
+@pytest.mark.tried("join, here, joining, leaving")
 async def test_members_are_here_and_join_and_leave(clients: Clients, broadcaster: str) -> None:
     name = f"room-{broadcaster}"
     ann = await clients.echo(broadcaster, "ann")
@@ -57,6 +60,7 @@ async def test_members_are_here_and_join_and_leave(clients: Clients, broadcaster
     assert bob.seen(kind="joining") == []
 
 
+@pytest.mark.tried("whisper, listenForWhisper")
 @pytest.mark.parametrize("how", ["private", "join"])
 async def test_whisper_is_heard_by_the_others_and_not_by_the_sender(
     clients: Clients, publisher: PushlerClient, broadcaster: str, how: str
@@ -75,6 +79,7 @@ async def test_whisper_is_heard_by_the_others_and_not_by_the_sender(
     assert ann.seen(kind="whisper") == []
 
 
+@pytest.mark.tried("toOthers (socketId)")
 async def test_event_to_others_passes_over_the_socket_id_of_echo(
     clients: Clients, publisher: PushlerClient, broadcaster: str
 ) -> None:
@@ -91,6 +96,7 @@ async def test_event_to_others_passes_over_the_socket_id_of_echo(
     assert ann.seen(kind="event", event=".moved") == []
 
 
+@pytest.mark.tried("error")
 @pytest.mark.parametrize(("name", "status"), [("refused", 403), ("forged", 401)])
 async def test_refused_subscription_calls_the_error_callback(
     clients: Clients, broadcaster: str, name: str, status: int
@@ -102,6 +108,7 @@ async def test_refused_subscription_calls_the_error_callback(
     assert echo.seen(kind="subscribed") == []
 
 
+@pytest.mark.tried("leave, stopListening")
 async def test_nothing_is_heard_after_leaving_or_after_stopping_to_listen(
     clients: Clients, publisher: PushlerClient, broadcaster: str
 ) -> None:

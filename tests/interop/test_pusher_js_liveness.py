@@ -19,6 +19,7 @@ def relay() -> Iterator[RelayProcess]:
         yield relay
 
 
+@pytest.mark.tried("idle connections: pings")
 @everywhere
 async def test_idle_client_pings_at_its_own_pace_and_stays_connected(clients: Clients) -> None:
     agent = await clients.pusher(activityTimeout=50, pongTimeout=5_000)
@@ -29,6 +30,7 @@ async def test_idle_client_pings_at_its_own_pace_and_stays_connected(clients: Cl
     assert len(agent.seen(kind="state", current="connected")) == 1
 
 
+@pytest.mark.tried("idle connections: pings")
 @everywhere
 async def test_idle_client_pings_after_the_time_that_the_relay_tells(clients: Clients) -> None:
     agent = await clients.pusher()

@@ -11,8 +11,9 @@ from tests.helpers.processes import HOST, RelayProcess, free_port
 from tests.interop.agents import NodeAgent
 from tests.interop.backend import decoded
 from tests.interop.subscribers import Connect, SubscribeTo
+from tests.interop.table import npm_sdk
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, npm_sdk()]
 
 Configure = Callable[..., Awaitable[NodeAgent]]
 
@@ -43,6 +44,7 @@ def ok(body: object) -> dict[str, object]:
     return {"status": 200, "body": body}
 
 
+@pytest.mark.tried("trigger")
 async def test_trigger_reaches_one_channel(sdk: NodeAgent, subscribe_to: SubscribeTo) -> None:
     subscriber = await subscribe_to("js-one")
     outcome = await sdk.call("trigger", channels="js-one", event="greeting", data={"text": "Привет 🙂"})
@@ -50,6 +52,7 @@ async def test_trigger_reaches_one_channel(sdk: NodeAgent, subscribe_to: Subscri
     assert await subscriber.event() == ("js-one", "greeting", {"text": "Привет 🙂"})
 
 
+@pytest.mark.tried("trigger: 100 channels, info")
 async def test_trigger_reaches_many_channels_and_tells_about_them(sdk: NodeAgent, subscribe_to: SubscribeTo) -> None:
     channels = [f"js-many-{number}" for number in range(100)]
     subscriber = await subscribe_to(*channels)
@@ -59,6 +62,7 @@ async def test_trigger_reaches_many_channels_and_tells_about_them(sdk: NodeAgent
     assert [await subscriber.event() for _ in channels] == [(channel, "greeting", "hello") for channel in channels]
 
 
+@pytest.mark.tried("trigger: socket_id")
 async def test_trigger_leaves_out_the_connection_that_it_names(sdk: NodeAgent, subscribe_to: SubscribeTo) -> None:
     sender, other = await subscribe_to("js-others"), await subscribe_to("js-others")
     params = {"socket_id": sender.socket_id}
@@ -68,6 +72,7 @@ async def test_trigger_leaves_out_the_connection_that_it_names(sdk: NodeAgent, s
     assert (await sender.event())[1] == "the-end"
 
 
+@pytest.mark.tried("triggerBatch")
 async def test_batch_is_delivered_in_its_order_and_tells_about_its_channels(
     sdk: NodeAgent, subscribe_to: SubscribeTo
 ) -> None:
@@ -83,6 +88,7 @@ async def test_batch_is_delivered_in_its_order_and_tells_about_its_channels(
     assert [(await subscriber.event())[1] for _ in range(3)] == ["a", "b", "c"]
 
 
+@pytest.mark.tried("get /channels")
 async def test_channels_are_listed_by_prefix_with_their_user_counts(sdk: NodeAgent, subscribe_to: SubscribeTo) -> None:
     for user in ("ann", "bob"):
         await subscribe_to("presence-js-list", user=user)
@@ -91,6 +97,7 @@ async def test_channels_are_listed_by_prefix_with_their_user_counts(sdk: NodeAge
     assert outcome == ok({"channels": {"presence-js-list": {"user_count": 2}}})
 
 
+@pytest.mark.tried("get /channels/NAME")
 async def test_channel_tells_whether_it_is_occupied_and_by_how_many(sdk: NodeAgent, subscribe_to: SubscribeTo) -> None:
     await subscribe_to("js-info")
     assert await sdk.call("get", path="/channels/js-nobody") == ok({"occupied": False})
@@ -99,6 +106,7 @@ async def test_channel_tells_whether_it_is_occupied_and_by_how_many(sdk: NodeAge
 
 
 # The SDK signs the path as it is given and sends it as fetch writes it.
+@pytest.mark.tried("get /channels/NAME")
 @pytest.mark.parametrize("written", ["js-a=b,c@d;e.f", "js-a%3Db%2Cc%40d%3Be.f"])
 async def test_channel_of_any_name_is_found_however_its_path_is_written(
     sdk: NodeAgent, subscribe_to: SubscribeTo, written: str
@@ -107,6 +115,7 @@ async def test_channel_of_any_name_is_found_however_its_path_is_written(
     assert await sdk.call("get", path=f"/channels/{written}") == ok({"occupied": True})
 
 
+@pytest.mark.tried("get /channels/NAME/users")
 async def test_users_of_a_presence_channel_are_listed_once_each(sdk: NodeAgent, subscribe_to: SubscribeTo) -> None:
     for user in ("ann", "bob", "bob"):
         await subscribe_to("presence-js-users", user=user)
@@ -114,6 +123,7 @@ async def test_users_of_a_presence_channel_are_listed_once_each(sdk: NodeAgent, 
     assert outcome == ok({"users": [{"id": "ann"}, {"id": "bob"}]})
 
 
+@pytest.mark.tried("authorizeChannel")
 async def test_authorised_subscriptions_are_taken(sdk: NodeAgent, connect: Connect) -> None:
     subscriber = await connect()
     socket_id = subscriber.socket_id
@@ -125,6 +135,7 @@ async def test_authorised_subscriptions_are_taken(sdk: NodeAgent, connect: Conne
     assert confirmation["presence"]["hash"] == {"ann": {"name": "Ann ☕"}}
 
 
+@pytest.mark.tried("errors")
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
@@ -145,6 +156,7 @@ async def test_wrong_credentials_are_the_sdk_s_request_error(
         assert_refused(outcome, status, said)
 
 
+@pytest.mark.tried("errors")
 async def test_request_that_makes_no_sense_is_the_sdk_s_request_error(sdk: NodeAgent) -> None:
     assert_refused(await sdk.call("get", path="/channels/js-one/users"), 400, "presence")
     assert_refused(await sdk.call("get", path="/channels", params={"info": "user_count"}), 400, "filter_by_prefix")
@@ -153,6 +165,7 @@ async def test_request_that_makes_no_sense_is_the_sdk_s_request_error(sdk: NodeA
     assert_refused(too_large, 413, "10240")
 
 
+@pytest.mark.tried("errors")
 async def test_relay_that_is_down_is_the_sdk_s_request_error(configure: Configure) -> None:
     lost = await configure(port=free_port())
     outcome = await lost.call("trigger", channels="js-one", event="greeting", data={})

@@ -10,6 +10,9 @@ import pytest
 from tests.helpers.processes import RelayProcess, free_port
 from tests.interop.backend import close_sdk, official_sdk
 from tests.interop.subscribers import Connect, SubscribeTo
+from tests.interop.table import python_sdk
+
+pytestmark = python_sdk("pusher")
 
 
 async def call(method: Any, *arguments: object) -> Any:
@@ -17,12 +20,14 @@ async def call(method: Any, *arguments: object) -> Any:
     return await asyncio.to_thread(method, *arguments)
 
 
+@pytest.mark.tried("trigger")
 async def test_trigger_reaches_one_channel(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     subscriber = await subscribe_to("py-one")
     assert await call(sdk.trigger, "py-one", "greeting", {"text": "Привет 🙂"}) == {}
     assert await subscriber.event() == ("py-one", "greeting", {"text": "Привет 🙂"})
 
 
+@pytest.mark.tried("trigger: 100 channels")
 async def test_trigger_reaches_many_channels(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     channels = [f"py-many-{number}" for number in range(100)]
     subscriber = await subscribe_to(*channels)
@@ -30,6 +35,7 @@ async def test_trigger_reaches_many_channels(sdk: pusher.Pusher, subscribe_to: S
     assert [await subscriber.event() for _ in channels] == [(channel, "greeting", "hello") for channel in channels]
 
 
+@pytest.mark.tried("trigger: socket_id")
 async def test_trigger_leaves_out_the_connection_that_it_names(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     sender, other = await subscribe_to("py-others"), await subscribe_to("py-others")
     await call(sdk.trigger, "py-others", "moved", {}, sender.socket_id)
@@ -38,6 +44,7 @@ async def test_trigger_leaves_out_the_connection_that_it_names(sdk: pusher.Pushe
     assert (await sender.event())[1] == "the-end"
 
 
+@pytest.mark.tried("trigger")
 async def test_trigger_takes_every_character_that_a_channel_name_may_have(
     sdk: pusher.Pusher, subscribe_to: SubscribeTo
 ) -> None:
@@ -48,6 +55,7 @@ async def test_trigger_takes_every_character_that_a_channel_name_may_have(
     assert await call(sdk.channel_info, channel, ["subscription_count"]) == {"occupied": True, "subscription_count": 1}
 
 
+@pytest.mark.tried("trigger_batch")
 async def test_batch_is_delivered_in_its_order(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     first, second = await subscribe_to("py-batch-1", "py-batch-2"), await subscribe_to("py-batch-1")
     batch = [
@@ -61,6 +69,7 @@ async def test_batch_is_delivered_in_its_order(sdk: pusher.Pusher, subscribe_to:
     assert [(await second.event())[1] for _ in range(3)] == ["a", "c", "d"]
 
 
+@pytest.mark.tried("channels_info")
 async def test_channels_are_listed_by_prefix_with_their_user_counts(
     sdk: pusher.Pusher, subscribe_to: SubscribeTo
 ) -> None:
@@ -74,6 +83,7 @@ async def test_channels_are_listed_by_prefix_with_their_user_counts(
     assert await call(sdk.channels_info, "py-no-such-prefix") == {"channels": {}}
 
 
+@pytest.mark.tried("channel_info")
 async def test_channel_tells_whether_it_is_occupied_and_by_how_many(
     sdk: pusher.Pusher, subscribe_to: SubscribeTo
 ) -> None:
@@ -87,6 +97,7 @@ async def test_channel_tells_whether_it_is_occupied_and_by_how_many(
     }
 
 
+@pytest.mark.tried("users_info")
 async def test_users_of_a_presence_channel_are_listed_once_each(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     for user in ("ann", "bob", "bob"):
         await subscribe_to("presence-py-users", user=user)
@@ -95,6 +106,7 @@ async def test_users_of_a_presence_channel_are_listed_once_each(sdk: pusher.Push
     assert await call(sdk.users_info, "presence-py-nobody") == {"users": []}
 
 
+@pytest.mark.tried("authenticate")
 async def test_authenticated_subscriptions_are_taken(sdk: pusher.Pusher, connect: Connect) -> None:
     subscriber = await connect()
     private = sdk.authenticate("private-py", subscriber.socket_id)
@@ -106,6 +118,7 @@ async def test_authenticated_subscriptions_are_taken(sdk: pusher.Pusher, connect
     assert confirmation["presence"]["hash"] == {"ann": {"name": "Ann ☕"}}
 
 
+@pytest.mark.tried("errors")
 async def test_wrong_secret_is_the_sdk_s_authentication_error(relay: RelayProcess) -> None:
     stranger = official_sdk(relay.port, relay.app_id, relay.key, "another secret")
     try:
@@ -123,6 +136,7 @@ async def test_wrong_secret_is_the_sdk_s_authentication_error(relay: RelayProces
         close_sdk(stranger)
 
 
+@pytest.mark.tried("errors")
 async def test_wrong_key_is_the_sdk_s_authentication_error(relay: RelayProcess) -> None:
     stranger = official_sdk(relay.port, relay.app_id, "another-key", relay.secret)
     try:
@@ -132,6 +146,7 @@ async def test_wrong_key_is_the_sdk_s_authentication_error(relay: RelayProcess) 
         close_sdk(stranger)
 
 
+@pytest.mark.tried("errors")
 async def test_unknown_app_is_the_sdk_s_status_error(relay: RelayProcess) -> None:
     stranger = official_sdk(relay.port, "999", relay.key, relay.secret)
     try:
@@ -141,6 +156,7 @@ async def test_unknown_app_is_the_sdk_s_status_error(relay: RelayProcess) -> Non
         close_sdk(stranger)
 
 
+@pytest.mark.tried("errors")
 async def test_request_that_makes_no_sense_is_the_sdk_s_bad_request(sdk: pusher.Pusher) -> None:
     with pytest.raises(pusher.errors.PusherBadRequest, match="presence"):
         await call(sdk.users_info, "py-one")
@@ -150,11 +166,13 @@ async def test_request_that_makes_no_sense_is_the_sdk_s_bad_request(sdk: pusher.
         await call(sdk.trigger_batch, [{"channel": "py-one", "name": "a", "data": ""}] * 11)
 
 
+@pytest.mark.tried("errors")
 async def test_data_over_the_limit_is_the_sdk_s_status_error(sdk: pusher.Pusher) -> None:
     with pytest.raises(pusher.errors.PusherBadStatus, match="413"):
         await call(sdk.trigger, "py-one", "greeting", "x" * 10_241)
 
 
+@pytest.mark.tried("errors")
 async def test_relay_that_is_down_is_an_error_of_the_sdk_s_http_library(relay: RelayProcess) -> None:
     lost = official_sdk(free_port(), relay.app_id, relay.key, relay.secret)
     try:

@@ -8,10 +8,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pysher  # type: ignore[import-untyped]  # it has no annotations
+import pytest
 
 from relay.client import PushlerClient
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import DEADLINE
+from tests.interop.table import python_sdk
+
+pytestmark = python_sdk("Pysher")
 
 SUCCEEDED = "pusher_internal:subscription_succeeded"
 ADDED = "pusher_internal:member_added"
@@ -74,6 +78,7 @@ def pysher_client(relay: RelayProcess, *channels: str, events: Sequence[str] = (
     return Client(relay, channels, events, user).running()
 
 
+@pytest.mark.tried("public and private channels")
 async def test_client_receives_events_on_public_and_private_channels(
     relay: RelayProcess, publisher: PushlerClient
 ) -> None:
@@ -86,6 +91,7 @@ async def test_client_receives_events_on_public_and_private_channels(
             assert await client.data_of(channel, "greeting") == {"text": "Привет 🙂"}
 
 
+@pytest.mark.tried("presence channels: members come and go")
 async def test_members_see_each_other_come_and_go(relay: RelayProcess) -> None:
     channel = "presence-pysher"
     async with pysher_client(relay, channel, user="ann") as ann:
@@ -97,6 +103,7 @@ async def test_members_see_each_other_come_and_go(relay: RelayProcess) -> None:
         assert await ann.data_of(channel, REMOVED) == {"user_id": "bob"}
 
 
+@pytest.mark.tried("client events")
 async def test_client_events_reach_the_others(relay: RelayProcess) -> None:
     channel = "private-pysher-typing"
     async with (

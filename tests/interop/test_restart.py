@@ -35,6 +35,7 @@ async def restart(relay: RelayProcess, stop: Stop) -> None:
     await asyncio.to_thread(relay.start)
 
 
+@pytest.mark.tried("the relay stops or crashes and comes back")
 @ways_to_stop
 @pytest.mark.parametrize("runtime_name", [NODE_8, NODE_4, CHROMIUM_8])
 async def test_client_comes_back_after_a_restart_and_goes_on_receiving(
@@ -63,6 +64,7 @@ async def test_client_comes_back_after_a_restart_and_goes_on_receiving(
         assert len(agent.seen(channel=channel, event="after")) == 1
 
 
+@pytest.mark.tried("the relay stops or crashes and comes back")
 @ways_to_stop
 @pytest.mark.parametrize("runtime_name", [NODE_8, CHROMIUM_8])
 async def test_client_events_and_members_work_again_after_a_restart(
@@ -83,6 +85,7 @@ async def test_client_events_and_members_work_again_after_a_restart(
     assert (await bob.call("members", channel=channel))["count"] == 2
 
 
+@pytest.mark.tried("the relay stops or crashes and comes back")
 @ways_to_stop
 @pytest.mark.parametrize("runtime_name", [ECHO_IN_NODE, ECHO_IN_CHROMIUM])
 async def test_echo_comes_back_after_a_restart_and_goes_on_receiving(
@@ -101,6 +104,7 @@ async def test_echo_comes_back_after_a_restart_and_goes_on_receiving(
     assert len(echo.seen(kind="event", name="orders")) == 1
 
 
+@pytest.mark.tried("the relay stops or crashes and comes back")
 @pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, NODE_4, CHROMIUM_8])
 async def test_client_of_a_stopping_relay_pauses_before_it_tries_again(clients: Clients, relay: RelayProcess) -> None:
     # At once it would find nobody, and then it lets 15 s pass before its next attempt.

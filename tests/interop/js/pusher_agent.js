@@ -1,7 +1,7 @@
 // Carries out a test's commands with an unmodified pusher-js, in Node or in a page, and reports what it tells.
 // Knows no test: what is right is decided in Python.
 
-const PROTOCOL_EVENTS = new Set(['pusher:pong', 'pusher:ping', 'pusher:error']);
+const PROTOCOL_EVENTS = new Set(['pusher:pong', 'pusher:ping', 'pusher:error', 'pusher:signin_success']);
 
 export function pusherCommands(Pusher, report) {
   let pusher;
@@ -34,6 +34,19 @@ export function pusherCommands(Pusher, report) {
     members({ channel }) {
       const { members, count, me } = pusher.channel(channel).members;
       return { members, count, me };
+    },
+    subscriptionCount: ({ channel }) => pusher.channel(channel).subscriptionCount,
+    signin() {
+      pusher.user.bind_global((event, data) => report({ kind: 'user', event, data: plain(data) }));
+      for (const name of ['online', 'offline']) {
+        pusher.user.watchlist.bind(name, ({ user_ids }) => report({ kind: 'watchlist', name, user_ids }));
+      }
+      pusher.signin();
+    },
+    // Let the runtime do nothing else for a while, as a page that computes does.
+    hang({ seconds }) {
+      const end = Date.now() + seconds * 1000;
+      while (Date.now() < end);
     },
     socketId: () => pusher.connection.socket_id,
     state: () => pusher.connection.state,

@@ -17,6 +17,14 @@ export function serverCommands(Pusher) {
     trigger: ({ channels, event, data, params }) => outcome(pusher.trigger(channels, event, data, params)),
     triggerBatch: ({ batch }) => outcome(pusher.triggerBatch(batch)),
     get: ({ path, params }) => outcome(pusher.get({ path, params })),
+    sendToUser: ({ user, event, data }) => outcome(pusher.sendToUser(user, event, data)),
+    terminateUserConnections: ({ user }) => outcome(pusher.terminateUserConnections(user)),
+    authenticateUser: ({ socketId, user }) => pusher.authenticateUser(socketId, user),
+    webhook({ headers, rawBody }) {
+      const webhook = pusher.webhook({ headers, rawBody });
+      const isValid = webhook.isValid();
+      return { isValid, events: isValid ? webhook.getEvents() : null };
+    },
     authorizeChannel: ({ socketId, channel, member }) => pusher.authorizeChannel(socketId, channel, member),
   };
 }
