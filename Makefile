@@ -113,7 +113,7 @@ parts: node chromium $(NODE_DIRS:%=%/node_modules/.installed)
 .PHONY: node chromium
 node:
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian PACKAGE="nodejs npm"
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' \
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
 	 || { echo "Installing Node.js 22 into $(NODE_HOME) (the system's $$(node --version) is too old) ..."; \
 	      npm install --silent --no-audit --no-fund --prefix $(NODE_HOME) node@22 >/dev/null; }
 
