@@ -29,15 +29,21 @@ help: ## show this
 	@echo "  SUPPORT_SECRET_KEY                                 signs the log-ins (development only without it)"
 	@echo "  PYTHON                                             the Python to use (python3)"
 
-# The desk finds the relay where RELAY_* puts it, unless told otherwise.
-run: export SUPPORT_RELAY_URL ?= http://$(or $(RELAY_HOST),127.0.0.1):$(or $(RELAY_PORT),6001)
-run: export SUPPORT_RELAY_APP_ID ?= $(or $(RELAY_APP_ID),app-id)
-run: export SUPPORT_RELAY_APP_KEY ?= $(or $(RELAY_APP_KEY),app-key)
-run: export SUPPORT_RELAY_APP_SECRET ?= $(or $(RELAY_APP_SECRET),app-secret)
+# The desk finds the relay where RELAY_* variables put it. What a TOML file says is said there for both.
+ifneq ($(RELAY_HOST)$(RELAY_PORT),)
+relay_host := $(subst 0.0.0.0,127.0.0.1,$(or $(RELAY_HOST),127.0.0.1))
+relay_host := $(if $(findstring :,$(relay_host)),[$(relay_host)],$(relay_host))
+run: export SUPPORT_RELAY_URL ?= http://$(relay_host):$(or $(RELAY_PORT),6001)
+endif
+ifneq ($(RELAY_APP_ID),)
+run: export SUPPORT_RELAY_APP_ID ?= $(RELAY_APP_ID)
+run: export SUPPORT_RELAY_APP_KEY ?= $(RELAY_APP_KEY)
+run: export SUPPORT_RELAY_APP_SECRET ?= $(RELAY_APP_SECRET)
+endif
 run: $(VENV)/.run ## start relay, support desk, demo page and operator's panel
 	@$(BIN)/python -m relay check-config >$(LOG)
 	@$(BIN)/python -m support_api first-run
-	@$(BIN)/honcho start || [ $$? = 130 ]
+	@exec $(BIN)/honcho start
 
 test: $(VENV)/.dev parts ## install what the tests need, and run them all
 	$(BIN)/python -m pytest
@@ -113,7 +119,7 @@ parts: node chromium $(NODE_DIRS:%=%/node_modules/.installed)
 .PHONY: node chromium
 node:
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian PACKAGE="nodejs npm"
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' \
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
 	 || { echo "Installing Node.js 22 into $(NODE_HOME) (the system's $$(node --version) is too old) ..."; \
 	      npm install --silent --no-audit --no-fund --prefix $(NODE_HOME) node@22 >/dev/null; }
 

@@ -246,7 +246,9 @@ class PushlerClient:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         url = URL(self._url + target, encoded=True)
         try:
-            async with self._session.request(method, url, data=body or None, headers=headers) as response:
+            async with self._session.request(
+                method, url, data=body or None, headers=headers, allow_redirects=False
+            ) as response:
                 answer = await response.read()
                 status = response.status
         except TimeoutError:
