@@ -26,8 +26,8 @@ class Pace:
 
     `grace`: D: a page that reloads leaves and comes back; within this time nobody is told. `miss_interval`: several clients
     that miss the same cached event at once are told of once in this time. `batch`: events of one request; `queue`: events
-    that may wait for one target. `timeout`: one attempt; `first_pause` after a failure doubles up to `longest_pause`; `budget`:
-    all attempts for one batch. `flush`: how long a graceful stop may take to hand over the rest.
+    that may wait for one target. `timeout`: one attempt; `first_pause` after a failure doubles up to `longest_pause`;
+    `budget`: all attempts for one batch. `flush`: how long a graceful stop may take to hand over the rest.
     """
 
     grace: float = 3.0

@@ -8,7 +8,7 @@ from typing import Final
 
 from orjson import dumps
 
-from relay.protocol.decoding import Malformed, decoder
+from relay.protocol.decoding import decoder
 
 OPEN: Final = b"o\n"
 HEARTBEAT: Final = b"h\n"
@@ -30,8 +30,4 @@ def close_frame(code: int, reason: str) -> bytes:
 
 def parse_messages(body: bytes) -> list[bytes]:
     """The messages that a client sends in one request; none is its ping. Raises Malformed."""
-    messages = _decode_messages(body)
-    try:
-        return [message.encode() for message in messages]
-    except UnicodeEncodeError:
-        raise Malformed("a message is not valid text") from None
+    return [message.encode() for message in _decode_messages(body)]

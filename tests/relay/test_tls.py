@@ -27,7 +27,7 @@ class Files:
     def make(self, name: str) -> None:
         subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        target = ["-keyout", self.key, "-out", self.certificate]
+        target = ["-keyout", str(self.key), "-out", str(self.certificate)]
         subprocess.run(
             ["openssl", "req", "-x509", "-days", "2", *curve, *subject, *target], check=True, capture_output=True
         )

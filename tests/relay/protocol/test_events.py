@@ -121,3 +121,34 @@ def test_a_message_at_the_default_limits_is_small_beside_what_may_wait_for_a_cli
     ids, entries = [fragment[0] for fragment in fragments], [fragment[1] for fragment in fragments]
     message = events.presence_succeeded("presence-a", ids, entries, limits.presence_members)
     assert len(message) < 1_048_576
+
+
+def test_a_count_is_a_number_in_a_string_of_json() -> None:
+    message = json.loads(events.subscription_count("a", 12))
+    assert (message["event"], message["channel"]) == ("pusher_internal:subscription_count", "a")
+    assert json.loads(message["data"]) == {"subscription_count": 12}
+
+
+def test_a_cache_miss_has_no_data() -> None:
+    assert json.loads(events.cache_miss("cache-a")) == {"event": "pusher:cache_miss", "channel": "cache-a"}
+
+
+def test_a_sign_in_is_confirmed_with_the_clients_own_string_in_an_object() -> None:
+    message = json.loads(events.signin_success('{"id": "7"}'))
+    assert message == {"event": "pusher:signin_success", "data": {"user_data": '{"id": "7"}'}}
+
+
+@pytest.mark.parametrize(
+    ("online", "offline", "groups"),
+    [
+        (["1"], ["2", "й"], [("online", ["1"]), ("offline", ["2", "й"])]),
+        (["1"], [], [("online", ["1"])]),
+        ([], ["1"], [("offline", ["1"])]),
+    ],
+)
+def test_a_watchlist_names_the_groups_that_have_somebody(
+    online: list[str], offline: list[str], groups: list[tuple[str, list[str]]]
+) -> None:
+    message = json.loads(events.watchlist_events(online, offline))
+    assert message["event"] == "pusher_internal:watchlist_events"
+    assert json.loads(message["data"]) == {"events": [{"name": name, "user_ids": ids} for name, ids in groups]}

@@ -305,3 +305,8 @@ def test_whatever_bytes_come_they_are_messages_or_broken_framing_however_they_ar
         assert len(payload) <= 125 if opcode & 0x8 else len(payload) <= 100
         if opcode == Opcode.TEXT:
             payload.decode()
+
+
+def test_a_compressed_message_where_none_was_agreed_is_our_own_mistake() -> None:
+    with pytest.raises(RuntimeError, match="passed the check of its header"):
+        FrameReader(1_000)._whole(Message(Opcode.TEXT, bytearray(b"x")))

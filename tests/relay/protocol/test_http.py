@@ -134,7 +134,14 @@ def test_what_two_servers_could_read_differently_is_not_read_here(data: bytes) -
 
 
 HEADERS = st.sampled_from(
-    [b"Content-Length: 3", b"Content-Length:3 ", b"Connection: close", b"Transfer-Encoding: chunked", b" folded", b"A:b"]
+    [
+        b"Content-Length: 3",
+        b"Content-Length:3 ",
+        b"Connection: close",
+        b"Transfer-Encoding: chunked",
+        b" folded",
+        b"A:b",
+    ]
 )
 
 

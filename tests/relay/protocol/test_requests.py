@@ -51,6 +51,11 @@ class TestPublish:
         assert event.exclude == "1.2"
         assert event.info == {"user_count", "subscription_count", "cache"}
 
+    @pytest.mark.parametrize("info", ["cache", "user_count,cache"])
+    def test_info_that_the_channel_does_not_have_is_refused(self, info: str) -> None:
+        with pytest.raises(BadRequest, match="cache is known for cache channels only, not for 'presence-a'"):
+            parse_publish(body(channel="presence-a", info=info), LIMITS)
+
     def test_null_stands_for_an_absent_field(self) -> None:
         event = parse_publish(body(channel="a", channels=None, socket_id=None, info=None), LIMITS)
         assert (event.exclude, event.info) == (None, frozenset())

@@ -78,8 +78,18 @@ class TestSigningIn:
 
     @pytest.mark.parametrize(
         "user_data",
-        ["", "7", "[]", "{}", '{"id":7}', '{"id":null}', '{"id":""}', '{"id":"7","watchlist":"8"}']
-        + ['{"id":"7","watchlist":[8]}', json.dumps({"id": "x" * 129})],
+        [
+            "",
+            "7",
+            "[]",
+            "{}",
+            '{"id":7}',
+            '{"id":null}',
+            '{"id":""}',
+            '{"id":"7","watchlist":"8"}',
+            '{"id":"7","watchlist":[8]}',
+            json.dumps({"id": "x" * 129}),
+        ],
     )
     def test_a_user_without_a_proper_id_is_refused_with_4009(self, session: Session, user_data: str) -> None:
         assert refusal(session, user_data).code == 4009

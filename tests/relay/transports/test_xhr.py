@@ -130,9 +130,7 @@ class TestPolling:
     async def test_a_newer_poll_ends_the_older_one_quietly(self, browser: Browser) -> None:
         await browser.open()
         older = asyncio.create_task(browser.poll())
-        # Held by the relay once it has seen the request.
-        while not any(session._receiver for session in sessions(browser.relay)):
-            await asyncio.sleep(0)
+        await held(browser.relay)
         newest = asyncio.create_task(browser.poll())
         assert await older == []
         await browser.subscribe("a")
@@ -169,18 +167,23 @@ class TestPolling:
     async def test_a_stop_tells_the_client_to_come_back(self, browser: Browser) -> None:
         await browser.open()
         waiting = asyncio.create_task(browser.poll())
-        while not any(session._receiver for session in sessions(browser.relay)):
-            await asyncio.sleep(0)
-        stopping = asyncio.create_task(browser.relay.stop())
+        await held(browser.relay)
+        await browser.relay.stop()
         (close,) = await waiting
         assert json.loads(close[1:]) == [4100, "the server is restarting"]
-        await stopping
 
 
 def sessions(relay: RunningRelay) -> list[Any]:
     """The fallback sessions of the relay's app."""
     connections = relay.node._hubs[relay.app.id].connections.values()
     return [connection.transport for connection in connections if hasattr(connection.transport, "_receiver")]
+
+
+async def held(relay: RunningRelay, *, is_held: bool = True) -> None:
+    """Wait until the relay holds a request that receives, or knows that it has gone."""
+    async with asyncio.timeout(PATIENCE):
+        while any(session._receiver for session in sessions(relay)) is not is_held:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0)
 
 
 class TestStreaming:
@@ -204,8 +207,7 @@ class TestStreaming:
         async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
             await browser.subscribe("a")
             assert (await stream.content.readline()).startswith(b"a")
-        while any(session._receiver for session in sessions(browser.relay)):
-            await asyncio.sleep(0)
+        await held(browser.relay, is_held=False)
         await browser.relay.trigger("a", "meanwhile")
         async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
             assert decoded((await stream.content.readline()).decode())[0]["event"] == "meanwhile"
