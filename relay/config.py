@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
@@ -19,6 +20,9 @@ from relay.protocol.limits import Limits
 T = TypeVar("T", bound=Struct)
 
 PREFIX: Final = "RELAY_"
+# Characters of a secret that may be tried from other machines; hosted ones have 20.
+SECRET_LENGTH: Final = 16
+
 _TABLES: Final[dict[str, type[Struct]]] = {"apps": App, "webhooks": Webhook, "other_keys": KeyPair}
 _APP_FIELDS: Final = ("id", "key", "secret")
 _FILE_VARIABLE: Final = "RELAY_CONFIG"
@@ -81,7 +85,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process. Raises ConfigError."""
     values, problems = _read_file(environ.get(_FILE_VARIABLE))
     problems += _merge_environment(values, environ)
-    fields = dict(_convert_fields(Settings, values, "", problems))
+    # A setting of the environment is named as it is named there.
+    variables = {name: f"{PREFIX}{name.upper()}" for name in values if f"{PREFIX}{name.upper()}" in environ}
+    fields = dict(_convert_fields(Settings, values, "", problems, variables))
     if not problems:
         settings = Settings(**fields)
         problems += _check_whole(settings)
@@ -139,13 +145,17 @@ def _app_variables() -> list[str]:
 
 
 def _convert_fields(
-    shape: type[Struct], values: Mapping[str, Any], where: str, problems: list[str]
+    shape: type[Struct],
+    values: Mapping[str, Any],
+    where: str,
+    problems: list[str],
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Any]]:
     """Each field of `values` that fits `shape`, converted; what does not fit is added to `problems` under its full name."""
     fields = {field.name: field for field in msgspec.structs.fields(shape)}
     problems += [f"{where}{name}: unknown; known are {', '.join(fields)}" for name in values if name not in fields]
     for name, field in fields.items():
-        path = f"{where}{name}"
+        path = variables.get(name, f"{where}{name}")
         if name not in values:
             if field.required:
                 problems.append(f"{path}: missing")
@@ -195,6 +205,12 @@ def _check_whole(settings: Settings) -> list[str]:
         problems.append(f"apps: {error}")
     if not settings.apps:
         problems.append("apps: expected at least one [[apps]] table")
+    if not is_loopback(settings.host):
+        problems += [
+            f"apps: the secret of {app.id!r} has fewer than {SECRET_LENGTH} characters, which can be guessed from outside"
+            for app in settings.apps
+            if len(app.secret) < SECRET_LENGTH and app.secret != DEVELOPMENT_SECRET
+        ]
     if not is_loopback(settings.host) and any(app.secret == DEVELOPMENT_SECRET for app in settings.apps):
         problems.append(
             f"host: {settings.host} is not a loopback address, and an app has the development secret that everybody knows; "

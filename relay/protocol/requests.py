@@ -3,6 +3,7 @@
 Raises BadRequest (400) or TooLarge (413), with a text for the developer on the other side.
 """
 
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from relay.protocol.errors import ProtocolError
 from relay.protocol.limits import Limits
 
 CHANNEL_INFO = frozenset({"user_count", "subscription_count", "cache"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RESERVED_EVENTS = ("pusher:", "pusher_internal:")
 
 
@@ -129,6 +131,8 @@ def ensure_event_name(name: str, limits: Limits) -> None:
     """Raises BadRequest unless an application may publish events of this name."""
     if not 1 <= len(name) <= limits.event_name_length:
         raise BadRequest(f"The name of an event is 1 to {limits.event_name_length} characters long")
+    if _CONTROL.search(name):
+        raise BadRequest("The name of an event holds no control characters")
     if name.startswith(_RESERVED_EVENTS):
         raise BadRequest("Event names that begin with 'pusher:' or 'pusher_internal:' are the server's own")
 

@@ -81,7 +81,7 @@ class TestCheckConfig:
     def test_wrong_settings_are_named_on_stderr_and_the_code_is_2(self) -> None:
         result = run("check-config", RELAY_PORT="http", RELAY_COLOUR="red")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "port: expected `int`" in result.stderr
+        assert "RELAY_PORT: expected `int`" in result.stderr
         assert "RELAY_COLOUR: unknown; known are " in result.stderr
 
     def test_serve_refuses_wrong_settings_in_the_same_way(self) -> None:

@@ -63,16 +63,16 @@ class TestEnvironment:
     @pytest.mark.parametrize(
         ("variable", "value", "expected"),
         [
-            ("RELAY_PORT", "http", "port: expected `int`"),
-            ("RELAY_PORT", "", "port: expected `int`"),
-            ("RELAY_PORT", "-1", "port: expected `int` >= 0"),
-            ("RELAY_PORT", "65536", "port: expected `int` <= 65535"),
-            ("RELAY_PORT", "6001.5", "port: expected `int`"),
-            ("RELAY_ACTIVITY_TIMEOUT", "0", "activity_timeout: expected `int` >= 1"),
-            ("RELAY_ACTIVITY_TIMEOUT", "3601", "activity_timeout: expected `int` <= 3600"),
-            ("RELAY_BACKLOG_BYTES", "16383", "backlog_bytes: expected `int` >= 16384"),
-            ("RELAY_LOG_LEVEL", "loud", "log_level: expected one of debug, info, warning, error"),
-            ("RELAY_LOG_FORMAT", "xml", "log_format: expected one of console, json"),
+            ("RELAY_PORT", "http", "RELAY_PORT: expected `int`"),
+            ("RELAY_PORT", "", "RELAY_PORT: expected `int`"),
+            ("RELAY_PORT", "-1", "RELAY_PORT: expected `int` >= 0"),
+            ("RELAY_PORT", "65536", "RELAY_PORT: expected `int` <= 65535"),
+            ("RELAY_PORT", "6001.5", "RELAY_PORT: expected `int`"),
+            ("RELAY_ACTIVITY_TIMEOUT", "0", "RELAY_ACTIVITY_TIMEOUT: expected `int` >= 1"),
+            ("RELAY_ACTIVITY_TIMEOUT", "3601", "RELAY_ACTIVITY_TIMEOUT: expected `int` <= 3600"),
+            ("RELAY_BACKLOG_BYTES", "16383", "RELAY_BACKLOG_BYTES: expected `int` >= 16384"),
+            ("RELAY_LOG_LEVEL", "loud", "RELAY_LOG_LEVEL: expected one of debug, info, warning, error"),
+            ("RELAY_LOG_FORMAT", "xml", "RELAY_LOG_FORMAT: expected one of console, json"),
         ],
     )
     def test_a_wrong_value_is_named_with_what_was_expected(self, variable: str, value: str, expected: str) -> None:
@@ -109,9 +109,9 @@ class TestEnvironment:
         found = problems({"RELAY_PORT": "x", "RELAY_LOG_LEVEL": "y", "RELAY_Z": "z", "RELAY_APP_ID": "a"})
         assert sorted(problem.split(":")[0] for problem in found) == [
             "RELAY_APP_KEY, RELAY_APP_SECRET",
+            "RELAY_LOG_LEVEL",
+            "RELAY_PORT",
             "RELAY_Z",
-            "log_level",
-            "port",
         ]
 
 
@@ -264,6 +264,13 @@ class TestSecrets:
         (problem,) = problems({"RELAY_HOST": host})
         assert problem.startswith(f"host: {host} is not a loopback address, and an app has the development secret")
         assert "RELAY_APP_SECRET" in problem
+
+    def test_a_secret_that_can_be_guessed_is_refused_off_loopback(self) -> None:
+        app = {"RELAY_APP_ID": "a", "RELAY_APP_KEY": "b", "RELAY_APP_SECRET": "short-secret"}
+        (problem,) = problems(app | {"RELAY_HOST": "0.0.0.0"})  # noqa: S104 - refused, never listened on
+        assert problem.startswith("apps: the secret of 'a' has fewer than 16 characters")
+        assert "short-secret" not in problem
+        assert load(app).apps[0].secret == "short-secret"
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
     def test_the_development_secret_will_do_on_loopback(self, host: str) -> None:

@@ -67,11 +67,14 @@ class TestPublish:
         assert parse_publish(body(channel="a", data="no { json"), LIMITS).data == "no { json"
         assert parse_publish(body(channel="a", data=""), LIMITS).data == ""
 
-    @pytest.mark.parametrize(
-        "name", ["x", "App\\Events\\OrderShipped", ".dot", "client-x", "событие", 'a"b\x00', "pusher"]
-    )
+    @pytest.mark.parametrize("name", ["x", "App\\Events\\OrderShipped", ".dot", "client-x", "событие", 'a"b', "pusher"])
     def test_the_name_of_an_event_is_free(self, name: str) -> None:
         assert parse_publish(body(channel="a", name=name), LIMITS).name == name
+
+    @pytest.mark.parametrize("name", ["a\nb", "a\x00", "\x7f", "\x1b[31m"])
+    def test_the_name_of_an_event_holds_no_control_characters(self, name: str) -> None:
+        with pytest.raises(BadRequest, match="control characters"):
+            parse_publish(body(channel="a", name=name), LIMITS)
 
     @pytest.mark.parametrize(
         ("raw", "explanation"),
