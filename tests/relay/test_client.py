@@ -230,3 +230,56 @@ class TestLife:
 
     def test_a_client_never_shows_its_secret(self) -> None:
         assert repr(PushlerClient("k", "hidden", url="http://h/")) == "PushlerClient(key='k', url='http://h')"
+
+
+class TestUsers:
+    client = PushlerClient("key", "secret")
+
+    def test_a_user_is_signed_with_the_connection(self) -> None:
+        answer = self.client.authenticate_user("12.34", {"id": "7", "watchlist": ["8"]})
+        assert json.loads(answer["user_data"]) == {"id": "7", "watchlist": ["8"]}
+        text = f"12.34::user::{answer['user_data']}"
+        assert answer["auth"] == f"key:{hmac.new(b'secret', text.encode(), hashlib.sha256).hexdigest()}"
+
+    @pytest.mark.parametrize(
+        ("socket_id", "user"),
+        [("x", {"id": "7"}), ("1.2:", {"id": "7"}), ("1.2", {}), ("1.2", {"id": 7}), ("1.2", {"id": ""})],
+    )
+    def test_nothing_else_than_a_sign_in_gets_signed(self, socket_id: str, user: dict[str, object]) -> None:
+        with pytest.raises(ValueError, match=r"socket id|needs an id"):
+            self.client.authenticate_user(socket_id, user)
+
+    async def test_a_user_is_sent_events_and_sent_away(self, relay: RunningRelay, client: PushlerClient) -> None:
+        visitor = await relay.connect()
+        await visitor.send("pusher:signin", client.authenticate_user(visitor.socket_id, {"id": "7"}))
+        assert (await visitor.receive())["event"] == "pusher:signin_success"
+        await visitor.subscribe("#server-to-user-7")
+        assert await client.send_to_user("7", "hello", {"a": 1}) == {}
+        assert await visitor.told() == [{"event": "hello", "channel": "#server-to-user-7", "data": '{"a":1}'}]
+        assert await client.terminate_connections("7") == {}
+        assert (await visitor.closed())[0] == 4009
+
+
+class TestWebhooks:
+    client = PushlerClient("key", "secret")
+    body = '{"time_ms":1,"events":[{"name":"channel_occupied","channel":"й"}]}'.encode()
+    signature = hmac.new(b"secret", body, hashlib.sha256).hexdigest()
+
+    def test_the_events_of_a_signed_request_are_given_whatever_the_case_of_its_headers(self) -> None:
+        headers = {"x-pusher-KEY": "key", "X-PUSHER-signature": self.signature}
+        assert self.client.verify_webhook(headers, self.body) == [{"name": "channel_occupied", "channel": "й"}]
+
+    @pytest.mark.parametrize(
+        ("headers", "body"),
+        [
+            ({}, body),
+            ({"X-Pusher-Key": "key"}, body),
+            ({"X-Pusher-Key": "other", "X-Pusher-Signature": signature}, body),
+            ({"X-Pusher-Key": "key", "X-Pusher-Signature": signature[:-1]}, body),
+            ({"X-Pusher-Key": "key", "X-Pusher-Signature": signature}, body + b" "),
+            ({"X-Pusher-Key": "key", "X-Pusher-Signature": signature}, b"\xff"),
+        ],
+    )
+    def test_any_other_request_is_refused(self, headers: dict[str, str], body: bytes) -> None:
+        with pytest.raises(ValueError, match="webhook"):
+            self.client.verify_webhook(headers, body)
