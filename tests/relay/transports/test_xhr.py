@@ -212,7 +212,26 @@ class TestStreaming:
         async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
             assert decoded((await stream.content.readline()).decode())[0]["event"] == "meanwhile"
 
-    async def test_three_hundred_kibibytes_go_through_one_response(self, browser: Browser) -> None:
+    async def test_a_client_that_opens_again_after_256_kibibytes_loses_nothing(self, browser: Browser) -> None:
+        await browser.open()
+        await browser.subscribe("a")
+        read = 0
+        async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
+            sent = 0
+            while read <= xhr.STREAM_CHARACTERS:
+                read += len((await stream.content.readline()).decode())
+                await browser.relay.trigger("a", str(sent), "x" * 10_240)
+                sent += 1
+            # Full: what came last waits for the next response, which the client opens before it drops this one.
+            async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as following:
+                (event,) = decoded((await following.content.readline()).decode())
+                assert event["event"] == str(sent - 1)
+            assert await stream.content.read() == b""
+
+    async def test_a_client_that_does_not_open_again_is_written_to_all_the_same(
+        self, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(xhr, "REOPEN_TIMEOUT", 0.0)
         await browser.open()
         await browser.subscribe("a")
         async with browser.http.post(f"{browser.base}/xhr_streaming?protocol=7") as stream:
