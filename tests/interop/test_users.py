@@ -64,6 +64,7 @@ async def test_event_to_a_user_reaches_its_connections_only(
 
 @npm_sdk()
 @pytest.mark.tried("sendToUser")
+@pytest.mark.node
 @pytest.mark.parametrize("runtime_name", ["pusher-js"])
 async def test_send_to_user_of_the_npm_sdk_reaches_the_user(clients: Clients, npm: NodeAgent) -> None:
     ann = await signed_in(clients, "ann-npm")
@@ -114,6 +115,7 @@ async def assert_ended_for_good(agent: Agent) -> None:
 
 @npm_sdk()
 @pytest.mark.tried("terminateUserConnections")
+@pytest.mark.node
 @pytest.mark.parametrize("runtime_name", ["pusher-js"])
 async def test_terminate_user_connections_of_the_npm_sdk_ends_the_user_for_good(
     clients: Clients, npm: NodeAgent
@@ -127,6 +129,7 @@ async def test_terminate_user_connections_of_the_npm_sdk_ends_the_user_for_good(
 
 @python_sdk("pusher")
 @pytest.mark.tried("terminate_user_connections")
+@pytest.mark.node
 @pytest.mark.parametrize("runtime_name", ["pusher-js"])
 async def test_terminate_user_connections_of_the_python_sdk_ends_the_user_for_good(
     clients: Clients, sdk: pusher.Pusher

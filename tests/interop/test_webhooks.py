@@ -48,8 +48,8 @@ async def make_one_of_each(clients: Clients, receiver: Receiver) -> list[dict[st
 
 
 @npm_sdk()
-@pytest.mark.node
 @pytest.mark.tried("webhook, isValid")
+@pytest.mark.node
 @pytest.mark.parametrize("runtime_name", ["pusher-js"])
 async def test_npm_sdk_takes_every_webhook_and_refuses_a_forged_one(clients: Clients, receiver: Receiver) -> None:
     require(NODE, NODE_PACKAGES)
@@ -70,6 +70,7 @@ async def test_npm_sdk_takes_every_webhook_and_refuses_a_forged_one(clients: Cli
 
 @python_sdk("pusher")
 @pytest.mark.tried("validate_webhook")
+@pytest.mark.node
 @pytest.mark.parametrize("runtime_name", ["pusher-js"])
 async def test_python_sdk_takes_every_webhook_and_refuses_a_forged_one(
     clients: Clients, receiver: Receiver, sdk: pusher.Pusher
