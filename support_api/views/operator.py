@@ -37,7 +37,7 @@ async def login(request: web.Request) -> web.Response:
 
 
 async def logout(request: web.Request) -> web.Response:
-    """Ends the session, if there is one, and takes the operator offline."""
+    """Ends the session, if there is one; with his last one the operator goes offline and his tickets go to others."""
     desk, operator, hashed = request.app[DESK], await operator_of(request), session_hash_of(request)
     if operator is not None and hashed is not None:
         await desk.store.operators.close_session(operator.id, hashed)
