@@ -224,6 +224,20 @@ class TooMany(SupportError):
         return f"Too many {self.what}; try again in {self.retry_after} s."
 
 
+class LoginsBusy(SupportError):
+    """So many passwords wait to be checked that this one would wait long; it was not looked at."""
+
+    status = 503
+    code = "logins_busy"
+
+    @property
+    def retry_after(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return "Too many log-ins at the same time; try again in a moment."
+
+
 class StoreUnavailable(SupportError):
     """The database did not take the change in time; nothing was stored."""
 
