@@ -7,6 +7,8 @@
 
 import { atEnd, h, keyed, setText } from '../shared/dom.js';
 import { messageKey, messageNode } from '../shared/message_view.js';
+import { RETRYING } from '../shared/outbox.js';
+import { UNREACHED } from '../shared/refusal.js';
 import { CLOSED, newestSeq, WAITING } from '../shared/thread.js';
 import { MAX_CONTENT } from './controller.js';
 import { CHAT, logItems, RESUMING, START, STARTING, unread } from './state.js';
@@ -141,7 +143,7 @@ export class View {
 
   _stripText({ connection, thread }) {
     if (connection === 'connecting') return this.t('connecting');
-    const unsent = thread.pending.some((item) => item.state === 'retrying');
+    const unsent = thread.pending.some((item) => item.state === RETRYING && item.refusal === UNREACHED);
     return unsent || connection === 'reconnecting' || connection === 'disconnected' ? this.t('offline') : '';
   }
 

@@ -102,14 +102,14 @@ async def test_message_whose_answer_was_lost_is_stored_and_shown_once(people: Pe
 
 async def test_refused_message_is_marked_and_sent_when_its_author_tries_again(people: People) -> None:
     widget, panel, _ = await talking(people)
-    refusal = '{"error": {"code": "invalid_field", "message": "no", "field": "content"}}'
+    refusal = '{"error": {"code": "unreadable_body", "message": "It came damaged."}}'
     await widget.page.route(
-        SEND, lambda route: route.fulfill(status=422, content_type="application/json", body=refusal)
+        SEND, lambda route: route.fulfill(status=400, content_type="application/json", body=refusal)
     )
     await widget.send("Refused at first")
     retry = widget.find(f"{widget.log} .retry")
     await retry.wait_for()
-    failed = (await widget.texts("widget", "en"))["failed"]
+    failed = (await widget.texts("widget", "en"))["failed"].format(reason="It came damaged.")
     assert failed in await widget.find(f"{widget.log} .pending").inner_text()
     await widget.page.unroute(SEND)
 
