@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import click
 from aiohttp import web
 
-from support_api.app import opened_store, running_app
+from support_api.app import HTTP_OPTIONS, opened_store, running_app
 from support_api.config import Settings, SettingsError, describe, load_settings
 from support_api.errors import SupportError
 from support_api.logs import set_up_logs
@@ -176,7 +176,7 @@ def operator_enable(email: str) -> None:
 
 async def _serve(settings: Settings) -> None:
     async with running_app(settings) as app:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE)
+        runner = web.AppRunner(app, shutdown_timeout=GOODBYE, **HTTP_OPTIONS)
         await runner.setup()
         try:
             site = web.TCPSite(runner, settings.host, settings.port)

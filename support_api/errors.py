@@ -44,7 +44,7 @@ class UnreadableBody(SupportError):
 
 
 class UnsupportedBody(SupportError):
-    """The body comes in a Content-Type that no call takes."""
+    """The body comes in a Content-Type or a Content-Encoding that no call takes."""
 
     status = 415
     code = "unsupported_body"
@@ -54,7 +54,7 @@ class UnsupportedBody(SupportError):
         super().__init__(content_type)
 
     def __str__(self) -> str:
-        return "Send application/json, application/x-www-form-urlencoded or multipart/form-data."
+        return "Send application/json, application/x-www-form-urlencoded or multipart/form-data, uncompressed."
 
 
 class BodyTooLarge(SupportError):
