@@ -54,6 +54,14 @@ export class Outbox {
     if (others.length < this.items.length) this._update(others);
   }
 
+  /** Take everything out, what other tabs have put there too. Returns the items that were never stored. */
+  clear() {
+    const items = this.store.get() ?? [];
+    this.items = [];
+    this.store.set(null);
+    return items;
+  }
+
   stop() {
     this._stopped = true;
     clearTimeout(this._timer);
