@@ -30,7 +30,7 @@ export default [
       'prefer-const': 'error',
     },
   },
-  { files: ['pushler/**', 'shared/{storage,conversation,outbox,timing,thread,http,ids}.js'], languageOptions: { globals: { document: 'readonly' } } },
+  { files: ['pushler/**', 'shared/{storage,conversation,outbox,timing,thread,http,ids,refusal}.js'], languageOptions: { globals: { document: 'readonly' } } },
   { files: ['widget/**', 'operator/**', 'demo/**', 'shared/{dom,message_view}.js'], languageOptions: { globals: page } },
   { files: ['demo/demo.js'], languageOptions: { sourceType: 'script' } },
   { files: ['scripts/**', 'tests/**', 'eslint.config.js'], languageOptions: { globals: { ...node, ...page } } },

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -17,6 +19,7 @@ from support_api.assignment import LeastLoaded
 from support_api.clock import Clock, utc_now
 from support_api.config import Settings
 from support_api.errors import StoreUnavailable
+from support_api.logs import HttpServerLog
 from support_api.notices import Notices
 from support_api.outbox import Outbox, Pace
 from support_api.passwords import Passwords
@@ -29,6 +32,16 @@ from support_api.views.fields import BODY_LIMIT
 from support_api.views.middleware import add_security_headers, answer_errors
 from support_api.views.origins import guard_origins
 from support_api.views.pages import CLIENT_FOLDER, DEFAULT_CLIENT_FOLDER
+
+HTTP_OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "access_log": None,
+        "logger": HttpServerLog(),
+        # No browser compresses what it sends; a small body must not become a large one.
+        "auto_decompress": False,
+    }
+)
+"""How the server around the application is run."""
 
 _log = structlog.get_logger("support_api")
 
@@ -62,7 +75,7 @@ async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIt
         opened_store(settings, parts.clock) as store,
         relay_client(settings) as relay,
         Outbox(store.outbox, relay, store.database.news, parts.pace).running(),
-        sweeping(store, settings.sweep_interval),
+        sweeping(store, settings.sweep_interval, _silence(settings)),
     ):
         notices = Notices(relay)
         async with notices.running():
@@ -80,9 +93,10 @@ def relay_client(settings: Settings) -> PushlerClient:
 
 
 @asynccontextmanager
-async def sweeping(store: Store, interval: float) -> AsyncIterator[None]:
-    """Every `interval` seconds gives away tickets that wait although somebody is free."""
-    task = asyncio.create_task(_sweep(store, interval), name="sweep")
+async def sweeping(store: Store, interval: float, silence: timedelta) -> AsyncIterator[None]:
+    """Every `interval` seconds gives away tickets that wait although somebody is free, and takes those of operators who
+    were silent for longer than `silence`."""
+    task = asyncio.create_task(_sweep(Round(store, silence, interval), interval), name="sweep")
     try:
         yield
     finally:
@@ -91,18 +105,51 @@ async def sweeping(store: Store, interval: float) -> AsyncIterator[None]:
             await task
 
 
-async def _sweep(store: Store, interval: float) -> None:
-    while True:
-        await asyncio.sleep(interval)
+class Round:
+    """One look of the sweep, again and again.
+
+    Silence counts only while the desk could have heard: after its start, and after a time in which it could store nothing
+    or the machine slept, operators first get the whole `silence` to send a heartbeat.
+    """
+
+    def __init__(self, store: Store, silence: timedelta, interval: float = 0.0) -> None:
+        self._store = store
+        self._silence = silence
+        self._longest_pause = silence + timedelta(seconds=interval)
+        self._listens_since = self._looked_at = store.database.now()
+
+    async def go(self) -> None:
+        """Looks once; what goes wrong is logged."""
+        now, before = self._store.database.now(), self._looked_at
+        self._looked_at = now
+        if now - before > self._longest_pause:
+            self._listens_since = now
         try:
-            assigned = await store.tickets.sweep()
+            await self._work(now)
         except StoreUnavailable as error:
+            self._listens_since = now
             _log.warning("the sweep was put off", reason=str(error))
         except Exception:
             _log.exception("the sweep has a bug")
-        else:
-            if assigned:
-                _log.info("the sweep assigned tickets", count=assigned)
+
+    async def _work(self, now: datetime) -> None:
+        if now - self._listens_since > self._silence:
+            released = await self._store.operators.release_silent(self._silence)
+            if released:
+                _log.info("tickets of operators who vanished went back to the queue", count=released)
+        assigned = await self._store.tickets.sweep()
+        if assigned:
+            _log.info("the sweep assigned tickets", count=assigned)
+
+
+async def _sweep(round_: Round, interval: float) -> None:
+    while True:
+        await asyncio.sleep(interval)
+        await round_.go()
+
+
+def _silence(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.operator_timeout + settings.operator_grace)
 
 
 def _desk(settings: Settings, store: Store, relay: PushlerClient, notices: Notices, parts: Parts) -> Desk:

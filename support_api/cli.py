@@ -11,14 +11,16 @@ import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import click
 from aiohttp import web
 
-from support_api.app import opened_store, running_app
+from support_api.app import HTTP_OPTIONS, opened_store, running_app
 from support_api.config import Settings, SettingsError, describe, load_settings
 from support_api.errors import SupportError
 from support_api.logs import set_up_logs
+from support_api.models import Operator, OperatorStatus, Presence
 from support_api.passwords import MAX_PASSWORD, MIN_PASSWORD, Passwords
 from support_api.schema import schema_sql
 from support_api.store import DatabaseUnusable, Store
@@ -100,14 +102,24 @@ def operator_add(name: str, email: str, password_stdin: bool, max_tickets: int) 
 
 @operator.command("list")
 def operator_list() -> None:
-    """Show all accounts."""
+    """Show all accounts. "gone": the panel was left open, or lost its network; no heartbeat for a while."""
+    settings = _settings()
+    timeout = timedelta(seconds=settings.operator_timeout)
 
     async def show(store: Store) -> None:
         for one, presence in await store.operators.everybody():
-            state = "disabled" if one.is_disabled else presence.status
+            state = _state(one, presence, store.database.now() - timeout)
             click.echo(f"{one.id}\t{one.email}\t{one.name}\t{state}\t{presence.active_tickets}/{presence.max_tickets}")
 
-    _with_store(_settings(), show)
+    _with_store(settings, show)
+
+
+def _state(operator: Operator, presence: Presence, heard_after: datetime) -> str:
+    if operator.is_disabled:
+        return "disabled"
+    if presence.status is not OperatorStatus.OFFLINE and presence.last_seen < heard_after:
+        return "gone"
+    return presence.status
 
 
 @operator.command("password")
@@ -164,7 +176,7 @@ def operator_enable(email: str) -> None:
 
 async def _serve(settings: Settings) -> None:
     async with running_app(settings) as app:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE)
+        runner = web.AppRunner(app, shutdown_timeout=GOODBYE, **HTTP_OPTIONS)
         await runner.setup()
         try:
             site = web.TCPSite(runner, settings.host, settings.port)

@@ -69,7 +69,9 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     """Origins of other sites whose pages may call the visitors' API; `*` means any."""
     operator_timeout: int = 60
-    """Seconds without a heartbeat after which an operator counts as gone."""
+    """Seconds without a heartbeat after which an operator counts as gone and gets no new tickets."""
+    operator_grace: int = 60
+    """Seconds that a gone operator keeps his tickets after that; then they go back to the queue."""
     tickets_per_minute: int = 120
     """New tickets from one address; 0: no limit."""
     messages_per_minute: int = 300
@@ -190,6 +192,7 @@ _RULES: dict[str, _Rule] = {
     "secret_key": _Rule("one or more keys with commas between", _secrets),
     "allowed_origins": _Rule("origins like https://shop.example with commas between, or *", _origins),
     "operator_timeout": _whole(1, 86400),
+    "operator_grace": _whole(0, 86400),
     "tickets_per_minute": _whole(0, 1_000_000),
     "messages_per_minute": _whole(0, 1_000_000),
     "sweep_interval": _whole(1, 3600),

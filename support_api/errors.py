@@ -44,7 +44,7 @@ class UnreadableBody(SupportError):
 
 
 class UnsupportedBody(SupportError):
-    """The body comes in a Content-Type that no call takes."""
+    """The body comes in a Content-Type or a Content-Encoding that no call takes."""
 
     status = 415
     code = "unsupported_body"
@@ -54,7 +54,7 @@ class UnsupportedBody(SupportError):
         super().__init__(content_type)
 
     def __str__(self) -> str:
-        return "Send application/json, application/x-www-form-urlencoded or multipart/form-data."
+        return "Send application/json, application/x-www-form-urlencoded or multipart/form-data, uncompressed."
 
 
 class BodyTooLarge(SupportError):
@@ -222,6 +222,20 @@ class TooMany(SupportError):
 
     def __str__(self) -> str:
         return f"Too many {self.what}; try again in {self.retry_after} s."
+
+
+class LoginsBusy(SupportError):
+    """So many passwords wait to be checked that this one would wait long; it was not looked at."""
+
+    status = 503
+    code = "logins_busy"
+
+    @property
+    def retry_after(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return "Too many log-ins at the same time; try again in a moment."
 
 
 class StoreUnavailable(SupportError):

@@ -90,6 +90,7 @@ class Presence:
     status: OperatorStatus
     active_tickets: int
     max_tickets: int
+    last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)

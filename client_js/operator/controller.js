@@ -103,8 +103,15 @@ export class Controller {
     }
   }
 
-  /** Take a closed chat off the list. */
+  /** Take a closed chat off the list, and with it what it did not take any more. */
   dismiss(ticketId) {
+    const talk = this._talks.get(ticketId);
+    this._drop(ticketId);
+    talk?.takeUnsent();
+  }
+
+  /** Not ours to see at this time: what is unsent waits in the storage. */
+  _drop(ticketId) {
     this._talks.get(ticketId)?.stop();
     this._talks.delete(ticketId);
     this._dispatch({ type: 'remove', ticketId });
@@ -204,7 +211,7 @@ export class Controller {
   }
 
   _threadChanged(thread, action) {
-    if (thread.denied) return this.dismiss(thread.ticketId);
+    if (thread.denied) return this._drop(thread.ticketId);
     this._dispatch({ type: 'thread', thread, visible: this.isVisible() });
     const speaks = action.type === 'message' && !action.own && action.message.sender_type === 'visitor';
     const watched = this.state.current === thread.ticketId && this.isVisible();

@@ -11,6 +11,7 @@
 import { isTemporary } from './http.js';
 import { newId } from './ids.js';
 import { Outbox } from './outbox.js';
+import { ENDED, refusalOf } from './refusal.js';
 import { CLOSED, newThread, reduceThread } from './thread.js';
 import { backoff, throttle } from './timing.js';
 
@@ -38,7 +39,7 @@ export class Conversation {
     this._stopped = false;
     this._outbox = new Outbox({
       store,
-      send: (item) => api.send(ticketId, item).then((answer) => answer.message),
+      send: (item) => this._deliver(item),
       onChange: (items) => this._apply({ type: 'outbox', items }),
       onSent: (message) => this.addStored(message),
     });
@@ -76,6 +77,11 @@ export class Conversation {
     this._outbox.add({ client_id: newId(), content, created_at: new Date().toISOString() });
   }
 
+  /** The texts that the server never took; nothing of them stays behind. */
+  takeUnsent() {
+    return this._outbox.clear().map((item) => item.content);
+  }
+
   /** Try a message again at once. */
   retry(clientId) {
     this._outbox.retry(clientId);
@@ -95,6 +101,21 @@ export class Conversation {
   /** An own message as the server has stored it. */
   addStored(message) {
     this._receive(message, true);
+  }
+
+  async _deliver(item) {
+    try {
+      return (await this.api.send(this.ticketId, item)).message;
+    } catch (error) {
+      if (refusalOf(error) === ENDED) this._foundClosed();
+      throw error;
+    }
+  }
+
+  /** The event that said so has not come, or not yet. */
+  _foundClosed() {
+    this.setTicket({ status: CLOSED });
+    this.catchUp();
   }
 
   /** Fetch what comes after the last message. Calls that overlap become one more round. */

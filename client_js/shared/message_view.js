@@ -5,6 +5,8 @@
  */
 
 import { h, setText } from './dom.js';
+import { SENDING } from './outbox.js';
+import { mayRetry } from './refusal.js';
 
 /**
  * @param {object} message  stored, or pending with a `state`
@@ -14,14 +16,15 @@ import { h, setText } from './dom.js';
  */
 export function messageNode(message, known, { side, name, lang, t, retry }) {
   const node = known ?? newNode(message, side, name);
-  const { state } = message;
+  const { state, refusal } = message;
+  const stuck = state && state !== SENDING;
   node.classList.toggle('pending', Boolean(state));
-  setText(node._meta, state ? t(state) : timeText(message.created_at, lang));
-  const stuck = state === 'failed' || state === 'retrying';
-  if (stuck && !node._retry) {
+  setText(node._meta, state ? t(stuck ? refusal : state, message) : timeText(message.created_at, lang));
+  const again = stuck && mayRetry(refusal);
+  if (again && !node._retry) {
     node._retry = h('button', { type: 'button', className: 'retry', onclick: () => retry(message.client_id) }, t('retry'));
     node.append(node._retry);
-  } else if (!stuck && node._retry) {
+  } else if (!again && node._retry) {
     node._retry.remove();
     node._retry = null;
   }

@@ -7,6 +7,7 @@
  */
 
 import { isTemporary } from './http.js';
+import { refusalOf } from './refusal.js';
 import { backoff } from './timing.js';
 
 /** On its way. */
@@ -53,6 +54,14 @@ export class Outbox {
     if (others.length < this.items.length) this._update(others);
   }
 
+  /** Take everything out, what other tabs have put there too. Returns the items that were never stored. */
+  clear() {
+    const items = this.store.get() ?? [];
+    this.items = [];
+    this.store.set(null);
+    return items;
+  }
+
   stop() {
     this._stopped = true;
     clearTimeout(this._timer);
@@ -84,7 +93,8 @@ export class Outbox {
   _failed(item, error) {
     const temporary = isTemporary(error);
     const state = temporary ? RETRYING : FAILED;
-    this._update(this.items.map((each) => (each.client_id === item.client_id ? { ...each, state, code: error.code } : each)));
+    const why = { refusal: refusalOf(error), reason: error.message };
+    this._update(this.items.map((each) => (each.client_id === item.client_id ? { ...each, state, ...why } : each)));
     // A refused one does not hold up the others; an unreachable server holds up all, so the order stays.
     if (!temporary) return true;
     const wait = Math.max(error.retryAfterMs ?? 0, backoff(this._attempt));

@@ -45,7 +45,7 @@ export class Controller {
     this._dispatch({ type: 'close' });
   }
 
-  /** What the start form held when the page was left. */
+  /** What the start form held when the page was left, or begins with. */
   get draft() {
     return this.storage.get('draft') ?? {};
   }
@@ -92,8 +92,9 @@ export class Controller {
     }
   }
 
-  startAgain() {
-    this._forget();
+  /** What was not sent, and what he was `typing` at the end, begins the new chat. */
+  startAgain(typing) {
+    this._forget(undefined, typing);
   }
 
   /** The page is visible again, or the network is back. */
@@ -206,8 +207,12 @@ export class Controller {
     this._disconnect();
   }
 
-  _forget(error) {
+  _forget(error, typing = '') {
+    const talk = this._talk;
     this._leave();
+    const unsent = [...talk.takeUnsent(), typing.trim()].filter(Boolean).join('\n\n');
+    // Before the ticket goes: other tabs look at the draft when they see that.
+    if (unsent) this.storage.set('draft', { ...this.draft, message: unsent });
     this._saved = null;
     this.storage.set('ticket', null);
     this._dispatch({ type: 'forget', error });

@@ -7,6 +7,8 @@
 
 import { atEnd, h, keyed, setText } from '../shared/dom.js';
 import { messageKey, messageNode } from '../shared/message_view.js';
+import { RETRYING } from '../shared/outbox.js';
+import { UNREACHED } from '../shared/refusal.js';
 import { CLOSED, newestSeq, WAITING } from '../shared/thread.js';
 import { MAX_CONTENT } from './controller.js';
 import { CHAT, logItems, RESUMING, START, STARTING, unread } from './state.js';
@@ -28,7 +30,7 @@ export class View {
   }
 
   render(state) {
-    const started = this._state?.screen === STARTING && state.screen === CHAT;
+    const before = this._state?.screen;
     this._state = state;
     const { screen } = state;
     const chatting = screen === CHAT;
@@ -38,7 +40,7 @@ export class View {
     this._renderLauncher(state);
     this._renderHeader(state, chatting && !closed);
     this.startForm.hidden = screen !== START && screen !== STARTING;
-    this._renderStart(state);
+    this._renderStart(state, before);
     this.loading.hidden = screen !== RESUMING;
     this.log.hidden = !chatting;
     this.confirmBar.hidden = !state.confirming;
@@ -46,7 +48,7 @@ export class View {
     this.again.hidden = !closed;
     if (chatting) this._renderLog(state);
     // The start form took the focus away with it.
-    if (started && state.open) this.input.focus();
+    if (before === STARTING && chatting && state.open) this.input.focus();
   }
 
   _build() {
@@ -141,12 +143,14 @@ export class View {
 
   _stripText({ connection, thread }) {
     if (connection === 'connecting') return this.t('connecting');
-    const unsent = thread.pending.some((item) => item.state === 'retrying');
+    const unsent = thread.pending.some((item) => item.state === RETRYING && item.refusal === UNREACHED);
     return unsent || connection === 'reconnecting' || connection === 'disconnected' ? this.t('offline') : '';
   }
 
-  _renderStart({ screen, error }) {
+  _renderStart({ screen, error }, before) {
     const busy = screen === STARTING;
+    // Back from a chat: with what that one did not take.
+    if (screen === START && (before === CHAT || before === RESUMING)) this.first.value = this.actions.draft.message ?? '';
     this.startButton.disabled = busy;
     setText(this.startButton, this.t(busy ? 'starting' : 'start'));
     setText(this.error, error ? this.t(error) : '');
@@ -225,8 +229,9 @@ export class View {
   }
 
   _startAgain() {
-    this.actions.startAgain();
-    this.first.value = '';
+    this.actions.startAgain(this.input.value);
+    this.input.value = '';
+    this._fit();
     this.focus();
   }
 

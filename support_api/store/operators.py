@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,7 +15,15 @@ from support_api.errors import EmailTaken, UnknownOperator
 from support_api.models import Listed, Operator, OperatorStatus, Presence, TicketStatus
 from support_api.store.database import Database, Writing
 from support_api.store.draining import Drain, announce_later, recount
-from support_api.store.rows import AnyRow, listed_of, operator_of, presence_of, read_presence, select_listed
+from support_api.store.rows import (
+    AnyRow,
+    count_active,
+    listed_of,
+    operator_of,
+    presence_of,
+    read_presence,
+    select_listed,
+)
 from support_api.tables import operator_sessions, operators, operators_online, tickets
 
 
@@ -84,7 +93,7 @@ class OperatorStore:
             await tx.conn.execute(update(operators).where(operators.c.id == operator.id).values(disabled_at=tx.now))
             await _end_sessions(tx, operator.id)
             await _set_presence(tx, operator.id, {"status": OperatorStatus.OFFLINE.value})
-            await self._return_tickets(tx, operator.id)
+            await self._return_tickets(tx, [operator.id])
             return Operator(operator.id, operator.name, operator.email, is_disabled=True)
 
     async def enable(self, email: str) -> Operator:
@@ -114,10 +123,25 @@ class OperatorStore:
         return None if row is None else operator_of(row)
 
     async def close_session(self, operator_id: int, token_hash: str) -> None:
-        """Logs out, and takes the operator offline."""
+        """Logs out. With his last session the operator goes offline and his active tickets wait for somebody else."""
         async with self.database.writing() as tx:
             await tx.conn.execute(delete(operator_sessions).where(operator_sessions.c.token_hash == token_hash))
+            if await _is_logged_in(tx, operator_id):
+                return
             await _set_presence(tx, operator_id, {"status": OperatorStatus.OFFLINE.value})
+            await self._return_tickets(tx, [operator_id])
+
+    async def release_silent(self, silence: timedelta) -> int:
+        """Takes the active tickets of operators without a heartbeat for longer than `silence`, whatever their status.
+
+        They wait for somebody else, or go to him at once. Returns how many were taken.
+        """
+        async with self.database.reading() as conn:
+            if not await _silent_with_tickets(conn, self.database.now() - silence):
+                return 0
+        async with self.database.writing() as tx:
+            # Asked again: a heartbeat may have come since.
+            return await self._return_tickets(tx, await _silent_with_tickets(tx.conn, tx.now - silence))
 
     async def heartbeat(self, operator_id: int, status: OperatorStatus, max_tickets: int | None) -> Presence:
         """Notes that an operator is there, with which status and limit, and gives him what waits."""
@@ -134,16 +158,17 @@ class OperatorStore:
         async with self.database.reading() as conn:
             return await read_presence(conn, operator_id)
 
-    async def _return_tickets(self, tx: Writing, operator_id: int) -> None:
-        mine = (tickets.c.operator_id == operator_id) & (tickets.c.status == TicketStatus.ACTIVE.value)
+    async def _return_tickets(self, tx: Writing, operator_ids: Collection[int]) -> int:
+        mine = tickets.c.operator_id.in_(operator_ids) & (tickets.c.status == TicketStatus.ACTIVE.value)
         held: list[Listed] = [listed_of(row) for row in await tx.conn.execute(select_listed().where(mine))]
         back = {"status": TicketStatus.WAITING.value, "operator_id": None}
         await tx.conn.execute(update(tickets).where(mine).values(**back))
-        await recount(tx, {operator_id})
+        await recount(tx, set(operator_ids))
         for listed in held:
             ticket = replace(listed.ticket, status=TicketStatus.WAITING, operator_id=None, operator_name=None)
             await tx.announce([events.queue_updated(ticket), events.ticket_updated(ticket)])
         await announce_later(tx, await self.drain(tx))
+        return len(held)
 
 
 async def _by_email(conn: AsyncConnection, email: str) -> AnyRow:
@@ -151,6 +176,20 @@ async def _by_email(conn: AsyncConnection, email: str) -> AnyRow:
     if row is None:
         raise UnknownOperator(email)
     return row
+
+
+async def _is_logged_in(tx: Writing, operator_id: int) -> bool:
+    live = (operator_sessions.c.user_id == operator_id) & (operator_sessions.c.expires_at > tx.now)
+    return (await tx.conn.execute(select(operator_sessions.c.token_hash).where(live).limit(1))).first() is not None
+
+
+async def _silent_with_tickets(conn: AsyncConnection, heard_before: datetime) -> Sequence[int]:
+    query = (
+        select(operators_online.c.user_id)
+        .where((operators_online.c.last_seen < heard_before) & (count_active() > 0))
+        .order_by(operators_online.c.user_id)
+    )
+    return (await conn.execute(query)).scalars().all()
 
 
 async def _end_sessions(tx: Writing, operator_id: int) -> None:

@@ -107,7 +107,7 @@ def candidate_of(row: AnyRow) -> Candidate:
 
 def presence_of(row: AnyRow) -> Presence:
     """A row of support_operators_online."""
-    return Presence(OperatorStatus(row.status), row.active_tickets, row.max_tickets)
+    return Presence(OperatorStatus(row.status), row.active_tickets, row.max_tickets, row.last_seen)
 
 
 async def read_presence(conn: AsyncConnection, operator_id: int) -> Presence:

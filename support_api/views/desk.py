@@ -19,6 +19,9 @@ from support_api.store import Store
 LOGIN_FAILURES = 10
 """Failed log-ins of one address with one e-mail …"""
 
+ADDRESS_LOGIN_FAILURES = 50
+"""Failed log-ins of one address, with whatever e-mails …"""
+
 LOGIN_SECONDS = 300.0
 """… within this many seconds; then log-ins wait."""
 
@@ -33,6 +36,7 @@ class Limits:
     tickets: Window
     messages: Window
     logins: Window = field(default_factory=lambda: Window(LOGIN_FAILURES, LOGIN_SECONDS))
+    address_logins: Window = field(default_factory=lambda: Window(ADDRESS_LOGIN_FAILURES, LOGIN_SECONDS))
     typing: Window = field(default_factory=lambda: Window(1, TYPING_SECONDS))
 
 

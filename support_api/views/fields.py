@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import orjson
-from aiohttp import ClientError, web
+from aiohttp import BodyPartReader, ClientError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from support_api.errors import BodyTooLarge, InvalidField, UnreadableBody, UnsupportedBody
@@ -30,6 +30,7 @@ CLIENT_ID_LENGTH = 64
 """Characters of the id that a client gives to its own request."""
 
 _SOCKET_ID = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
@@ -44,7 +45,7 @@ class Fields:
         value = self._values.get(name)
         if value is None:
             return None
-        if not isinstance(value, str) or "\0" in value or len(value.strip()) > limit:
+        if not isinstance(value, str) or not _is_storable(value) or len(value.strip()) > limit:
             raise InvalidField(name, f"a text of at most {limit} characters")
         return value.strip() or None
 
@@ -105,7 +106,7 @@ class Fields:
     def password(self) -> str:
         """A password, as it was typed. Raises `InvalidField`."""
         value = self._values.get("password")
-        if not isinstance(value, str) or not 0 < len(value) <= MAX_PASSWORD:
+        if not isinstance(value, str) or not 0 < len(value) <= MAX_PASSWORD or not _is_storable(value):
             raise InvalidField("password", f"a text of 1 to {MAX_PASSWORD} characters")
         return value
 
@@ -117,6 +118,11 @@ class Fields:
         if not isinstance(value, str) or value not in choices:
             raise InvalidField(name, "one of " + ", ".join(choices))
         return value
+
+
+def _is_storable(text: str) -> bool:
+    """Whether a text has neither NUL nor half a character (a lone surrogate), which cannot be encoded."""
+    return "\0" not in text and not _HALF_CHARACTER.search(text)
 
 
 def is_email(text: str) -> bool:
@@ -136,6 +142,9 @@ async def body_fields(request: web.Request) -> Fields:
     """
     if (request.content_length or 0) > BODY_LIMIT:
         raise BodyTooLarge(BODY_LIMIT)
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedBody(encoding)
     if request.content_type == "multipart/form-data":
         return Fields(await _multipart(request))
     body = await _read(request)
@@ -178,10 +187,27 @@ def _form(body: bytes) -> dict[str, object]:
 
 
 async def _multipart(request: web.Request) -> dict[str, object]:
+    values: dict[str, object] = {}
     try:
-        form = await request.post()
+        parts = await request.multipart()
+        while (part := await parts.next()) is not None:
+            if request.content.total_bytes > BODY_LIMIT:
+                raise BodyTooLarge(BODY_LIMIT)
+            if len(values) >= MAX_FIELDS or not isinstance(part, BodyPartReader) or part.name is None:
+                raise UnreadableBody(f"expected a form with at most {MAX_FIELDS} named fields")
+            values[part.name] = await _value_of(part)
     except web.HTTPRequestEntityTooLarge as error:
         raise BodyTooLarge(BODY_LIMIT) from error
     except (ValueError, LookupError, RuntimeError, AssertionError, ClientError, HttpProcessingError) as error:
         raise UnreadableBody("expected multipart/form-data") from error
-    return dict(form.items())
+    return values
+
+
+async def _value_of(part: BodyPartReader) -> object:
+    """The text of one part; the bytes of one that is no text, which no field takes."""
+    value = bytes(await part.read(decode=True))
+    if part.filename or not part.headers.get(hdrs.CONTENT_TYPE, "text/plain").startswith("text/"):
+        return value
+    if part.get_charset("utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise UnreadableBody("expected texts in UTF-8")
+    return value.decode()

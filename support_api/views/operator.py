@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
 from aiohttp import web
 
 from support_api.errors import WrongLogin
 from support_api.models import Operator, OperatorStatus
+from support_api.ratelimit import Window
 from support_api.sessions import new_session_id, session_hash
 from support_api.shapes import listed_json, operator_json, presence_json
-from support_api.views.desk import DESK, Desk
+from support_api.views.desk import DESK, Desk, Limits
 from support_api.views.fields import Fields, body_fields
 from support_api.views.identity import (
     forget_operator,
@@ -37,7 +41,7 @@ async def login(request: web.Request) -> web.Response:
 
 
 async def logout(request: web.Request) -> web.Response:
-    """Ends the session, if there is one, and takes the operator offline."""
+    """Ends the session, if there is one; with his last one the operator goes offline and his tickets go to others."""
     desk, operator, hashed = request.app[DESK], await operator_of(request), session_hash_of(request)
     if operator is not None and hashed is not None:
         await desk.store.operators.close_session(operator.id, hashed)
@@ -79,12 +83,27 @@ async def queue(request: web.Request) -> web.Response:
 async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Operator:
     email = fields.required_text("email", 255).lower()
     password = fields.password()
-    # Counted before the check, so that many attempts at once are no way around the limit.
-    key = (address_of(request), email)
-    ensure_not_too_often(desk.limits.logins, key, "failed log-ins")
-    known = await desk.store.operators.credentials(email)
-    password_hash = None if known is None else known.password_hash
-    if not await desk.passwords.matches(password_hash, password) or known is None:
-        raise WrongLogin
-    desk.limits.logins.give_back(key)
+    with _counted_unless_right(desk.limits, address_of(request), email):
+        known = await desk.store.operators.credentials(email)
+        password_hash = None if known is None else known.password_hash
+        if not await desk.passwords.matches(password_hash, password) or known is None:
+            raise WrongLogin
     return known.operator
+
+
+@contextmanager
+def _counted_unless_right(limits: Limits, address: str, email: str) -> Iterator[None]:
+    """Counts a failed log-in, before the check, so that many attempts at once are no way around the limits."""
+    windows: list[tuple[Window, Hashable]] = [(limits.logins, (address, email)), (limits.address_logins, address)]
+    counted: list[tuple[Window, Hashable]] = []
+    try:
+        for window, key in windows:
+            ensure_not_too_often(window, key, "failed log-ins")
+            counted.append((window, key))
+        yield
+    except WrongLogin:
+        counted.clear()
+        raise
+    finally:
+        for window, key in counted:
+            window.give_back(key)

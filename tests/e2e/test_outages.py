@@ -102,14 +102,14 @@ async def test_message_whose_answer_was_lost_is_stored_and_shown_once(people: Pe
 
 async def test_refused_message_is_marked_and_sent_when_its_author_tries_again(people: People) -> None:
     widget, panel, _ = await talking(people)
-    refusal = '{"error": {"code": "invalid_field", "message": "no", "field": "content"}}'
+    refusal = '{"error": {"code": "unreadable_body", "message": "It came damaged."}}'
     await widget.page.route(
-        SEND, lambda route: route.fulfill(status=422, content_type="application/json", body=refusal)
+        SEND, lambda route: route.fulfill(status=400, content_type="application/json", body=refusal)
     )
     await widget.send("Refused at first")
     retry = widget.find(f"{widget.log} .retry")
     await retry.wait_for()
-    failed = (await widget.texts("widget", "en"))["failed"]
+    failed = (await widget.texts("widget", "en"))["failed"].format(reason="It came damaged.")
     assert failed in await widget.find(f"{widget.log} .pending").inner_text()
     await widget.page.unroute(SEND)
 
@@ -117,6 +117,27 @@ async def test_refused_message_is_marked_and_sent_when_its_author_tries_again(pe
 
     await widget.expect(*GREETING, ("visitor", "Refused at first"))
     await panel.expect(*GREETING, ("visitor", "Refused at first"))
+
+
+async def test_message_that_came_too_late_for_its_chat_begins_the_next_one(people: People) -> None:
+    widget, panel, _ = await talking(people)
+    held: asyncio.Queue[Route] = asyncio.Queue()
+    await widget.page.route(SEND, held.put)
+    await widget.send("One more thing")
+    route = await asyncio.wait_for(held.get(), 10)
+    await panel.close_ticket()
+    await widget.find("#chat-new").wait_for()
+
+    await route.continue_()
+
+    failed = (await widget.texts("widget", "en"))["failedClosed"]
+    pending = widget.find(f"{widget.log} .pending")
+    await pending.get_by_text(failed).wait_for()
+    assert await pending.locator(".retry").count() == 0
+    await widget.find("#chat-new").click()
+    assert await widget.find("#first-message").input_value() == "One more thing"
+    await widget.find("#start-chat").click()
+    await widget.expect(("visitor", "One more thing"))
 
 
 async def test_message_sent_while_the_relay_is_down_is_stored_and_appears_without_a_reload_when_it_is_back(

@@ -108,6 +108,26 @@ def test_a_disabled_operator_is_listed_as_such(env: dict[str, str]) -> None:
     assert "\tdisabled\t" in run(env, "operator", "list").output
 
 
+def test_an_operator_who_was_not_heard_of_for_long_is_listed_as_gone(env: dict[str, str]) -> None:
+    add(env)
+
+    def heard(status: str, ago: str) -> None:
+        database = sqlite3.connect(env["SUPPORT_DATABASE_URL"].removeprefix("sqlite:///"))
+        with database:
+            moment = f"strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{ago}')"
+            database.execute(f"UPDATE support_operators_online SET status = '{status}', last_seen = {moment}")  # noqa: S608 - our own words
+        database.close()
+
+    for status, ago, shown in [
+        ("online", "-1 seconds", "online"),
+        ("online", "-61 seconds", "gone"),
+        ("away", "-61 seconds", "gone"),
+        ("offline", "-61 seconds", "offline"),
+    ]:
+        heard(status, ago)
+        assert f"\t{shown}\t" in run(env, "operator", "list").output
+
+
 def test_the_first_run_makes_an_operator_and_the_second_one_does_not(env: dict[str, str]) -> None:
     first = run(env, "first-run")
     assert "http://127.0.0.1:8080/operator" in first.output

@@ -220,3 +220,15 @@ test('an older list that arrives late does not overrule the newer one', async ()
   await settle();
   assert.deepEqual(queueTickets(controller.state), []);
 });
+
+test('a closed chat that is taken off the list leaves no unsent text behind', async () => {
+  server.mine = [{ ticket_id: 3, status: 'active' }];
+  const controller = await working();
+  server.send = () => Promise.reject(new HttpError(409, { code: 'ticket_closed' }));
+  controller.send(3, 'late');
+  await settle();
+  assert.equal(controller.storage.get('outbox:1:3').length, 1);
+  controller.dismiss(3);
+  await settle();
+  assert.equal(controller.storage.get('outbox:1:3'), null);
+});

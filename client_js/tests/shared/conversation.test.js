@@ -240,3 +240,14 @@ test('a stopped conversation says nothing more', async () => {
   assert.equal(threads.length, before);
   assert.equal(client.channel(CHANNEL), null);
 });
+
+test('a message refused because the chat is closed tells that the chat is closed, and fetches its end', async () => {
+  const talk = open();
+  server.send = () => Promise.reject(new HttpError(409, { code: 'ticket_closed' }));
+  server.rows.push(message(1));
+  server.status = 'closed';
+  talk.send('late');
+  await settle();
+  assert.deepEqual([talk.thread.status, talk.thread.messages.length], ['closed', 1]);
+  assert.deepEqual(talk.thread.pending.map(({ content, refusal }) => [content, refusal]), [['late', 'failedClosed']]);
+});

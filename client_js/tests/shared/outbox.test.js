@@ -153,3 +153,22 @@ test('a stopped outbox sends nothing more', async () => {
   await waitLong();
   assert.equal(calls.length, 1);
 });
+
+test('a message that was not taken tells why', async () => {
+  const outbox = open();
+  outbox.add(item('a'));
+  calls[0].reject(new HttpError(429, { message: 'slow' }));
+  await settle();
+  assert.deepEqual([outbox.items[0].state, outbox.items[0].refusal, outbox.items[0].reason], ['retrying', 'tooMany', 'slow']);
+});
+
+test('a cleared outbox hands out what was not stored, and an answer that comes later puts nothing back', async () => {
+  const outbox = open();
+  outbox.add(item('a'));
+  outbox.add(item('b'));
+  outbox.stop();
+  assert.deepEqual(outbox.clear().map(({ content }) => content), ['a', 'b']);
+  calls[0].reject(new HttpError(0));
+  await settle();
+  assert.equal(storage.get('outbox'), null);
+});

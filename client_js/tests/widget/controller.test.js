@@ -202,3 +202,26 @@ test('a chat started in another tab is taken over, one forgotten there is left',
   controller.storageChanged();
   assert.equal(controller.state.screen, 'start');
 });
+
+test('what the closed chat did not take begins the new one, and nothing of it stays behind', async () => {
+  const controller = await chatting();
+  server.send = () => Promise.reject(new HttpError(409, { code: 'ticket_closed' }));
+  server.ticket = { ...server.ticket, status: 'closed' };
+  controller.send('one more thing');
+  await settle();
+  assert.equal(controller.state.thread.status, 'closed');
+  assert.equal(storage.get('outbox:7').length, 1);
+  controller.startAgain(' and this ');
+  assert.deepEqual([controller.state.screen, controller.draft.message, controller.draft.name], ['start', 'one more thing\n\nand this', 'Ann']);
+  assert.equal(storage.get('outbox:7'), null);
+});
+
+test('a chat that is gone leaves its unsent text in the start form', async () => {
+  storage.set('ticket', { id: 7, readSeq: 0 });
+  storage.set('outbox:7', [{ client_id: 'a', content: 'unsent' }]);
+  server.history = () => Promise.reject(new HttpError(403));
+  const controller = widget();
+  controller.load();
+  await settle();
+  assert.deepEqual([controller.draft.message, storage.get('outbox:7')], ['unsent', null]);
+});

@@ -12,6 +12,7 @@ from support_api.store import Store
 from tests.support_api.helpers import START, SteadyClock
 
 OLGA = "olga@example.com"
+SILENCE = timedelta(seconds=120)
 
 
 async def add(store: Store) -> Operator:
@@ -20,7 +21,7 @@ async def add(store: Store) -> Operator:
 
 async def test_an_added_operator_is_there_and_offline(store: Store) -> None:
     operator = await add(store)
-    assert await store.operators.everybody() == [(operator, Presence(OperatorStatus.OFFLINE, 0, 5))]
+    assert await store.operators.everybody() == [(operator, Presence(OperatorStatus.OFFLINE, 0, 5, START))]
 
 
 async def test_an_email_is_used_once(store: Store) -> None:
@@ -51,15 +52,75 @@ async def test_a_session_names_its_operator_until_it_is_over(store: Store, clock
     assert await store.operators.of_session("h1") is None
 
 
-async def test_logging_out_ends_one_session_and_takes_the_operator_offline(store: Store) -> None:
+async def test_logging_out_of_one_session_leaves_the_operator_to_the_others(store: Store, clock: SteadyClock) -> None:
     operator = await add(store)
-    for name in ("h1", "h2"):
-        await store.operators.open_session(operator.id, name, START + timedelta(hours=1))
+    await store.operators.open_session(operator.id, "h1", START + timedelta(hours=2))
+    await store.operators.open_session(operator.id, "h2", START + timedelta(hours=2))
     await store.operators.heartbeat(operator.id, OperatorStatus.ONLINE, None)
+    await store.tickets.create(NewTicket("a" * 32, "Anna", None, "Hello"))
     await store.operators.close_session(operator.id, "h1")
     assert await store.operators.of_session("h1") is None
     assert await store.operators.of_session("h2") == operator
+    assert await store.operators.presence(operator.id) == Presence(OperatorStatus.ONLINE, 1, 5, clock.now)
+    await store.operators.close_session(operator.id, "h2")
+    assert await store.operators.presence(operator.id) == Presence(OperatorStatus.OFFLINE, 0, 5, clock.now)
+
+
+async def test_a_session_that_is_over_does_not_hold_its_operator_at_log_out(store: Store, clock: SteadyClock) -> None:
+    operator = await add(store)
+    await store.operators.open_session(operator.id, "old", START + timedelta(hours=1))
+    await store.operators.open_session(operator.id, "new", START + timedelta(hours=2))
+    clock.advance(3600)
+    await store.operators.close_session(operator.id, "new")
     assert (await store.operators.presence(operator.id)).status is OperatorStatus.OFFLINE
+
+
+async def test_the_tickets_of_who_logs_out_go_to_others_or_wait(store: Store) -> None:
+    petr = await _two_tickets_and_petr(store)
+    await store.operators.open_session(1, "h1", START + timedelta(hours=1))
+    await store.operators.close_session(1, "h1")
+    assert await _states(store) == [(TicketStatus.ACTIVE, petr.id), (TicketStatus.WAITING, None)]
+    assert await _told(store) == _given_to(petr)
+
+
+async def test_the_tickets_of_a_silent_operator_go_to_others_or_wait(store: Store, clock: SteadyClock) -> None:
+    petr = await _two_tickets_and_petr(store)
+    clock.advance(120)
+    await store.operators.heartbeat(petr.id, OperatorStatus.ONLINE, None)
+    assert await store.operators.release_silent(SILENCE) == 0
+    clock.advance(0.001)
+    assert await store.operators.release_silent(SILENCE) == 2
+    assert await store.operators.release_silent(SILENCE) == 0
+    assert await _states(store) == [(TicketStatus.ACTIVE, petr.id), (TicketStatus.WAITING, None)]
+    assert await _told(store) == _given_to(petr)
+    assert [(one.active_tickets) for _, one in await store.operators.everybody()] == [0, 1]
+
+
+async def test_the_oldest_ticket_of_several_silent_operators_is_the_next(store: Store, clock: SteadyClock) -> None:
+    for name in ("a", "b"):
+        one = await store.operators.add(name, f"{name}@example.com", "hash", 2)
+        await store.operators.heartbeat(one.id, OperatorStatus.ONLINE, None)
+    for _ in range(4):
+        await store.tickets.create(NewTicket("a" * 32, "Anna", None, "Hello"))
+    clock.advance(121)
+    petr = await store.operators.add("Petr", "petr@example.com", "hash", 2)
+    await store.operators.heartbeat(petr.id, OperatorStatus.ONLINE, None)
+    assert await store.operators.release_silent(SILENCE) == 4
+    assert [one.ticket.id for one in await store.tickets.active_of(petr.id)] == [1, 2]
+    assert [one.ticket.id for one in await store.tickets.waiting()] == [3, 4]
+
+
+@pytest.mark.parametrize("status", [OperatorStatus.AWAY, OperatorStatus.OFFLINE])
+async def test_an_operator_who_is_away_but_heard_keeps_his_tickets(
+    store: Store, clock: SteadyClock, status: OperatorStatus
+) -> None:
+    operator = await add(store)
+    await store.operators.heartbeat(operator.id, OperatorStatus.ONLINE, None)
+    await store.tickets.create(NewTicket("a" * 32, "Anna", None, "Hello"))
+    clock.advance(121)
+    await store.operators.heartbeat(operator.id, status, None)
+    assert await store.operators.release_silent(SILENCE) == 0
+    assert len(await store.tickets.active_of(operator.id)) == 1
 
 
 async def test_a_new_password_and_a_disabled_account_end_all_sessions(store: Store) -> None:
@@ -74,21 +135,36 @@ async def test_a_new_password_and_a_disabled_account_end_all_sessions(store: Sto
 
 
 async def test_the_tickets_of_a_disabled_operator_go_to_others_or_wait(store: Store) -> None:
-    operator = await add(store)
-    await store.operators.heartbeat(operator.id, OperatorStatus.ONLINE, None)
+    petr = await _two_tickets_and_petr(store)
+    await store.operators.disable(OLGA)
+    assert await _states(store) == [(TicketStatus.ACTIVE, petr.id), (TicketStatus.WAITING, None)]
+    assert await _told(store) == _given_to(petr)
+
+
+async def _two_tickets_and_petr(store: Store) -> Operator:
+    """Olga has two tickets, Petr has room for one."""
+    olga = await add(store)
+    await store.operators.heartbeat(olga.id, OperatorStatus.ONLINE, None)
     for _ in range(2):
         await store.tickets.create(NewTicket("a" * 32, "Anna", None, "Hello"))
     petr = await store.operators.add("Petr", "petr@example.com", "hash", 1)
     await store.operators.heartbeat(petr.id, OperatorStatus.ONLINE, None)
     await store.outbox.forget([one.id for one in await store.outbox.pending(100)])
-    await store.operators.disable(OLGA)
-    first, second = await store.tickets.read(1), await store.tickets.read(2)
-    assert (first.status, first.operator_id) == (TicketStatus.ACTIVE, petr.id)
-    assert (second.status, second.operator_id) == (TicketStatus.WAITING, None)
-    told = [
-        (one.event.name, one.event.channel, one.event.payload.get("status")) for one in await store.outbox.pending(100)
-    ]
-    assert told == [
+    return petr
+
+
+async def _states(store: Store) -> list[tuple[TicketStatus, int | None]]:
+    found = [await store.tickets.read(number) for number in (1, 2)]
+    return [(one.status, one.operator_id) for one in found]
+
+
+async def _told(store: Store) -> list[tuple[str, str, object]]:
+    pending = await store.outbox.pending(100)
+    return [(one.event.name, one.event.channel, one.event.payload.get("status")) for one in pending]
+
+
+def _given_to(petr: Operator) -> list[tuple[str, str, object]]:
+    return [
         ("ticket:updated", "private-support-queue", "waiting"),
         ("ticket:updated", "private-ticket-1", "waiting"),
         ("ticket:updated", "private-support-queue", "waiting"),
@@ -101,7 +177,8 @@ async def test_the_tickets_of_a_disabled_operator_go_to_others_or_wait(store: St
 
 async def test_a_heartbeat_sets_status_and_limit(store: Store) -> None:
     operator = await add(store)
-    assert await store.operators.heartbeat(operator.id, OperatorStatus.AWAY, 7) == Presence(OperatorStatus.AWAY, 0, 7)
+    away = Presence(OperatorStatus.AWAY, 0, 7, START)
+    assert await store.operators.heartbeat(operator.id, OperatorStatus.AWAY, 7) == away
     assert await store.operators.heartbeat(operator.id, OperatorStatus.ONLINE, None) == await store.operators.presence(
         operator.id
     )

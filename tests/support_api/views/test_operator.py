@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from support_api.errors import LoginsBusy
+from support_api.passwords import Passwords
 from tests.support_api.conftest import Running
 from tests.support_api.helpers import PASSWORD, Caller, RecordingRelay, open_ticket
 
@@ -68,10 +70,37 @@ async def test_after_ten_failures_even_the_right_password_waits(running: Running
     assert other.status == 200
 
 
+async def test_after_fifty_failures_with_many_emails_an_address_waits(running: Running) -> None:
+    await running.add_operator("Olga")
+    for number in range(50):
+        answer = await running.nobody.post("/operator/login", email=f"e{number}@example.com", password="wrong")
+        assert answer.status == 401
+    right = await running.nobody.post("/operator/login", email="olga@example.com", password=PASSWORD)
+    assert (right.status, right.code) == (429, "too_many")
+    assert 200 < int(right.headers["Retry-After"]) <= 300
+
+
+async def test_a_log_in_that_was_not_looked_at_does_not_count_as_a_failure(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await running.add_operator("Olga")
+    fields = {"email": "olga@example.com", "password": PASSWORD}
+
+    async def busy(_self: Passwords, _hash: str | None, _password: str) -> bool:
+        raise LoginsBusy
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Passwords, "matches", busy)
+        for _ in range(60):
+            answer = await running.nobody.post("/operator/login", **fields)
+            assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "logins_busy", "1")
+    assert (await running.nobody.post("/operator/login", **fields)).status == 200
+
+
 async def test_successful_logins_do_not_count_as_failures(running: Running) -> None:
     await running.add_operator("Olga")
     fields = {"email": "olga@example.com", "password": PASSWORD}
-    assert {(await running.nobody.post("/operator/login", **fields)).status for _ in range(12)} == {200}
+    assert {(await running.nobody.post("/operator/login", **fields)).status for _ in range(52)} == {200}
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
