@@ -189,7 +189,7 @@ class UnknownPage(SupportError):
 
 
 class TicketClosed(SupportError):
-    """The conversation is over: no message and no typing any more."""
+    """The conversation is over: no message, no typing and nothing to listen to any more."""
 
     status = 409
     code = "ticket_closed"

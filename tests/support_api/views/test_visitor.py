@@ -278,7 +278,16 @@ async def test_a_closed_ticket_takes_nothing_more_but_is_still_read(nobody: Call
     assert (again.status, again.json) == (200, closed.json)
     assert (await anna.caller.get("/get_messages", ticket_id=anna.ticket_id)).status == 200
     signed = await anna.caller.post("/auth", channel_name=f"private-ticket-{anna.ticket_id}", socket_id="1.2")
-    assert signed.status == 200
+    assert (signed.status, signed.code) == (409, "ticket_closed")
+
+
+async def test_a_closed_ticket_stays_forbidden_to_strangers(running: Running) -> None:
+    _, olga = await running.online("Olga")
+    anna, boris = await open_ticket(running.nobody), await open_ticket(running.nobody)
+    fields = {"channel_name": f"private-ticket-{anna.ticket_id}", "socket_id": "1.2"}
+    assert (await olga.post("/close_ticket", ticket_id=anna.ticket_id)).status == 200
+    assert (await boris.caller.post("/auth", **fields)).status == 403
+    assert (await olga.post("/auth", **fields)).status == 409
 
 
 async def test_too_many_tickets_from_one_address_wait(start: Start, settings: Settings) -> None:
