@@ -72,7 +72,7 @@ def role_in(ticket: Ticket, identity: Identity) -> Sender:
 
 
 def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity) -> None:
-    """Whether the caller may listen to an operators' channel. Raises `Forbidden`. (A ticket's channel: `role_in`, and open.)"""
+    """Whether the caller may listen to an operators' channel. Raises `Forbidden`. (Of a ticket: `role_in`.)"""
     operator = identity.operator
     if operator is None or operator.is_disabled:
         raise Forbidden

@@ -19,6 +19,12 @@ CONFIG_VARIABLE = "SUPPORT_CONFIG"
 DEFAULT_SECRET_KEY = "development-secret"  # noqa: S105 - known to everybody; refused outside loopback
 DEFAULT_RELAY_SECRET = "app-secret"  # noqa: S105 - known to everybody; refused outside loopback
 
+MIN_SECRET_KEY = 32
+"""Characters of the shortest key of tokens outside loopback: one token is enough to try keys against at leisure."""
+
+MIN_RELAY_SECRET = 16
+"""Characters of the shortest secret of the relay's app outside loopback; those of other Pusher services have 20."""
+
 
 class SettingsError(Exception):
     """Settings that cannot be used. `problems`: one line for each wrong key, with what was expected."""
@@ -212,21 +218,24 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE:
             _take(name, name.removeprefix(ENV_PREFIX).lower(), environ[name], found, problems)
     settings = Settings(**found)
-    problems += _known_secrets(settings)
+    problems += _weak_secrets(settings)
     if problems:
         raise SettingsError(problems)
     return settings
 
 
-def _known_secrets(settings: Settings) -> list[str]:
-    """What is wrong when secrets that everybody knows would guard more than this machine."""
+def _weak_secrets(settings: Settings) -> list[str]:
+    """What is wrong when secrets that everybody knows or can find out would guard more than this machine."""
     if is_loopback(settings.host):
         return []
     problems = []
-    if DEFAULT_SECRET_KEY in settings.keys:
-        problems.append(f"secret_key: expected a secret of your own to listen on {settings.host}")
-    if settings.relay_app_secret.reveal() == DEFAULT_RELAY_SECRET:
-        problems.append(f"relay_app_secret: expected a secret of your own to listen on {settings.host}")
+    if any(key == DEFAULT_SECRET_KEY or len(key) < MIN_SECRET_KEY for key in settings.keys):
+        wanted = f"secrets of your own, each of at least {MIN_SECRET_KEY} characters,"
+        problems.append(f"SUPPORT_SECRET_KEY: expected {wanted} to listen on {settings.host}")
+    relay_secret = settings.relay_app_secret.reveal()
+    if relay_secret == DEFAULT_RELAY_SECRET or len(relay_secret) < MIN_RELAY_SECRET:
+        wanted = f"a secret of your own, of at least {MIN_RELAY_SECRET} characters,"
+        problems.append(f"SUPPORT_RELAY_APP_SECRET: expected {wanted} to listen on {settings.host}")
     return problems
 
 

@@ -181,7 +181,7 @@ def test_a_busy_port_gets_one_line(env: dict[str, str]) -> None:
 
 
 def test_an_unknown_host_gets_one_line(env: dict[str, str]) -> None:
-    own = {"SUPPORT_SECRET_KEY": "mine", "SUPPORT_RELAY_APP_SECRET": "mine", "SUPPORT_HOST": "no.such.host.invalid"}
+    own = {"SUPPORT_SECRET_KEY": "m" * 32, "SUPPORT_RELAY_APP_SECRET": "m" * 16, "SUPPORT_HOST": "no.such.host.invalid"}
     refused = run(env | own, "serve")
     assert refused.exit_code == 1
     assert refused.output.startswith("Error: Cannot listen on no.such.host.invalid:8080: ")

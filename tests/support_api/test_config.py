@@ -9,7 +9,7 @@ import pytest
 from support_api.config import Secret, Settings, SettingsError, describe, is_loopback, load_settings
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - a setting, nothing is bound
-OWN_SECRETS = {"SUPPORT_SECRET_KEY": "mine", "SUPPORT_RELAY_APP_SECRET": "mine too"}
+OWN_SECRETS = {"SUPPORT_SECRET_KEY": "mine" * 8, "SUPPORT_RELAY_APP_SECRET": "mine too" * 2}
 
 
 def problems_of(environ: dict[str, str]) -> list[str]:
@@ -67,8 +67,8 @@ def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path)
         "SUPPORT_LOG_LEVEL",
         "SUPPORT_OPERATOR_TIMEOUT",
         "SUPPORT_PORTT",
-        "secret_key",
-        "relay_app_secret",
+        "SUPPORT_SECRET_KEY",
+        "SUPPORT_RELAY_APP_SECRET",
     ]
     assert all("expected" in line for line in problems)
 
@@ -133,12 +133,21 @@ def test_known_secrets_are_good_enough_for_loopback(host: str) -> None:
 def test_known_secrets_are_refused_elsewhere(host: str) -> None:
     assert not is_loopback(host)
     assert len(problems_of({"SUPPORT_HOST": host})) == 2
-    rotated = {"SUPPORT_HOST": host, **OWN_SECRETS, "SUPPORT_SECRET_KEY": "mine,development-secret"}
+    rotated = {"SUPPORT_HOST": host, **OWN_SECRETS, "SUPPORT_SECRET_KEY": f"{'mine' * 8},development-secret"}
     assert len(problems_of(rotated)) == 1
     assert load_settings({"SUPPORT_HOST": host, **OWN_SECRETS}).host == host
+
+
+def test_short_secrets_are_refused_where_others_reach_the_desk() -> None:
+    short = {"SUPPORT_SECRET_KEY": f"{'a' * 32},{'b' * 31}", "SUPPORT_RELAY_APP_SECRET": "c" * 15}
+    assert problems_of({"SUPPORT_HOST": ANYWHERE, **short}) == [
+        "SUPPORT_SECRET_KEY: expected secrets of your own, each of at least 32 characters, to listen on 0.0.0.0",
+        "SUPPORT_RELAY_APP_SECRET: expected a secret of your own, of at least 16 characters, to listen on 0.0.0.0",
+    ]
+    assert load_settings(short).keys == ["a" * 32, "b" * 31]
 
 
 def test_secrets_are_never_printed() -> None:
     settings = load_settings(OWN_SECRETS)
     assert "mine" not in repr(settings) + str(settings) + "".join(describe(settings)) + str(Secret("mine"))
-    assert settings.relay_app_secret.reveal() == "mine too"
+    assert settings.relay_app_secret.reveal() == "mine too" * 2
