@@ -76,9 +76,9 @@ export class Controller {
     this._talks.get(ticketId)?.catchUp();
   }
 
+  /** Returns whether the text is on its way. */
   send(ticketId, text) {
-    const content = text.trim();
-    if (content) this._talks.get(ticketId)?.send(content);
+    return this._talks.get(ticketId)?.send(text);
   }
 
   retry(ticketId, clientId) {

@@ -5,14 +5,14 @@
  * sound and notes.
  */
 
-import { atEnd, h, keyed, setText } from '../shared/dom.js';
+import { atEnd, h, keyed, markField, setText } from '../shared/dom.js';
+import { isTooLong } from '../shared/limits.js';
 import { messageKey, messageNode } from '../shared/message_view.js';
 import { CLOSED, newestSeq, visibleMessages } from '../shared/thread.js';
 import { durationText, texts } from './i18n.js';
 import { lastText, LOADING, LOGIN, myTickets, queueTickets, statusOf, unreadOf, WORK } from './state.js';
 
 const STATUSES = ['online', 'away', 'offline'];
-const MAX_CONTENT = 4000;
 
 export class View {
   /** @param {object} parts lang, t, actions (the controller), alerts, storage, setLang */
@@ -116,14 +116,16 @@ export class View {
     this.typingLine = h('p', { id: 'typing', className: 'typing' });
     this._buildComposer();
     this.dismissBar = h('div', { className: 'bar' }, h('p', {}), h('button', { id: 'dismiss', type: 'button', className: 'main', onclick: () => this._dismiss() }, t('dismiss')));
-    this.open = h('div', { className: 'open' }, top, this.confirmBar, this.log, this.typingLine, this.composer, this.dismissBar);
+    this.open = h('div', { className: 'open' }, top, this.confirmBar, this.log, this.typingLine, this.tooLong, this.composer, this.dismissBar);
     this.chat = h('section', { className: 'chat', 'aria-labelledby': 'chat-title' }, this.pick, this.open);
   }
 
   _buildComposer() {
     const { t } = this;
-    this.input = h('textarea', { id: 'reply', rows: 2, maxLength: MAX_CONTENT, placeholder: t('message'), 'aria-label': t('message'), title: t('hint'), dir: 'auto' });
+    this.input = h('textarea', { id: 'reply', rows: 2, placeholder: t('message'), 'aria-label': t('message'), title: t('hint'), dir: 'auto' });
+    this.tooLong = h('p', { id: 'reply-error', className: 'error', role: 'alert' });
     this.input.addEventListener('input', () => {
+      this._checkLength();
       if (this.input.value.trim()) this.actions.typing(this._state.current);
     });
     this.input.addEventListener('keydown', (event) => {
@@ -238,6 +240,7 @@ export class View {
     this.confirmBar.hidden = !state.confirming || closed;
     setText(this.question, this.t('closeSure', { name }));
     this.composer.hidden = closed;
+    this.tooLong.hidden = closed;
     this.dismissBar.hidden = !closed;
     setText(this.typingLine, thread?.typing ? this.t('typing', { name }) : '');
     this._renderLog(thread, closed);
@@ -261,6 +264,7 @@ export class View {
   _switchChat(id) {
     if (this._shown) this._drafts.set(this._shown, this.input.value);
     this.input.value = this._drafts.get(id) ?? '';
+    this._checkLength();
     this._shown = id;
   }
 
@@ -328,11 +332,14 @@ export class View {
 
   _send(event) {
     event.preventDefault();
-    if (!this.input.value.trim()) return;
     this._follow = true;
-    this.actions.send(this._state.current, this.input.value);
+    if (!this.actions.send(this._state.current, this.input.value)) return;
     this.input.value = '';
     this.input.focus();
+  }
+
+  _checkLength() {
+    markField(this.input, this.tooLong, isTooLong(this.input.value) ? this.t('tooLong') : '');
   }
 
   _key(event) {

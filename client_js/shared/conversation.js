@@ -10,6 +10,7 @@
 
 import { isTemporary } from './http.js';
 import { newId } from './ids.js';
+import { isTooLong } from './limits.js';
 import { Outbox } from './outbox.js';
 import { ENDED, refusalOf } from './refusal.js';
 import { CLOSED, newThread, reduceThread } from './thread.js';
@@ -73,8 +74,14 @@ export class Conversation {
     this.channel?.unsubscribe();
   }
 
-  send(content) {
+  /** Without a text, or with one that the server would not take, nothing happens. Returns whether it is on its way. */
+  send(text) {
+    const content = text.trim();
+    if (!content || isTooLong(content)) return false;
     this._outbox.add({ client_id: newId(), content, created_at: new Date().toISOString() });
+    // The message ended "is writing" at the other side: the next key shall show it again.
+    this.type.reset();
+    return true;
   }
 
   /** The texts that the server never took; nothing of them stays behind. */

@@ -28,6 +28,13 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Say at a field what is wrong with it: in `note`, which has an id. No text: nothing is. */
+export function markField(input, note, text) {
+  setText(note, text);
+  input.setAttribute('aria-invalid', Boolean(text));
+  input.setAttribute('aria-describedby', note.id);
+}
+
 /**
  * Make the children of `parent` be the nodes of `items`, in order, keeping nodes by key.
  *

@@ -11,13 +11,17 @@ export function backoff(attempt, random = Math.random) {
   return whole / 2 + (random() * whole) / 2;
 }
 
-/** A function that calls `act` at most once in `ms`; what comes in between is dropped. */
+/** A function that calls `act` at most once in `ms`; what comes in between is dropped. `reset()`: the next call counts. */
 export function throttle(ms, act) {
   let last = -Infinity;
-  return () => {
+  const often = () => {
     const now = Date.now();
     if (now - last < ms) return;
     last = now;
     act();
   };
+  often.reset = () => {
+    last = -Infinity;
+  };
+  return often;
 }

@@ -8,12 +8,10 @@
 import { Conversation } from '../shared/conversation.js';
 import { isTemporary } from '../shared/http.js';
 import { newId } from '../shared/ids.js';
+import { isTooLong } from '../shared/limits.js';
 import { CLOSED } from '../shared/thread.js';
 import { backoff } from '../shared/timing.js';
 import { initialState, reduce, STARTING } from './state.js';
-
-/** Longest message, characters; the server has the last word. */
-export const MAX_CONTENT = 4000;
 
 export class Controller {
   /**
@@ -52,8 +50,8 @@ export class Controller {
 
   async start({ name, email, message }) {
     if (this.state.screen === STARTING) return;
-    const error = wrongInput(name, email, message);
-    if (error) return this._dispatch({ type: 'start-failed', error });
+    const wrong = wrongInput(name, email, message);
+    if (Object.keys(wrong).length) return this._dispatch({ type: 'start-failed', wrong });
     this._dispatch({ type: 'starting' });
     const draft = this._keepDraft({ name, email: email || undefined, message });
     try {
@@ -61,13 +59,13 @@ export class Controller {
       this.storage.set('draft', { name, email });
       this._begin(answer);
     } catch (failure) {
-      this._dispatch({ type: 'start-failed', error: startError(failure) });
+      this._dispatch({ type: 'start-failed', ...startError(failure) });
     }
   }
 
+  /** Returns whether the text is on its way. */
   send(text) {
-    const content = text.trim();
-    if (content) this._talk?.send(content);
+    return this._talk?.send(text);
   }
 
   retry(clientId) {
@@ -230,14 +228,18 @@ export class Controller {
   }
 }
 
+/** Keys of texts by field. */
 function wrongInput(name, email, message) {
-  if (!name || !message) return 'required';
-  if (email && !/.@./.test(email)) return 'badEmail';
-  return message.length > MAX_CONTENT ? 'tooLong' : null;
+  const wrong = {};
+  if (!name) wrong.name = 'needName';
+  if (email && !/.@./.test(email)) wrong.email = 'badEmail';
+  if (!message) wrong.message = 'needQuestion';
+  else if (isTooLong(message)) wrong.message = 'tooLong';
+  return wrong;
 }
 
 function startError(failure) {
-  if (isTemporary(failure)) return 'unreachable';
-  if (failure.field === 'email') return 'badEmail';
-  return failure.field === 'message' ? 'tooLong' : 'refused';
+  if (isTemporary(failure)) return { error: failure.status === 429 ? 'refused' : 'unreachable' };
+  if (failure.field === 'email') return { wrong: { email: 'badEmail' } };
+  return failure.field === 'message' ? { wrong: { message: 'tooLong' } } : { error: 'refused' };
 }

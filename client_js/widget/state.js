@@ -17,6 +17,8 @@ export const initialState = {
   screen: START,
   /** Key of a text under the start form, or null. */
   error: null,
+  /** Keys of texts by field of the start form: what is wrong there. */
+  wrong: {},
   /** The visitor is asked whether to end the chat. */
   confirming: false,
   thread: null,
@@ -35,9 +37,9 @@ export function reduce(state, action) {
     case 'close':
       return { ...state, open: false, confirming: false };
     case 'starting':
-      return { ...state, screen: STARTING, error: null };
+      return { ...state, screen: STARTING, error: null, wrong: {} };
     case 'start-failed':
-      return { ...state, screen: START, error: action.error };
+      return { ...state, screen: START, error: action.error ?? null, wrong: action.wrong ?? {} };
     case 'resuming':
       return { ...state, screen: RESUMING, readSeq: action.readSeq };
     case 'thread':

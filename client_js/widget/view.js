@@ -5,12 +5,12 @@
  * innerHTML, so it works under a strict Content-Security-Policy. Knows no network or storage.
  */
 
-import { atEnd, h, keyed, setText } from '../shared/dom.js';
+import { atEnd, h, keyed, markField, setText } from '../shared/dom.js';
+import { isTooLong } from '../shared/limits.js';
 import { messageKey, messageNode } from '../shared/message_view.js';
 import { RETRYING } from '../shared/outbox.js';
 import { UNREACHED } from '../shared/refusal.js';
 import { CLOSED, newestSeq, WAITING } from '../shared/thread.js';
-import { MAX_CONTENT } from './controller.js';
 import { CHAT, logItems, RESUMING, START, STARTING, unread } from './state.js';
 
 export class View {
@@ -44,7 +44,7 @@ export class View {
     this.loading.hidden = screen !== RESUMING;
     this.log.hidden = !chatting;
     this.confirmBar.hidden = !state.confirming;
-    this.composer.hidden = !chatting || closed || state.confirming;
+    this.composer.hidden = this.input._note.hidden = !chatting || closed || state.confirming;
     this.again.hidden = !closed;
     if (chatting) this._renderLog(state);
     // The start form took the focus away with it.
@@ -75,7 +75,7 @@ export class View {
     this.confirmBar = h('div', { className: 'bar', role: 'group', 'aria-label': t('endSure'), hidden: true }, h('p', {}, t('endSure')), this.confirmYes, no);
     this.again = h('div', { className: 'bar', hidden: true }, h('button', { id: 'chat-new', type: 'button', className: 'main', onclick: () => this._startAgain() }, t('again')));
     this.panel = h('section', { id: 'support-chat', role: 'dialog', 'aria-labelledby': 'title', hidden: true },
-      header, this.strip, this.loading, this.startForm, this.log, this.live, this.confirmBar, this.composer, this.again);
+      header, this.strip, this.loading, this.startForm, this.log, this.live, this.confirmBar, this.input._note, this.composer, this.again);
     this.root.append(this.panel, this.launcher);
   }
 
@@ -83,13 +83,19 @@ export class View {
     const { t } = this;
     this.name = h('input', { id: 'visitor-name', autocomplete: 'name', maxLength: 100, required: true });
     this.email = h('input', { id: 'visitor-email', type: 'email', autocomplete: 'email', maxLength: 255 });
-    this.first = h('textarea', { id: 'first-message', rows: 4, maxLength: MAX_CONTENT, required: true });
+    this.first = h('textarea', { id: 'first-message', rows: 4, required: true });
     this.error = h('p', { className: 'error', role: 'alert' });
     this.startButton = h('button', { id: 'start-chat', className: 'main' }, t('start'));
-    const field = (label, input) => h('label', {}, h('span', {}, label), input);
-    const submit = (event) => {
+    this.fields = { name: this.name, email: this.email, message: this.first };
+    const field = (label, input) => {
+      input._note = newNote(input);
+      input.addEventListener('input', () => this._mark(input, isTooLong(this.first.value) && input === this.first && 'tooLong'));
+      return h('div', {}, h('label', {}, h('span', {}, label), input), input._note);
+    };
+    const submit = async (event) => {
       event.preventDefault();
-      this.actions.start({ name: this.name.value.trim(), email: this.email.value.trim(), message: this.first.value.trim() });
+      await this.actions.start({ name: this.name.value.trim(), email: this.email.value.trim(), message: this.first.value.trim() });
+      Object.entries(this.fields).find(([name]) => this._state.wrong[name])?.[1].focus();
     };
     this.startForm = h('form', { id: 'start-form', noValidate: true, onsubmit: submit },
       field(t('name'), this.name), field(t('email'), this.email), field(t('question'), this.first), this.error, this.startButton);
@@ -97,7 +103,8 @@ export class View {
 
   _buildComposer() {
     const { t, actions } = this;
-    this.input = h('textarea', { id: 'chat-input', rows: 1, maxLength: MAX_CONTENT, placeholder: t('message'), 'aria-label': t('message'), dir: 'auto' });
+    this.input = h('textarea', { id: 'chat-input', rows: 1, placeholder: t('message'), 'aria-label': t('message'), dir: 'auto' });
+    this.input._note = newNote(this.input);
     this.input.addEventListener('input', () => {
       this._fit();
       if (this.input.value.trim()) actions.typing();
@@ -147,13 +154,16 @@ export class View {
     return unsent || connection === 'reconnecting' || connection === 'disconnected' ? this.t('offline') : '';
   }
 
-  _renderStart({ screen, error }, before) {
+  _renderStart({ screen, error, wrong }, before) {
     const busy = screen === STARTING;
     // Back from a chat: with what that one did not take.
     if (screen === START && (before === CHAT || before === RESUMING)) this.first.value = this.actions.draft.message ?? '';
     this.startButton.disabled = busy;
     setText(this.startButton, this.t(busy ? 'starting' : 'start'));
     setText(this.error, error ? this.t(error) : '');
+    if (wrong === this._wrong) return;
+    this._wrong = wrong;
+    for (const [name, input] of Object.entries(this.fields)) this._mark(input, wrong[name]);
   }
 
   _renderLog(state) {
@@ -246,17 +256,21 @@ export class View {
 
   _send(event) {
     event.preventDefault();
-    if (!this.input.value.trim()) return;
     this._follow = true;
-    this.actions.send(this.input.value);
+    if (!this.actions.send(this.input.value)) return;
     this.input.value = '';
     this._fit();
     this.input.focus();
   }
 
+  _mark(input, key) {
+    markField(input, input._note, key ? this.t(key) : '');
+  }
+
   /** The field grows with its text; the style sheet sets the bounds. */
   _fit() {
     this.input.rows = Math.min(5, this.input.value.split('\n').length);
+    this._mark(this.input, isTooLong(this.input.value) && 'tooLong');
   }
 
   _key(event) {
@@ -269,6 +283,11 @@ export class View {
 
 function keyOf(item) {
   return item.line ?? messageKey(item);
+}
+
+/** Where a field's fault is told. The field takes the focus, which has it read out. */
+function newNote(input) {
+  return h('p', { id: `${input.id}-error`, className: 'error' });
 }
 
 function addStyle(root, css, cssUrl) {

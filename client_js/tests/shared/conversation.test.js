@@ -251,3 +251,11 @@ test('a message refused because the chat is closed tells that the chat is closed
   assert.deepEqual([talk.thread.status, talk.thread.messages.length], ['closed', 1]);
   assert.deepEqual(talk.thread.pending.map(({ content, refusal }) => [content, refusal]), [['late', 'failedClosed']]);
 });
+
+test('after a message own typing is sent again at once', async () => {
+  const talk = open();
+  talk.type();
+  talk.send('mine');
+  talk.type();
+  assert.equal(server.typed, 2);
+});

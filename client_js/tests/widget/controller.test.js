@@ -109,14 +109,14 @@ test('a start that failed keeps the text, and the same text keeps its id', async
 
 test('wrong input is told before anything is sent', async () => {
   const controller = widget();
-  for (const [input, error] of [
-    [{ ...visitor, name: '' }, 'required'],
-    [{ ...visitor, message: '' }, 'required'],
-    [{ ...visitor, email: 'x' }, 'badEmail'],
-    [{ ...visitor, message: 'x'.repeat(4001) }, 'tooLong'],
+  for (const [input, wrong] of [
+    [{ name: '', email: '', message: '' }, { name: 'needName', message: 'needQuestion' }],
+    [{ ...visitor, email: 'x' }, { email: 'badEmail' }],
+    [{ ...visitor, message: 'x'.repeat(4001) }, { message: 'tooLong' }],
+    [{ ...visitor, message: '€'.repeat(3000) }, { message: 'tooLong' }],
   ]) {
     await controller.start(input);
-    assert.equal(controller.state.error, error);
+    assert.deepEqual([controller.state.screen, controller.state.wrong, controller.state.error], ['start', wrong, null]);
   }
   assert.equal(server.created.length, 0);
 });
@@ -224,4 +224,24 @@ test('a chat that is gone leaves its unsent text in the start form', async () =>
   controller.load();
   await settle();
   assert.deepEqual([controller.draft.message, storage.get('outbox:7')], ['unsent', null]);
+});
+
+test('a refused start says which field is wrong, or that the server refused', async () => {
+  const controller = widget();
+  for (const [failure, error, wrong] of [
+    [new HttpError(422, { field: 'email' }), null, { email: 'badEmail' }],
+    [new HttpError(422, { field: 'message' }), null, { message: 'tooLong' }],
+    [new HttpError(429), 'refused', {}],
+    [new HttpError(403), 'refused', {}],
+  ]) {
+    server.create = () => Promise.reject(failure);
+    await controller.start(visitor);
+    assert.deepEqual([controller.state.error, controller.state.wrong], [error, wrong]);
+  }
+});
+
+test('a text that the server would not take is not sent', async () => {
+  const controller = await chatting();
+  assert.deepEqual([controller.send(' '), controller.send('x'.repeat(4001)), controller.send(' ok ')], [false, false, true]);
+  assert.deepEqual(controller.state.thread.pending.map(({ content }) => content), ['ok']);
 });

@@ -68,3 +68,9 @@ test('closing the window takes the question away', () => {
   assert.deepEqual(logItems(initialState), []);
   assert.equal(reduce(initialState, { type: 'nonsense' }), initialState);
 });
+
+test('the operator\'s name stands above his message when another one spoke before him', () => {
+  const said = (...names) => names.map((name, index) => message(index + 1, name ? { sender_name: name } : { sender_type: 'visitor', sender_name: 'Ann' }));
+  const shownNames = (...names) => speakers(said(...names)).map(([seq, name]) => `${seq} ${name}`);
+  assert.deepEqual(shownNames(null, 'Olga', 'Olga', null, 'Olga', 'Boris', 'Olga'), ['2 Olga', '6 Boris', '7 Olga']);
+});
