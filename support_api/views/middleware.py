@@ -8,8 +8,9 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from support_api.errors import SupportError
+from support_api.errors import LoginsBusy, SupportError, TooMany
 from support_api.views.desk import DESK
+from support_api.views.limits import address_of
 from support_api.views.responses import refusal, refusal_of
 
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -24,6 +25,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except SupportError as error:
+        if isinstance(error, (TooMany, LoginsBusy)):
+            what = {"method": request.method, "path": request.rel_url.raw_path, "code": error.code}
+            _log.info("refused for now", address=address_of(request), **what)
         return refusal_of(error)
     except web.HTTPException as error:
         return _plain_refusal(error)

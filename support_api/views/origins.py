@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
@@ -19,6 +20,8 @@ PREFLIGHT_SECONDS = 7200
 """How long a browser may keep the answer to a preflight request."""
 
 STATIC_PREFIX = "/client_js/"
+
+_log = structlog.get_logger("support_api.http")
 
 _CHANGES_NOTHING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
@@ -42,12 +45,19 @@ async def guard_origins(request: web.Request, handler: Handler) -> web.StreamRes
     sites = _sites_of(request)
     headers = _cors_headers(request, sites)
     if _is_preflight(request) and not _is_unknown(request):
-        return web.Response(status=204, headers=headers) if headers else refusal_of(ForeignOrigin())
+        return web.Response(status=204, headers=headers) if headers else _refuse(request)
     if request.method not in _CHANGES_NOTHING and is_foreign(request) and not headers:
-        return refusal_of(ForeignOrigin())
+        return _refuse(request)
     response = await handler(request)
     response.headers.update(headers)
     return response
+
+
+def _refuse(request: web.Request) -> web.Response:
+    origin = request.headers.get(hdrs.ORIGIN)
+    shown = origin if origin is None or origin.isprintable() else ascii(origin)
+    _log.info("an origin was refused", origin=shown, method=request.method, path=request.rel_url.raw_path)
+    return refusal_of(ForeignOrigin())
 
 
 def _sites_of(request: web.Request) -> Sites:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
 from typing import Any
 
 import pytest
+import structlog
 
 from support_api.errors import LoginsBusy
 from support_api.passwords import Passwords
@@ -68,6 +70,28 @@ async def test_after_ten_failures_even_the_right_password_waits(running: Running
     assert int(right.headers["Retry-After"]) <= 300
     other = await running.nobody.post("/operator/login", email="petr@example.com", password=PASSWORD)
     assert other.status == 200
+
+
+async def test_a_failed_log_in_is_one_line_in_the_log_without_password_and_email(running: Running) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await running.nobody.post("/operator/login", email="Nobody@example.com", password="s3cret")
+        await running.nobody.post("/operator/login", email="nobody@example.com ", password="s3cret")
+    first, second = lines
+    assert (first["event"], first["log_level"], first["address"]) == ("a log-in failed", "info", "127.0.0.1")
+    assert first["email_hash"] == second["email_hash"] == sha256(b"nobody@example.com").hexdigest()[:12]
+    assert "s3cret" not in str(lines)
+    assert "nobody@" not in str(lines).lower()
+
+
+async def test_who_comes_too_often_is_one_line_in_the_log(running: Running) -> None:
+    fields = {"email": "nobody@example.com", "password": "wrong"}
+    for _ in range(10):
+        await running.nobody.post("/operator/login", **fields)
+    with structlog.testing.capture_logs() as lines:
+        assert (await running.nobody.post("/operator/login", **fields)).status == 429
+    (line,) = lines
+    expected = {"event": "refused for now", "log_level": "info", "address": "127.0.0.1", "method": "POST"}
+    assert line == expected | {"path": "/operator/login", "code": "too_many"}
 
 
 async def test_after_fifty_failures_with_many_emails_an_address_waits(running: Running) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from support_api.config import Settings
 from support_api.routes import ROUTES
@@ -33,6 +34,19 @@ async def test_a_page_of_an_unknown_origin_changes_nothing(nobody: Caller, origi
         assert (answer.status, answer.code) == (403, "foreign_origin"), path
         assert "Access-Control-Allow-Origin" not in answer.headers
         assert "Set-Cookie" not in answer.headers
+
+
+async def test_a_refused_origin_is_one_line_in_the_log(nobody: Caller) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await from_page(nobody, EVIL).post("/create_ticket", message="x")
+        await from_page(nobody, EVIL, Access_Control_Request_Method="POST").send("OPTIONS", "/auth")
+        await nobody.with_headers({"Sec-Fetch-Site": "cross-site"}).form("/typing")
+    refused = {"event": "an origin was refused", "log_level": "info"}
+    assert lines == [
+        refused | {"origin": EVIL, "method": "POST", "path": "/create_ticket"},
+        refused | {"origin": EVIL, "method": "OPTIONS", "path": "/auth"},
+        refused | {"origin": None, "method": "POST", "path": "/typing"},
+    ]
 
 
 async def test_a_page_of_an_allowed_origin_does_not_reach_the_operators_calls(nobody: Caller) -> None:
