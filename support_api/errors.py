@@ -239,14 +239,20 @@ class LoginsBusy(SupportError):
 
 
 class StoreUnavailable(SupportError):
-    """The database did not take the change in time; nothing was stored."""
+    """The database did not take the change in time, or (`is_busy` false: a full disk) cannot; nothing was stored."""
 
     status = 503
     code = "store_unavailable"
+
+    def __init__(self, *, is_busy: bool = True) -> None:
+        self.is_busy = is_busy
+        super().__init__(is_busy)
 
     @property
     def retry_after(self) -> int:
         return 1
 
     def __str__(self) -> str:
-        return "The desk is busy; nothing was stored, try again."
+        if self.is_busy:
+            return "The desk is busy; nothing was stored, try again."
+        return "The server cannot store anything at the moment; try again later."

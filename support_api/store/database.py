@@ -18,6 +18,7 @@ import orjson
 import structlog
 from sqlalchemy import URL, event, insert, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -109,7 +110,7 @@ class Database:
             async with self._writer.begin() as conn:
                 transaction = Writing(conn, self._clock())
                 yield transaction
-        except OperationalError as error:
+        except (OperationalError, PoolTimeout) as error:
             raise _unavailable(error) from error
         if transaction.announced:
             self.news.set()
@@ -120,7 +121,7 @@ class Database:
         try:
             async with self._reader.begin() as conn:
                 yield conn
-        except OperationalError as error:
+        except (OperationalError, PoolTimeout) as error:
             raise _unavailable(error) from error
 
     def now(self) -> datetime:
@@ -143,10 +144,11 @@ class Database:
         await conn.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _unavailable(error: OperationalError) -> StoreUnavailable:
-    """The answer for callers; what is wrong, a full disk for example, is for the administrator's eyes."""
-    _log.warning("the database failed", reason=str(error.orig))
-    return StoreUnavailable()
+def _unavailable(error: OperationalError | PoolTimeout) -> StoreUnavailable:
+    """The answer for callers; what exactly is wrong is for the administrator's eyes."""
+    reason = "the queue for a connection is too long" if isinstance(error, PoolTimeout) else str(error.orig)
+    _log.warning("the database failed", reason=reason)
+    return StoreUnavailable(is_busy=isinstance(error, PoolTimeout) or "locked" in reason)
 
 
 def _sqlite_url(text: str) -> URL:

@@ -165,6 +165,40 @@ async def test_a_query_that_fails_says_that_the_store_is_unavailable(database: D
     await database.close()
 
 
+async def test_a_queue_of_writers_that_is_too_long_says_so(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("support_api.store.database.POOL_WAIT", 0.01)
+    database = Database(database_url)
+    await database.open()
+    async with database.writing():
+        with pytest.raises(StoreUnavailable, match="busy"):
+            async with database.writing():
+                pass
+    for _ in range(2):
+        async with database.reading(), database.reading(), database.reading(), database.reading():
+            with pytest.raises(StoreUnavailable, match="busy"):
+                await database.ping()
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("database is locked", "The desk is busy; nothing was stored, try again."),
+        ("database or disk is full", "The server cannot store anything at the moment; try again later."),
+        ("disk I/O error", "The server cannot store anything at the moment; try again later."),
+    ],
+)
+async def test_who_is_refused_hears_whether_the_database_is_busy_or_cannot_store(
+    database: Database, said: str, shown: str
+) -> None:
+    await database.open()
+    with pytest.raises(StoreUnavailable) as caught:
+        async with database.writing():
+            raise OperationalError("INSERT", None, sqlite3.OperationalError(said))
+    assert str(caught.value) == shown
+    await database.close()
+
+
 async def test_many_writers_at_once_all_get_their_turn(database: Database) -> None:
     await database.open()
 
