@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from support_api.views import health, operator, pages, realtime_auth, visitor
@@ -46,13 +46,16 @@ ROUTES = (
     Route("GET", "/openapi.yaml", health.openapi, Sites.ANY),
     Route("GET", "/", pages.demo),
     Route("GET", "/operator", pages.panel),
+    Route("GET", "/operator/", pages.panel),
     Route("GET", "/client_js/{path:.+}", pages.client_file, Sites.ANY),
 )
 
 
 def add_routes(app: web.Application) -> None:
-    """Puts the table into an application."""
+    """Puts the table into an application. What answers GET answers HEAD too."""
     for route in ROUTES:
         for path in route.paths:
             app.router.add_route(route.method, path, route.handler)
+            if route.method == hdrs.METH_GET:
+                app.router.add_route(hdrs.METH_HEAD, path, route.handler)
     app[SITES] = {path: route.sites for route in ROUTES for path in route.paths}

@@ -1,4 +1,4 @@
-"""Serves the pages and scripts of client_js/. Only files of known kinds, never hidden ones, tests or anything outside."""
+"""Serves the pages and scripts of client_js/: files of known kinds in listed folders, never hidden ones or tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ KINDS = {
 }
 """What is served, and as what."""
 
-PRIVATE_FOLDERS = frozenset({"tests", "node_modules"})
+FOLDERS = frozenset({"demo", "dist", "operator", "pushler", "shared", "widget"})
+"""What browsers load from; tools and settings lie beside them."""
 
 
 async def demo(request: web.Request) -> web.FileResponse:
@@ -56,7 +57,7 @@ def _file(request: web.Request, path: str) -> web.FileResponse:
 def find_file(folder: Path, path: str) -> Path:
     """The file that a path names. Raises `UnknownPage`."""
     parts = path.split("/")
-    if any(_is_private(part) for part in parts):
+    if parts[0] not in FOLDERS or any(_is_private(part) for part in parts):
         raise UnknownPage
     found = folder.joinpath(*parts)
     if found.suffix not in KINDS or not _is_inside(folder, found):
@@ -72,4 +73,4 @@ def _is_inside(folder: Path, found: Path) -> bool:
 
 
 def _is_private(part: str) -> bool:
-    return not part or part.startswith(".") or part in PRIVATE_FOLDERS or "\\" in part or "\0" in part
+    return not part or part.startswith(".") or part == "tests" or "\\" in part or "\0" in part

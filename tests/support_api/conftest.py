@@ -93,11 +93,16 @@ def client_folder(tmp_path: Path) -> Path:
         "tests/secret.js": "no",
         ".hidden.js": "no",
         "package.json": "{}",
+        "eslint.config.js": "no",
+        "scripts/build.js": "no",
+        "widget/.hidden.js": "no",
+        "widget/tests/a.js": "no",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     (tmp_path / "outside.js").write_text("no")
     (folder / "link.js").symlink_to(tmp_path / "outside.js")
+    (folder / "demo" / "link.js").symlink_to(tmp_path / "outside.js")
     return folder
 
 

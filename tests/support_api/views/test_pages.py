@@ -13,7 +13,7 @@ from support_api.views.pages import find_file
 from tests.support_api.helpers import Caller, RecordingRelay
 
 
-@pytest.mark.parametrize(("path", "title"), [("/", "shop"), ("/operator", "panel")])
+@pytest.mark.parametrize(("path", "title"), [("/", "shop"), ("/operator", "panel"), ("/operator/", "panel")])
 async def test_pages_come_with_a_strict_policy(nobody: Caller, relay: RecordingRelay, path: str, title: str) -> None:
     answer = await nobody.get(path)
     assert answer.status == 200
@@ -71,6 +71,12 @@ async def test_scripts_are_served_and_asked_for_anew(nobody: Caller, path: str, 
         "%ff.js",
         "x" * 300 + ".js",
         "node_modules/x.js",
+        "eslint.config.js",
+        "scripts/build.js",
+        "widget/.hidden.js",
+        "widget/tests/a.js",
+        "demo/link.js",
+        "demo/../scripts/build.js",
     ],
 )
 async def test_nothing_else_is_served(nobody: Caller, path: str) -> None:
@@ -81,10 +87,22 @@ async def test_nothing_else_is_served(nobody: Caller, path: str) -> None:
     assert answer.code == "not_found"
 
 
-@pytest.mark.parametrize("path", ["../outside.js", "..", "", ".", "a//b.js", "tests/secret.js", "link.js", "a\0.js"])
+@pytest.mark.parametrize(
+    "path",
+    ["../outside.js", "..", "", ".", "dist", "demo/../package.json", "a//b.js", "tests/secret.js", "link.js", "a\0.js"],
+)
 def test_a_path_that_leads_elsewhere_names_no_file(client_folder: Path, path: str) -> None:
     with pytest.raises(UnknownPage):
         find_file(client_folder, path)
+
+
+@pytest.mark.parametrize("path", ["/", "/operator", "/client_js/widget.js", "/up", "/ready", "/config"])
+async def test_the_head_of_an_answer_is_given_alone(nobody: Caller, path: str) -> None:
+    whole = await nobody.get(path)
+    head = await nobody.send("HEAD", path)
+    assert (head.status, head.text) == (200, "")
+    for name in ("Content-Type", "Content-Length", "Content-Security-Policy"):
+        assert head.headers[name] == whole.headers[name]
 
 
 async def test_a_missing_folder_is_said_clearly(nobody: Caller, client_folder: Path) -> None:
