@@ -162,9 +162,6 @@ class FrontDoor(asyncio.Protocol):
     def _handle_next(self) -> bool:
         """Handle the request at the start of the data; False when more has to come, or the connection has gone elsewhere."""
         data = self._data
-        request = parse_plain(data)
-        if request is not None and not self._doors.is_for_http(request.target):
-            return self._answer(request)
         end = data.find(END_OF_HEAD)
         if end < 0:
             if len(data) > MAX_HEAD:
@@ -172,6 +169,9 @@ class FrontDoor(asyncio.Protocol):
             return False
         if data.startswith(self._doors.upgrade) and self._try_upgrade(end):
             return False
+        request = parse_plain(data)
+        if request is not None and not self._doors.is_for_http(request.target):
+            return self._answer(request)
         self._hand_to_http()
         return False
 
