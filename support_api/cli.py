@@ -9,9 +9,11 @@ import asyncio
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 from aiohttp import web
@@ -192,7 +194,10 @@ async def _start(site: web.TCPSite, settings: Settings) -> None:
         await site.start()
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
-        raise click.ClickException(f"Cannot listen on {where}: {os.strerror(error.errno or 0)}.") from error
+        # The event loop's own text for a busy port is a long one that names the address again.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        hint = "Choose another with SUPPORT_HOST and SUPPORT_PORT."
+        raise click.ClickException(f"Cannot listen on {where}: {reason}. {hint}") from error
 
 
 async def _told_to_stop() -> None:
@@ -208,12 +213,22 @@ async def _first_run(settings: Settings, store: Store) -> None:
     click.echo(f"Shop with the chat widget:  {base}/")
     click.echo(f"Operator's panel:           {base}/operator")
     if await store.operators.everybody():
-        click.echo("Forgot the password?        python -m support_api operator password --email … --password-stdin")
+        click.echo(
+            f"Forgot the password?        {_python()} -m support_api operator password --email … --password-stdin"
+        )
         return
     password = secrets.token_urlsafe(12)
     await store.operators.add("Operator", FIRST_OPERATOR, await Passwords().hash(password))
     click.echo(f"Log in there with           {FIRST_OPERATOR}")
     click.echo(f"and the password            {password}   (shown only now)")
+
+
+def _python() -> str:
+    """This Python as one types it in the current folder."""
+    if not sys.executable:
+        return "python"
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def base_url(host: str, port: int) -> str:

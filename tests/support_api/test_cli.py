@@ -140,6 +140,23 @@ def test_the_first_run_makes_an_operator_and_the_second_one_does_not(env: dict[s
     assert run(env, "operator", "list").output.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("executable", "shown"),
+    [
+        ("{folder}/.venv/bin/python", ".venv/bin/python"),
+        ("/opt/python/bin/python3", "/opt/python/bin/python3"),
+        ("", "python"),
+    ],
+)
+def test_the_first_run_shows_commands_that_work_in_this_folder(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str, shown: str
+) -> None:
+    add(env)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", executable.format(folder=tmp_path))
+    assert f" {shown} -m support_api operator password " in run(env, "first-run").output
+
+
 def test_the_settings_are_shown_without_secrets(env: dict[str, str]) -> None:
     shown = run(env | {"SUPPORT_SECRET_KEY": "mine"}, "check-config")
     assert shown.exit_code == 0
@@ -177,7 +194,10 @@ def test_a_busy_port_gets_one_line(env: dict[str, str]) -> None:
         port = str(taken.getsockname()[1])
         refused = run(env | {"SUPPORT_PORT": port}, "serve")
     assert refused.exit_code == 1
-    assert refused.output == f"Error: Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
+    assert (
+        refused.output
+        == f"Error: Cannot listen on 127.0.0.1:{port}: Address already in use. SUPPORT_PORT chooses another port.\n"
+    )
 
 
 def test_an_unknown_host_gets_one_line(env: dict[str, str]) -> None:
@@ -185,6 +205,7 @@ def test_an_unknown_host_gets_one_line(env: dict[str, str]) -> None:
     refused = run(env | own, "serve")
     assert refused.exit_code == 1
     assert refused.output.startswith("Error: Cannot listen on no.such.host.invalid:8080: ")
+    assert "SUPPORT_HOST" in refused.output
     assert refused.output.count("\n") == 1
 
 
