@@ -93,6 +93,11 @@ export function unreadTotal(state) {
   return myTickets(state).reduce((sum, ticket) => sum + unreadOf(state, ticket.ticket_id), 0);
 }
 
+/** What waits in the chats that are not open. */
+export function unreadElsewhere(state) {
+  return unreadTotal(state) - unreadOf(state, state.current);
+}
+
 export function statusOf(state, ticketId) {
   return state.threads[ticketId]?.status ?? state.tickets[ticketId]?.status;
 }

@@ -7,10 +7,11 @@
 
 import { atEnd, h, keyed, markField, setText } from '../shared/dom.js';
 import { isTooLong } from '../shared/limits.js';
+import { localeFor } from '../shared/locale.js';
 import { messageKey, messageNode } from '../shared/message_view.js';
 import { CLOSED, newestSeq, visibleMessages } from '../shared/thread.js';
 import { durationText, texts } from './i18n.js';
-import { lastText, LOADING, LOGIN, myTickets, queueTickets, statusOf, unreadOf, WORK } from './state.js';
+import { lastText, LOADING, LOGIN, myTickets, queueTickets, statusOf, unreadElsewhere, unreadOf, WORK } from './state.js';
 
 const STATUSES = ['online', 'away', 'offline'];
 
@@ -18,6 +19,7 @@ export class View {
   /** @param {object} parts lang, t, actions (the controller), alerts, storage, setLang */
   constructor(parts) {
     Object.assign(this, parts);
+    this.locale = localeFor(this.lang, navigator.languages);
     this._drafts = new Map();
     this.node = h('div', { id: 'panel' });
     this.loading = h('p', { className: 'loading' }, this.t('loading'));
@@ -100,7 +102,8 @@ export class View {
   _buildChat() {
     const { t } = this;
     this.pick = h('p', { className: 'empty pick' }, t('pick'));
-    this.back = h('button', { id: 'back', type: 'button', className: 'quiet back', 'aria-label': t('back'), onclick: () => this._goBack() }, '←');
+    this.elsewhere = h('span', { className: 'badge' });
+    this.back = h('button', { id: 'back', type: 'button', className: 'quiet back', onclick: () => this._goBack() }, '←', this.elsewhere);
     this.chatTitle = h('h2', { id: 'chat-title', tabIndex: -1 });
     this.chatAbout = h('p', { className: 'about' });
     this.closeButton = h('button', { id: 'close-ticket', type: 'button', className: 'quiet', onclick: () => this._ask(true) }, t('close'));
@@ -236,6 +239,7 @@ export class View {
     const name = this._nameOf({ ...ticket, ...thread?.ticket });
     setText(this.chatTitle, name);
     setText(this.chatAbout, [`№ ${ticket.ticket_id}`, thread?.ticket?.visitor_email ?? ticket.visitor_email].filter(Boolean).join(' · '));
+    this._renderBack(unreadElsewhere(state));
     this.closeButton.hidden = closed;
     this.confirmBar.hidden = !state.confirming || closed;
     setText(this.question, this.t('closeSure', { name }));
@@ -244,6 +248,13 @@ export class View {
     this.dismissBar.hidden = !closed;
     setText(this.typingLine, thread?.typing ? this.t('typing', { name }) : '');
     this._renderLog(thread, closed);
+  }
+
+  /** On a phone the open chat hides the others. */
+  _renderBack(count) {
+    this.back.setAttribute('aria-label', this.t('back') + (count ? `, ${this.t('unread', { n: count })}` : ''));
+    this.elsewhere.hidden = !count;
+    setText(this.elsewhere, String(count));
   }
 
   _renderLog(thread, closed) {
@@ -273,7 +284,7 @@ export class View {
     return messageNode(message, known, {
       side: mine ? 'operator' : message.sender_type,
       name: mine ? this.t('you') : message.sender_name || this.t('visitor'),
-      lang: this.lang,
+      locale: this.locale,
       t: this.t,
       retry: (clientId) => this.actions.retry(ticketId, clientId),
     });

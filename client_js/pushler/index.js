@@ -9,9 +9,10 @@
  */
 
 import { authorize } from './auth.js';
-import { ASKING, Channel, IDLE, Members, REFUSED, SENT } from './channel.js';
+import { ASKING, Channel, IDLE, REFUSED, SENT } from './channel.js';
 import { ACTIVITY_TIMEOUT_MS, Connection, PONG_TIMEOUT_MS } from './connection.js';
 import { Emitter } from './emitter.js';
+import { Members } from './members.js';
 import { encode, reconnectDelay } from './protocol.js';
 
 /** Values for options that a page gives once for all its clients (the script tag sets them). */

@@ -25,6 +25,14 @@ const cssAsText = {
   },
 };
 
+/** The widget joins no presence channel, so it goes without what keeps their members. */
+const withoutMembers = {
+  name: 'without-members',
+  setup(build) {
+    build.onLoad({ filter: /pushler[/\\]members\.js$/ }, () => ({ contents: 'export class Members {}' }));
+  },
+};
+
 /** @returns {Promise<string>} the text of one bundle */
 export async function build(entry) {
   const result = await esbuild.build({
@@ -40,7 +48,7 @@ export async function build(entry) {
     mangleProps: /^_./,
     legalComments: 'none',
     write: false,
-    plugins: [cssAsText],
+    plugins: [cssAsText, ...(entry === bundles['dist/widget.js'] ? [withoutMembers] : [])],
   });
   return result.outputFiles[0].text;
 }

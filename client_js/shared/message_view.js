@@ -11,15 +11,16 @@ import { mayRetry } from './refusal.js';
 /**
  * @param {object} message  stored, or pending with a `state`
  * @param {Element|undefined} known  its node of the last time
- * @param {{side: string, name: string, lang: string, t: Function, retry: Function}} context
- *   side: sender's type, for the style; name: who is said to speak
+ * @param {{side: string, name: string, title: string, locale: string, t: Function, retry: Function}} context
+ *   side: sender's type, for the style; name: who is said to speak; title: a name to stand above
  */
-export function messageNode(message, known, { side, name, lang, t, retry }) {
+export function messageNode(message, known, { side, name, title = '', locale, t, retry }) {
   const node = known ?? newNode(message, side, name);
   const { state, refusal } = message;
   const stuck = state && state !== SENDING;
   node.classList.toggle('pending', Boolean(state));
-  setText(node._meta, state ? t(stuck ? refusal : state, message) : timeText(message.created_at, lang));
+  setText(node._meta, state ? t(stuck ? refusal : state, message) : timeText(message.created_at, locale));
+  setText(node._title, title);
   const again = stuck && mayRetry(refusal);
   if (again && !node._retry) {
     node._retry = h('button', { type: 'button', className: 'retry', onclick: () => retry(message.client_id) }, t('retry'));
@@ -37,16 +38,19 @@ export function messageKey(message) {
 }
 
 /** Hours and minutes; with the day when it was not today. */
-export function timeText(text, lang) {
+export function timeText(text, locale) {
   const date = new Date(text);
   const day = date.toDateString() === new Date().toDateString() ? {} : { day: 'numeric', month: 'short' };
-  return date.toLocaleString(lang, { ...day, hour: '2-digit', minute: '2-digit' });
+  return date.toLocaleString(locale, { ...day, hour: '2-digit', minute: '2-digit' });
 }
 
 function newNode(message, side, name) {
   const meta = h('span', { className: 'meta' });
+  // For the eyes: who listens has the name before each message.
+  const title = h('div', { className: 'meta', 'aria-hidden': true, dir: 'auto' });
   const body = h('p', { dir: 'auto' }, h('span', { className: 'spoken' }, `${name}: `), message.content);
-  const node = h('div', { className: `message ${side}` }, body, meta);
+  const node = h('div', { className: `message ${side}` }, title, body, meta);
   node._meta = meta;
+  node._title = title;
   return node;
 }

@@ -76,6 +76,18 @@ export function logItems({ thread, joinedAfter }) {
   return items;
 }
 
+/** By seq: the operator's name, at his first message and wherever another one has spoken before him. */
+export function speakers(messages) {
+  const found = new Map();
+  let last = null;
+  for (const { seq, sender_type: type, sender_name: name } of messages) {
+    if (type !== 'operator' || name === last) continue;
+    found.set(seq, name);
+    last = name;
+  }
+  return found;
+}
+
 function withThread(state, thread, visible) {
   const joins = thread.status === ACTIVE && state.thread?.status === WAITING;
   const next = { ...state, thread, joinedAfter: joins ? newestSeq(thread) : state.joinedAfter };

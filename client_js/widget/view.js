@@ -7,11 +7,11 @@
 
 import { atEnd, h, keyed, markField, setText } from '../shared/dom.js';
 import { isTooLong } from '../shared/limits.js';
+import { localeFor } from '../shared/locale.js';
 import { messageKey, messageNode } from '../shared/message_view.js';
-import { RETRYING } from '../shared/outbox.js';
 import { UNREACHED } from '../shared/refusal.js';
 import { CLOSED, newestSeq, WAITING } from '../shared/thread.js';
-import { CHAT, logItems, RESUMING, START, STARTING, unread } from './state.js';
+import { CHAT, logItems, RESUMING, speakers, START, STARTING, unread } from './state.js';
 
 export class View {
   /**
@@ -21,12 +21,17 @@ export class View {
    *   actions      the controller's open, close, start, send…
    */
   constructor({ lang, t, css, cssUrl, actions }) {
-    Object.assign(this, { lang, t, actions });
+    Object.assign(this, { t, actions });
+    this._locale = localeFor(lang, navigator.languages);
     this.host = h('div', { id: 'pushdesk-widget', lang });
     this.root = this.host.attachShadow({ mode: 'open' });
     addStyle(this.root, css, cssUrl);
     this._build();
     this.host.addEventListener('keydown', (event) => this._key(event));
+    // Where the window covers the page; the style sheet has the same number.
+    this._phone = matchMedia('(max-width: 480px)');
+    this._phone.addEventListener('change', () => this.render(this._state));
+    document.addEventListener('keydown', (event) => this._trap(event), true);
   }
 
   render(state) {
@@ -36,110 +41,112 @@ export class View {
     const chatting = screen === CHAT;
     const closed = chatting && state.thread.status === CLOSED;
     // Before anything changes its height.
-    this._follow ||= !this.log.scrollHeight || atEnd(this.log);
+    this._follow ||= !this._log.scrollHeight || atEnd(this._log);
     this._renderLauncher(state);
     this._renderHeader(state, chatting && !closed);
-    this.startForm.hidden = screen !== START && screen !== STARTING;
+    this._startForm.hidden = screen !== START && screen !== STARTING;
     this._renderStart(state, before);
-    this.loading.hidden = screen !== RESUMING;
-    this.log.hidden = !chatting;
-    this.confirmBar.hidden = !state.confirming;
-    this.composer.hidden = this.input._note.hidden = !chatting || closed || state.confirming;
-    this.again.hidden = !closed;
+    this._loading.hidden = screen !== RESUMING;
+    this._log.hidden = !chatting;
+    this._confirmBar.hidden = !state.confirming;
+    this._composer.hidden = this._input._note.hidden = !chatting || closed || state.confirming;
+    this._again.hidden = !closed;
     if (chatting) this._renderLog(state);
     // The start form took the focus away with it.
-    if (before === STARTING && chatting && state.open) this.input.focus();
+    if (before === STARTING && chatting && state.open) this._input.focus();
   }
 
   _build() {
     const { t, actions } = this;
-    this.badge = h('span', { className: 'badge', hidden: true });
-    this.launcher = h('button', { id: 'support-toggle', type: 'button', onclick: () => this._toggle() }, icon(CHAT_ICON), this.badge);
-    this.subtitle = h('p', { className: 'subtitle' });
-    this.endButton = h('button', { id: 'chat-end', type: 'button', className: 'quiet', onclick: () => this._ask(true) }, t('end'));
+    this._badge = h('span', { className: 'badge', hidden: true });
+    this._launcher = h('button', { id: 'support-toggle', type: 'button', onclick: () => this._toggle() }, icon(CHAT_ICON), this._badge);
+    this._subtitle = h('p', { className: 'subtitle' });
+    this._endButton = h('button', { id: 'chat-end', type: 'button', className: 'quiet', onclick: () => this._ask(true) }, t('end'));
     const close = h('button', { id: 'chat-close', type: 'button', className: 'icon', 'aria-label': t('close'), onclick: () => this._close() }, icon(CLOSE_ICON));
     const title = h('h2', { id: 'title' }, t('title'));
-    const header = h('header', {}, h('div', {}, title, this.subtitle), this.endButton, close);
-    this.strip = h('p', { className: 'strip', role: 'status', hidden: true });
-    this.loading = h('p', { className: 'loading', hidden: true }, t('loading'));
-    this.log = h('div', { id: 'chat-messages', role: 'log', 'aria-live': 'off', 'aria-label': t('history'), tabIndex: 0, hidden: true });
-    this.items = h('div', { className: 'items' });
-    this.typing = h('p', { id: 'chat-typing', className: 'line', hidden: true }, t('typing'));
-    this.log.append(this.items, this.typing);
+    const header = h('header', {}, h('div', {}, title, this._subtitle), this._endButton, close);
+    this._strip = h('p', { className: 'strip', role: 'status', hidden: true });
+    this._loading = h('p', { className: 'loading', hidden: true }, t('loading'));
+    this._log = h('div', { id: 'chat-messages', role: 'log', 'aria-live': 'off', 'aria-label': t('history'), tabIndex: 0, hidden: true });
+    this._items = h('div', { className: 'items' });
+    this._typing = h('p', { id: 'chat-typing', className: 'line', hidden: true }, t('typing'));
+    this._log.append(this._items, this._typing);
     // The log itself is silent: history must not be read out. New messages are spoken from here.
-    this.live = h('div', { className: 'spoken', 'aria-live': 'polite' });
+    this._live = h('div', { className: 'spoken', 'aria-live': 'polite' });
     this._buildStart();
     this._buildComposer();
-    this.confirmYes = h('button', { type: 'button', className: 'main', id: 'chat-end-yes', onclick: () => actions.end() }, t('end'));
+    this._confirmYes = h('button', { type: 'button', className: 'main', id: 'chat-end-yes', onclick: () => actions.end() }, t('end'));
     const no = h('button', { type: 'button', className: 'quiet', onclick: () => this._ask(false) }, t('cancel'));
-    this.confirmBar = h('div', { className: 'bar', role: 'group', 'aria-label': t('endSure'), hidden: true }, h('p', {}, t('endSure')), this.confirmYes, no);
-    this.again = h('div', { className: 'bar', hidden: true }, h('button', { id: 'chat-new', type: 'button', className: 'main', onclick: () => this._startAgain() }, t('again')));
-    this.panel = h('section', { id: 'support-chat', role: 'dialog', 'aria-labelledby': 'title', hidden: true },
-      header, this.strip, this.loading, this.startForm, this.log, this.live, this.confirmBar, this.input._note, this.composer, this.again);
-    this.root.append(this.panel, this.launcher);
+    this._confirmBar = h('div', { className: 'bar', role: 'group', 'aria-label': t('endSure'), hidden: true }, h('p', {}, t('endSure')), this._confirmYes, no);
+    this._again = h('div', { className: 'bar', hidden: true }, h('button', { id: 'chat-new', type: 'button', className: 'main', onclick: () => this._startAgain() }, t('again')));
+    this._panel = h('section', { id: 'support-chat', role: 'dialog', 'aria-labelledby': 'title', hidden: true },
+      header, this._strip, this._loading, this._startForm, this._log, this._live, this._confirmBar, this._input._note, this._composer, this._again);
+    this.root.append(this._panel, this._launcher);
   }
 
   _buildStart() {
     const { t } = this;
-    this.name = h('input', { id: 'visitor-name', autocomplete: 'name', maxLength: 100, required: true });
-    this.email = h('input', { id: 'visitor-email', type: 'email', autocomplete: 'email', maxLength: 255 });
-    this.first = h('textarea', { id: 'first-message', rows: 4, required: true });
-    this.error = h('p', { className: 'error', role: 'alert' });
-    this.startButton = h('button', { id: 'start-chat', className: 'main' }, t('start'));
-    this.fields = { name: this.name, email: this.email, message: this.first };
+    this._name = h('input', { id: 'visitor-name', autocomplete: 'name', maxLength: 100, required: true });
+    this._email = h('input', { id: 'visitor-email', type: 'email', autocomplete: 'email', maxLength: 255 });
+    this._first = h('textarea', { id: 'first-message', rows: 4, required: true });
+    this._error = h('p', { className: 'error', role: 'alert' });
+    this._startButton = h('button', { id: 'start-chat', className: 'main' }, t('start'));
+    this._fields = { name: this._name, email: this._email, message: this._first };
     const field = (label, input) => {
       input._note = newNote(input);
-      input.addEventListener('input', () => this._mark(input, isTooLong(this.first.value) && input === this.first && 'tooLong'));
+      input.addEventListener('input', () => this._mark(input));
       return h('div', {}, h('label', {}, h('span', {}, label), input), input._note);
     };
     const submit = async (event) => {
       event.preventDefault();
-      await this.actions.start({ name: this.name.value.trim(), email: this.email.value.trim(), message: this.first.value.trim() });
-      Object.entries(this.fields).find(([name]) => this._state.wrong[name])?.[1].focus();
+      await this.actions.start({ name: this._name.value.trim(), email: this._email.value.trim(), message: this._first.value.trim() });
+      Object.entries(this._fields).find(([name]) => this._state.wrong[name])?.[1].focus();
     };
-    this.startForm = h('form', { id: 'start-form', noValidate: true, onsubmit: submit },
-      field(t('name'), this.name), field(t('email'), this.email), field(t('question'), this.first), this.error, this.startButton);
+    this._startForm = h('form', { id: 'start-form', noValidate: true, onsubmit: submit },
+      field(t('name'), this._name), field(t('email'), this._email), field(t('question'), this._first), this._error, this._startButton);
   }
 
   _buildComposer() {
     const { t, actions } = this;
-    this.input = h('textarea', { id: 'chat-input', rows: 1, placeholder: t('message'), 'aria-label': t('message'), dir: 'auto' });
-    this.input._note = newNote(this.input);
-    this.input.addEventListener('input', () => {
+    this._input = h('textarea', { id: 'chat-input', rows: 1, placeholder: t('message'), 'aria-label': t('message'), dir: 'auto' });
+    this._input._note = newNote(this._input);
+    this._input.addEventListener('input', () => {
       this._fit();
-      if (this.input.value.trim()) actions.typing();
+      if (this._input.value.trim()) actions.typing();
     });
-    this.input.addEventListener('keydown', (event) => {
+    this._input.addEventListener('keydown', (event) => {
       // While an input method composes, Enter chooses a word.
       if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) this._send(event);
     });
     const button = h('button', { className: 'icon send', 'aria-label': t('send') }, icon(SEND_ICON));
-    this.composer = h('form', { id: 'chat-form', hidden: true, onsubmit: (event) => this._send(event) }, this.input, button);
+    this._composer = h('form', { id: 'chat-form', hidden: true, onsubmit: (event) => this._send(event) }, this._input, button);
   }
 
   /** Texts that an earlier page left in the start form. */
   fill({ name = '', email = '', message = '' }) {
-    this.name.value ||= name;
-    this.email.value ||= email;
-    this.first.value ||= message;
+    this._name.value ||= name;
+    this._email.value ||= email;
+    this._first.value ||= message;
   }
 
   _renderLauncher(state) {
     const count = unread(state);
     const label = this.t(state.open ? 'close' : 'open') + (count ? `, ${this.t('unread', { n: count })}` : '');
-    this.launcher.setAttribute('aria-label', label);
-    this.launcher.setAttribute('aria-expanded', state.open);
-    this.launcher.classList.toggle('opened', state.open);
-    this.badge.hidden = !count;
-    setText(this.badge, String(count));
+    this._launcher.setAttribute('aria-label', label);
+    this._launcher.setAttribute('aria-expanded', state.open);
+    this._launcher.classList.toggle('opened', state.open);
+    this._launcher.querySelector('path').setAttribute('d', state.open ? CLOSE_ICON : CHAT_ICON);
+    this._badge.hidden = !count;
+    setText(this._badge, String(count));
   }
 
   _renderHeader(state, live) {
-    this.panel.hidden = !state.open;
-    setText(this.subtitle, this._subtitleText(state));
-    setText(this.strip, live ? this._stripText(state) : '');
-    this.strip.hidden = !this.strip.textContent;
-    this.endButton.hidden = !live;
+    this._panel.hidden = !state.open;
+    this._panel.setAttribute('aria-modal', this._phone.matches);
+    setText(this._subtitle, this._subtitleText(state));
+    setText(this._strip, live ? this._stripText(state) : '');
+    this._strip.hidden = !this._strip.textContent;
+    this._endButton.hidden = !live;
   }
 
   _subtitleText({ screen, thread }) {
@@ -150,27 +157,28 @@ export class View {
 
   _stripText({ connection, thread }) {
     if (connection === 'connecting') return this.t('connecting');
-    const unsent = thread.pending.some((item) => item.state === RETRYING && item.refusal === UNREACHED);
+    const unsent = thread.pending.some((item) => item.refusal === UNREACHED);
     return unsent || connection === 'reconnecting' || connection === 'disconnected' ? this.t('offline') : '';
   }
 
   _renderStart({ screen, error, wrong }, before) {
     const busy = screen === STARTING;
     // Back from a chat: with what that one did not take.
-    if (screen === START && (before === CHAT || before === RESUMING)) this.first.value = this.actions.draft.message ?? '';
-    this.startButton.disabled = busy;
-    setText(this.startButton, this.t(busy ? 'starting' : 'start'));
-    setText(this.error, error ? this.t(error) : '');
+    if (screen === START && (before === CHAT || before === RESUMING)) this._first.value = this.actions.draft.message ?? '';
+    this._startButton.disabled = busy;
+    setText(this._startButton, this.t(busy ? 'starting' : 'start'));
+    setText(this._error, error ? this.t(error) : '');
     if (wrong === this._wrong) return;
     this._wrong = wrong;
-    for (const [name, input] of Object.entries(this.fields)) this._mark(input, wrong[name]);
+    for (const [name, input] of Object.entries(this._fields)) this._mark(input, wrong[name]);
   }
 
   _renderLog(state) {
     const { thread } = state;
-    keyed(this.items, logItems(state), keyOf, (item, node) => (item.line ? this._line(item, node) : this._message(item, node)));
-    this.typing.hidden = !thread.typing;
-    if (this._follow) this.log.scrollTop = this.log.scrollHeight;
+    this._speakers = speakers(thread.messages);
+    keyed(this._items, logItems(state), keyOf, (item, node) => (item.line ? this._line(item, node) : this._message(item, node)));
+    this._typing.hidden = !thread.typing;
+    if (this._follow) this._log.scrollTop = this._log.scrollHeight;
     this._follow = false;
     this._speak(state);
   }
@@ -184,7 +192,8 @@ export class View {
     return messageNode(message, known, {
       side: mine ? 'visitor' : message.sender_type,
       name: mine ? this.t('you') : message.sender_name || this.t('operator'),
-      lang: this.lang,
+      locale: this._locale,
+      title: this._speakers.get(message.seq),
       t: this.t,
       retry: (clientId) => this.actions.retry(clientId),
     });
@@ -217,8 +226,8 @@ export class View {
   }
 
   _say(text) {
-    this.live.append(h('p', {}, text));
-    while (this.live.childNodes.length > 5) this.live.firstChild.remove();
+    this._live.append(h('p', {}, text));
+    while (this._live.childNodes.length > 5) this._live.firstChild.remove();
   }
 
   _toggle() {
@@ -235,42 +244,54 @@ export class View {
 
   _close() {
     this.actions.close();
-    this.launcher.focus();
+    this._launcher.focus();
   }
 
   _startAgain() {
-    this.actions.startAgain(this.input.value);
-    this.input.value = '';
+    this.actions.startAgain(this._input.value);
+    this._input.value = '';
     this._fit();
     this.focus();
   }
 
   _ask(on) {
     this.actions.confirm(on);
-    (on ? this.confirmYes : this.input).focus();
+    (on ? this._confirmYes : this._input).focus();
   }
 
   focus() {
-    [this.name.value ? this.first : this.name, this.input, this.again.firstChild].find((node) => node.offsetParent)?.focus();
+    [this._name.value ? this._first : this._name, this._input, this._again.firstChild].find((node) => node.offsetParent)?.focus();
   }
 
   _send(event) {
     event.preventDefault();
     this._follow = true;
-    if (!this.actions.send(this.input.value)) return;
-    this.input.value = '';
+    if (!this.actions.send(this._input.value)) return;
+    this._input.value = '';
     this._fit();
-    this.input.focus();
+    this._input.focus();
   }
 
-  _mark(input, key) {
+  /** Say at a field what is wrong; without `key` only its length can be. */
+  _mark(input, key = isTooLong(input.value) && 'tooLong') {
     markField(input, input._note, key ? this.t(key) : '');
   }
 
   /** The field grows with its text; the style sheet sets the bounds. */
   _fit() {
-    this.input.rows = Math.min(5, this.input.value.split('\n').length);
-    this._mark(this.input, isTooLong(this.input.value) && 'tooLong');
+    this._input.rows = Math.min(5, this._input.value.split('\n').length);
+    this._mark(this._input);
+  }
+
+  /** While the window covers the page, Tab stays inside it. */
+  _trap(event) {
+    if (event.key !== 'Tab' || !this._state.open || !this._phone.matches) return;
+    const all = [...this._panel.querySelectorAll('button,input,textarea,[tabindex]')].filter((node) => node.offsetParent && !node.disabled);
+    const step = event.shiftKey ? -1 : 1;
+    const at = all.indexOf(this.root.activeElement);
+    if (at >= 0 && all[at + step]) return;
+    event.preventDefault();
+    all.at(Math.min(step, 0))?.focus();
   }
 
   _key(event) {

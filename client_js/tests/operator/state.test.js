@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newThread, reduceThread } from '../../shared/thread.js';
-import { initialState, lastText, myTickets, queueTickets, reduce, unreadOf, unreadTotal } from '../../operator/state.js';
+import { initialState, lastText, myTickets, queueTickets, reduce, unreadElsewhere, unreadOf, unreadTotal } from '../../operator/state.js';
 import { message } from '../helpers/fakes.js';
 
 const me = { operator_id: 1, name: 'Olga', max_tickets: 5 };
@@ -86,4 +86,10 @@ test('an unanswered heartbeat is shown until the next is answered', () => {
   assert.equal(state.unheard, true);
   const heard = reduce(state, { type: 'heard', maxTickets: 3 });
   assert.deepEqual([heard.unheard, heard.maxTickets], [false, 3]);
+});
+
+test('what waits in other chats is counted without the open one', () => {
+  const thread = (id, ...seqs) => ({ messages: seqs.map((seq) => message(seq, { ticket_id: id, sender_type: 'visitor' })) });
+  const state = { tickets: { 1: { ticket_id: 1 }, 2: { ticket_id: 2 } }, threads: { 1: thread(1, 1, 2), 2: thread(2, 1, 2, 3) }, read: { 2: 1 }, current: 1 };
+  assert.equal(unreadElsewhere(state), 2);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newThread, reduceThread } from '../../shared/thread.js';
-import { initialState, logItems, reduce, unread } from '../../widget/state.js';
+import { initialState, logItems, reduce, speakers, unread } from '../../widget/state.js';
 import { message } from '../helpers/fakes.js';
 
 const thread = (status, seqs, extra = {}) =>
@@ -71,6 +71,6 @@ test('closing the window takes the question away', () => {
 
 test('the operator\'s name stands above his message when another one spoke before him', () => {
   const said = (...names) => names.map((name, index) => message(index + 1, name ? { sender_name: name } : { sender_type: 'visitor', sender_name: 'Ann' }));
-  const shownNames = (...names) => speakers(said(...names)).map(([seq, name]) => `${seq} ${name}`);
+  const shownNames = (...names) => [...speakers(said(...names))].map(([seq, name]) => `${seq} ${name}`);
   assert.deepEqual(shownNames(null, 'Olga', 'Olga', null, 'Olga', 'Boris', 'Olga'), ['2 Olga', '6 Boris', '7 Olga']);
 });
