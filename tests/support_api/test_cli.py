@@ -194,10 +194,8 @@ def test_a_busy_port_gets_one_line(env: dict[str, str]) -> None:
         port = str(taken.getsockname()[1])
         refused = run(env | {"SUPPORT_PORT": port}, "serve")
     assert refused.exit_code == 1
-    assert (
-        refused.output
-        == f"Error: Cannot listen on 127.0.0.1:{port}: Address already in use. SUPPORT_PORT chooses another port.\n"
-    )
+    hint = "Choose another with SUPPORT_HOST and SUPPORT_PORT."
+    assert refused.output == f"Error: Cannot listen on 127.0.0.1:{port}: Address already in use. {hint}\n"
 
 
 def test_an_unknown_host_gets_one_line(env: dict[str, str]) -> None:
