@@ -26,6 +26,9 @@ MIN_RELAY_SECRET = 16
 """Characters of the shortest secret of the relay's app outside loopback; those of other Pusher services have 20."""
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 class SettingsError(Exception):
     """Settings that cannot be used. `problems`: one line for each wrong key, with what was expected."""
 
@@ -74,6 +77,8 @@ class Settings:
     """Keys of all tokens (SUPPORT_SECRET_KEY, comma list): the first signs, all are accepted."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of other sites whose pages may call the visitors' API; `*` means any."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto count; others' do not."""
     operator_timeout: int = 60
     """Seconds without a heartbeat after which an operator counts as gone and gets no new tickets."""
     operator_grace: int = 60
@@ -177,6 +182,10 @@ def _origin(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
+def _networks(value: object) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(one) for one in _items(value))
+
+
 def _items(value: object) -> list[str]:
     if isinstance(value, str):
         value = value.split(",")
@@ -197,6 +206,7 @@ _RULES: dict[str, _Rule] = {
     "relay_app_secret": _Rule("a text", _secret),
     "secret_key": _Rule("one or more keys with commas between", _secrets),
     "allowed_origins": _Rule("origins like https://shop.example with commas between, or *", _origins),
+    "trusted_proxies": _Rule("addresses or networks like 127.0.0.1, 10.0.0.0/8 with commas between", _networks),
     "operator_timeout": _whole(1, 86400),
     "operator_grace": _whole(0, 86400),
     "tickets_per_minute": _whole(0, 1_000_000),

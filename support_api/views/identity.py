@@ -9,6 +9,7 @@ from support_api.models import Identity, Operator
 from support_api.sessions import session_hash
 from support_api.views.desk import DESK
 from support_api.views.origins import is_foreign
+from support_api.views.proxies import is_secure
 
 VISITOR_COOKIE = "visitor_id"
 OPERATOR_COOKIE = "operator_session"
@@ -63,7 +64,8 @@ def forget_operator(response: web.Response) -> None:
 
 
 def _set(request: web.Request, response: web.Response, name: str, token: str, seconds: int) -> None:
-    response.set_cookie(name, token, max_age=seconds, path="/", httponly=True, samesite="Lax", secure=request.secure)
+    secure = is_secure(request)
+    response.set_cookie(name, token, max_age=seconds, path="/", httponly=True, samesite="Lax", secure=secure)
 
 
 def _bearer(request: web.Request) -> str | None:

@@ -10,6 +10,7 @@ from aiohttp import web
 from support_api.errors import TooMany
 from support_api.models import Identity
 from support_api.ratelimit import Window
+from support_api.views.proxies import address_of
 
 
 def ensure_not_too_often(window: Window, key: Hashable, what: str) -> None:
@@ -17,11 +18,6 @@ def ensure_not_too_often(window: Window, key: Hashable, what: str) -> None:
     wait = window.take(key, asyncio.get_running_loop().time())
     if wait > 0:
         raise TooMany(what, wait)
-
-
-def address_of(request: web.Request) -> str:
-    """The address that the request comes from."""
-    return request.remote or "unknown"
 
 
 def sender_key(request: web.Request, identity: Identity) -> Hashable:

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from support_api.errors import LoginsBusy, SupportError, TooMany
 from support_api.views.desk import DESK
-from support_api.views.limits import address_of
+from support_api.views.proxies import address_of
 from support_api.views.responses import refusal, refusal_of
 
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"

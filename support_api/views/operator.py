@@ -23,7 +23,8 @@ from support_api.views.identity import (
     remember_operator,
     session_hash_of,
 )
-from support_api.views.limits import address_of, ensure_not_too_often
+from support_api.views.limits import ensure_not_too_often
+from support_api.views.proxies import address_of
 from support_api.views.responses import json_answer
 
 MAX_TICKETS = 100

@@ -16,7 +16,8 @@ from support_api.store import ensure_open
 from support_api.views.desk import DESK
 from support_api.views.fields import body_fields, query_fields
 from support_api.views.identity import identify, remember_visitor, visitor_of
-from support_api.views.limits import address_of, ensure_not_too_often, sender_key
+from support_api.views.limits import ensure_not_too_often, sender_key
+from support_api.views.proxies import address_of
 from support_api.views.responses import json_answer
 
 NAME_LENGTH = 100

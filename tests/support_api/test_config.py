@@ -39,6 +39,12 @@ def test_lists_come_with_commas() -> None:
     assert settings.allowed_origins == ("https://shop.example", "http://localhost:8000", "*")
 
 
+def test_trusted_proxies_are_addresses_or_networks() -> None:
+    assert load_settings({}).trusted_proxies == ()
+    found = load_settings({"SUPPORT_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::1"}).trusted_proxies
+    assert [str(one) for one in found] == ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]
+
+
 def test_no_origin_means_only_our_own() -> None:
     assert load_settings({"SUPPORT_ALLOWED_ORIGINS": ""}).allowed_origins == ()
 
@@ -93,6 +99,8 @@ def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path)
         ("SECRET_KEY", " , "),
         ("ALLOWED_ORIGINS", "shop.example"),
         ("ALLOWED_ORIGINS", "https://shop.example/path"),
+        ("TRUSTED_PROXIES", "proxy.example"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TICKETS_PER_MINUTE", "many"),
         ("SWEEP_INTERVAL", "0"),
         ("LOG_FORMAT", "xml"),
