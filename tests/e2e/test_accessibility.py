@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from playwright.async_api import ViewportSize
 
-from tests.e2e.screens import IN_BROWSER, PHONE, People, Screen, eventually
+from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, People, Screen, eventually
 from tests.helpers.product import ANNA
 
 pytestmark = IN_BROWSER
@@ -156,6 +157,72 @@ async def test_pages_fit_a_phone(people: People, lang: str) -> None:
         assert box["y"] + box["height"] <= PHONE["height"], "one can write without scrolling"
         size: str = await screen.find(selector).evaluate("node => getComputedStyle(node).fontSize")
         assert float(size.removesuffix("px")) >= 16, "an iPhone zooms into smaller fields"
+
+
+@languages
+async def test_empty_start_form_leads_to_its_first_fault(people: People, lang: str) -> None:
+    widget = await people.visitor(lang)
+    texts = await widget.texts("widget", lang)
+    await widget.open()
+    await widget.find("#start-chat").click()
+    for selector, key in (("#visitor-name", "needName"), ("#first-message", "needQuestion")):
+        field = widget.find(selector)
+        await eventually(widget.focused, selector[1:])
+        assert await field.get_attribute("aria-invalid") == "true"
+        note = widget.find(f"#{await field.get_attribute('aria-describedby')}")
+        assert await note.inner_text() == texts[key]
+        await field.fill("x")
+        assert await field.get_attribute("aria-invalid") == "false"
+        if key == "needName":
+            await widget.find("#start-chat").click()
+
+
+async def test_text_that_is_too_long_is_told_at_its_field_and_stays_there(people: People) -> None:
+    panel = await people.operator(ANNA)
+    widget = await people.visitor()
+    await widget.open()
+    ticket = await widget.start("Ivan", "Hello")
+    await panel.open(ticket)
+    for screen, field, part in ((widget, "#chat-input", "widget"), (panel, "#reply", "operator")):
+        await screen.find(field).fill("x" * 4001)
+        note = screen.find(f"{field}-error")
+        assert await note.inner_text() == (await screen.texts(part, "en"))["tooLong"]
+        await screen.find(field).press("Enter")
+        assert len(await screen.find(field).input_value()) == 4001
+        await screen.find(field).fill("short")
+        assert not await note.is_visible()
+    assert await widget.messages() == [("visitor", "Hello")]
+
+
+@pytest.mark.parametrize("viewport", [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")])
+async def test_tab_leaves_the_window_only_where_it_does_not_cover_the_page(
+    people: People, viewport: ViewportSize
+) -> None:
+    widget = await people.visitor(viewport=viewport)
+    covers = viewport is PHONE
+    await widget.open()
+    assert await widget.find("#support-chat").get_attribute("aria-modal") == str(covers).lower()
+    for key in ("Tab", "Shift+Tab"):
+        seen = set()
+        for _ in range(15):
+            await widget.page.keyboard.press(key)
+            seen.add(await widget.page.evaluate("document.activeElement.id"))
+        assert (seen == {"pushdesk-widget"}) is covers, key
+
+
+async def test_other_chats_of_a_phone_are_counted_at_the_way_back(people: People) -> None:
+    panel = await people.panel("en", PHONE)
+    await panel.log_in(ANNA)
+    first, second = await people.visitor(), await people.visitor()
+    await first.open()
+    ticket = await first.start("Ivan", "Hello")
+    await panel.open(ticket)
+    count = panel.find("#back .badge")
+    assert not await count.is_visible()
+    await second.open()
+    await second.start("Maria", "And I?")
+    await count.wait_for()
+    assert await count.inner_text() == "1"
 
 
 async def ensure_named(screen: Screen) -> None:
