@@ -20,6 +20,8 @@ import { backoff, throttle } from './timing.js';
 export const TYPING_SHOWN_MS = 3000;
 /** Our own is sent at most once in this time, milliseconds. */
 export const TYPING_EVERY_MS = 2000;
+/** The server swallows what comes sooner than a second after the one before. */
+export const TYPING_PAUSE_MS = 1100;
 
 export class Conversation {
   /**
@@ -80,7 +82,7 @@ export class Conversation {
     if (!content || isTooLong(content)) return false;
     this._outbox.add({ client_id: newId(), content, created_at: new Date().toISOString() });
     // The message ended "is writing" at the other side: the next key shall show it again.
-    this.type.reset();
+    this.type.shorten(TYPING_PAUSE_MS);
     return true;
   }
 

@@ -11,17 +11,19 @@ export function backoff(attempt, random = Math.random) {
   return whole / 2 + (random() * whole) / 2;
 }
 
-/** A function that calls `act` at most once in `ms`; what comes in between is dropped. `reset()`: the next call counts. */
+/** A function that calls `act` at most once in `ms`; what comes in between is dropped. `shorten(pause)`: once, that pause is enough. */
 export function throttle(ms, act) {
   let last = -Infinity;
+  let wait = ms;
   const often = () => {
     const now = Date.now();
-    if (now - last < ms) return;
+    if (now - last < wait) return;
     last = now;
+    wait = ms;
     act();
   };
-  often.reset = () => {
-    last = -Infinity;
+  often.shorten = (pause) => {
+    wait = pause;
   };
   return often;
 }

@@ -252,10 +252,17 @@ test('a message refused because the chat is closed tells that the chat is closed
   assert.deepEqual(talk.thread.pending.map(({ content, refusal }) => [content, refusal]), [['late', 'failedClosed']]);
 });
 
-test('after a message own typing is sent again at once', async () => {
+test('after a message own typing is sent again as soon as the server lets it through', async () => {
   const talk = open();
   talk.type();
   talk.send('mine');
+  talk.type();
+  assert.equal(server.typed, 1);
+  mock.timers.tick(1100);
+  talk.type();
+  talk.type();
+  assert.equal(server.typed, 2);
+  mock.timers.tick(1999);
   talk.type();
   assert.equal(server.typed, 2);
 });

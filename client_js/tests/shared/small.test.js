@@ -67,6 +67,20 @@ test('a throttled act happens at once and then once in its time', () => {
   mock.timers.reset();
 });
 
+test('a throttle\'s pause can be shortened once', () => {
+  mock.timers.enable({ apis: ['Date'], now: 5 });
+  const act = mock.fn();
+  const often = throttle(2000, act);
+  often();
+  mock.timers.tick(1000);
+  often.shorten(1000);
+  often();
+  mock.timers.tick(1999);
+  often();
+  assert.equal(act.mock.callCount(), 2);
+  mock.timers.reset();
+});
+
 test('a request with a body is a JSON post', async (t) => {
   const fetch = t.mock.method(globalThis, 'fetch', async () => json({ ok: 1 }));
   assert.deepEqual(await request('/x', { body: { a: 1 }, headers: { Authorization: 'Bearer t' } }), { ok: 1 });
