@@ -86,8 +86,8 @@ async def test_site_that_is_not_listed_gets_nothing(browser: Browser, product: P
         await widget.find("#visitor-name").fill("Mallory")
         await widget.find("#first-message").fill("Let me in")
         await widget.find("#start-chat").click()
-        # `.error` is empty until there is something to say.
-        await eventually(widget.find("#start-form .error").is_visible, True)
+        # It is empty until there is something to say.
+        await eventually(widget.find("#start-form [role=alert]").is_visible, True)
         answers = [await _ask(widget, product.url + path) for path in ("/create_ticket", "/create_ticket.php")]
     assert answers == ["refused", "refused"]
     assert product.rows("SELECT count(*) FROM support_tickets") == [(0,)]
