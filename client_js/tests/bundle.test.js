@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { build, bundles } from '../scripts/build.js';
 
 /** What the widget may weigh, gzip. */
-const WIDGET_LIMIT = 15_000;
+const WIDGET_LIMIT = 16_000;
 
 const read = (file) => readFile(new URL(`../${file}`, import.meta.url), 'utf8');
 
