@@ -62,6 +62,8 @@ export class Conversation {
     this.channel = client.subscribe(`private-ticket-${this.ticketId}`);
     this.channel
       .on('pushler:subscription_succeeded', () => this.resync())
+      // A ticket that was closed meanwhile is refused: the history says so.
+      .on('pushler:subscription_error', () => this.catchUp())
       .on('message:new', (data) => this._receive(data.message, false))
       .on(`${this.other}:typing`, () => this._showTyping())
       .on('ticket:updated', (data) => this._apply({ type: 'ticket', ticket: data }))

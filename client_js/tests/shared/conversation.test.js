@@ -66,6 +66,18 @@ test('history is asked for after the subscription is confirmed, so nothing betwe
   assert.deepEqual(contents(talk), ['text 1']);
 });
 
+test('a channel that may not be joined any more has its reason in the history', async () => {
+  const talk = open();
+  server.status = 'closed';
+  const refuse = async () => ({ ok: false, status: 409, headers: new Headers(), text: async () => '{}', json: async () => ({}) });
+  talk.listen(new PushlerClient({ appKey: 'k', wsHost: 'h', WebSocket: Socket, fetch: refuse, random: () => 0 }));
+  await settle();
+  Socket.last.greet();
+  await settle();
+  assert.deepEqual(server.asked, [0]);
+  assert.equal(talk.thread.status, 'closed');
+});
+
 test('the next catch-up asks only for what comes after the last message', async () => {
   const { talk } = await listening();
   server.rows.push(message(1), message(2));
