@@ -69,7 +69,7 @@ test('history is asked for after the subscription is confirmed, so nothing betwe
 test('a channel that may not be joined any more has its reason in the history', async () => {
   const talk = open();
   server.status = 'closed';
-  const refuse = async () => ({ ok: false, status: 409, headers: new Headers(), text: async () => '{}', json: async () => ({}) });
+  const refuse = async () => ({ ok: false, status: 409, headers: { get: () => null }, text: async () => '{}', json: async () => ({}) });
   talk.listen(new PushlerClient({ appKey: 'k', wsHost: 'h', WebSocket: Socket, fetch: refuse, random: () => 0 }));
   await settle();
   Socket.last.greet();
