@@ -1,7 +1,7 @@
 """The front door: the one listening socket. Where the next request on a connection goes is decided here, request by request.
 
 A WebSocket upgrade stays: it costs one protocol object, where an HTTP server would keep a task, a request and queues for it
-(docs/performance.md, "connections"). A plain request to the API is answered on the spot, at a third of what a full HTTP
+(docs/performance.md, "connections"). A plain request to the API is answered on the spot, at half of what a full HTTP
 server spends on it ("triggers"). Everything else goes to aiohttp, from the request's first byte on.
 """
 
