@@ -33,7 +33,7 @@ from relay.protocol.errors import (
 )
 from relay.protocol.frames import text_frame
 from relay.protocol.requests import Publish
-from relay.protocol.session import Answer, Effect, Identify, Join, Leave, Relay, Session, User, ensure_protocol
+from relay.protocol.session import Answer, Effect, Identify, Join, Leave, Member, Relay, Session, User, ensure_protocol
 from relay.protocol.webhooks import WebhookEvent
 from relay.webhooks import Webhooks
 
@@ -241,12 +241,8 @@ class Node:
 
     def _join(self, connection: Connection, join: Join) -> None:
         app, name = connection.app, join.rules.name
-        channel = self._hubs[app.id].get(name)
-        if channel is not None and join.member is not None and channel.presence is not None:
-            is_new = join.member.user_id not in channel.presence
-            if is_new and len(channel.presence) >= app.limits.presence_members:
-                text = f"The channel has its {app.limits.presence_members} members"
-                raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED)
+        if join.member is not None:
+            self._ensure_room(app, name, join.member)
         channel, is_occupied = self._hubs[app.id].open(join.rules)
         if is_occupied:
             self._bus.listen(app.id, name)
@@ -266,6 +262,15 @@ class Node:
             self._webhooks.came(app, WebhookEvent("member_added", name, user_id=join.member.user_id))
         self._subscribe(connection, channel, join.member.user_id)
         self._send_cached(connection, channel)
+
+    def _ensure_room(self, app: App, name: str, member: Member) -> None:
+        """Raises SubscriptionRefused when a new member finds the presence channel full; a further connection never does."""
+        channel = self._hubs[app.id].get(name)
+        if channel is None or channel.presence is None or member.user_id in channel.presence:
+            return
+        if len(channel.presence) >= app.limits.presence_members:
+            text = f"The channel has its {app.limits.presence_members} members"
+            raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED)
 
     @staticmethod
     def _subscribe(connection: Connection, channel: Channel, user_id: str | None) -> None:

@@ -133,7 +133,7 @@ class Api:
                 raise NotFound("There is nothing at this path: the API is below /apps/APP_ID")
 
     def _answer_app(self, method: str, path: str, query: str, app_name: str, rest: list[str], body: bytes) -> Answer:
-        handler, wildcard = _route(method, rest)
+        handler, wildcard = _handler_of(method, rest)
         app = self._node.apps.by_id_or_key(app_name)
         if app is None:
             raise NotFound(f"There is no app {app_name[:100]!r}")
@@ -176,7 +176,7 @@ def _shape(rest: list[str]) -> tuple[str, ...]:
     return tuple(rest) if len(rest) < 2 else (rest[0], _WILDCARD, *rest[2:])
 
 
-def _route(method: str, rest: list[str]) -> tuple[Handler, str]:
+def _handler_of(method: str, rest: list[str]) -> tuple[Handler, str]:
     """The handler of a path below an app, and the part of the path that stands for a wildcard. Raises ApiError."""
     route = _ROUTES.get(_shape(rest))
     if route is None:

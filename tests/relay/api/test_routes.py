@@ -348,7 +348,7 @@ class TestStrangers:
         def fail(*_: object) -> None:
             raise KeyError("detail")
 
-        monkeypatch.setattr(routes, "_route", fail)
+        monkeypatch.setattr(routes, "_handler_of", fail)
         answer = await relay.get("/channels")
         assert (answer.status, answer.json) == (500, {"error": "internal error", "code": 500})
         (entry,) = [entry for entry in logged if entry["log_level"] == "error"]
