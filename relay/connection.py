@@ -15,7 +15,7 @@ class Transport(Protocol):
 
     @property
     def write(self) -> Callable[[bytes], None]:
-        """Sends a frame that `frames.text_frame` built. Must not be called after `close`."""
+        """Sends one or more whole frames that `frames.text_frame` built. Must not be called after `close`."""
 
     def close(self, code: int, reason: str) -> None:
         """Tell the client why and end: what was written before still goes out, within the transport's deadline."""

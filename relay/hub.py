@@ -4,6 +4,7 @@ Says what changed; what follows from it is the node's business. Must not know JS
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from relay.cache import EventCache
 from relay.connection import Connection
@@ -12,49 +13,134 @@ from relay.presence import Presence
 from relay.protocol.channels import ChannelRules
 from relay.protocol.session import User
 
+# A channel joins at most so many frames before it sends them.
+JOINED_FRAMES: Final = 64
+
+
+class Turn:
+    """What one turn of the event loop sends: joined, so that a run of events to a channel is one write a subscriber.
+
+    Events go out in the order in which they were sent, whatever their channel: only one channel holds frames back at a
+    time. `defer` is the loop's `call_soon` (bench/, scenarios "fan-out", "client events" and "presence").
+    """
+
+    __slots__ = ("_channel", "_defer", "_is_due")
+
+    def __init__(self, defer: Callable[[Callable[[], None]], object]) -> None:
+        self._defer = defer
+        self._channel: Channel | None = None
+        self._is_due = False
+
+    def hold(self, channel: "Channel") -> None:
+        """The channel holds frames back from now on; what another one holds goes out first."""
+        if self._channel is not channel:
+            self.flush()
+            self._channel = channel
+        if not self._is_due:
+            self._is_due = True
+            self._defer(self._end)
+
+    def flush(self) -> None:
+        """Send what is held back, now."""
+        if self._channel is not None:
+            self._channel.flush()
+
+    def _end(self) -> None:
+        self._is_due = False
+        self.flush()
+        self._channel = None  # an empty channel is not kept in memory
+
 
 class Channel:
     """An occupied channel: the write method of each subscriber by socket id, and the members of a presence channel."""
 
-    __slots__ = ("_writers", "presence", "rules")
+    __slots__ = ("_exclude", "_frames", "_late", "_stats", "_turn", "_writers", "presence", "rules")
 
-    def __init__(self, rules: ChannelRules) -> None:
+    def __init__(self, rules: ChannelRules, turn: Turn, stats: AppStats) -> None:
         self.rules = rules
         self.presence = Presence() if rules.is_presence else None
+        self._turn = turn
+        self._stats = stats
         self._writers: dict[str, Callable[[bytes], None]] = {}
+        # What this turn sends: frames that all leave out the same socket id, and before which of them a late subscriber came.
+        self._frames: list[bytes] = []
+        self._exclude: str | None = None
+        self._late: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._writers)
 
     def add(self, connection: Connection) -> None:
-        """Subscribe the connection."""
-        self._writers[connection.session.socket_id] = connection.write
+        """Subscribe the connection: it gets what is sent from now on."""
+        socket_id = connection.session.socket_id
+        self._writers[socket_id] = connection.write
+        if self._frames:
+            self._late[socket_id] = len(self._frames)
 
     def remove(self, connection: Connection) -> None:
-        """End the subscription of the connection. Raises KeyError when it has none."""
-        del self._writers[connection.session.socket_id]
+        """End the subscription of the connection: it gets nothing more. Raises KeyError when it has none."""
+        socket_id = connection.session.socket_id
+        del self._writers[socket_id]
+        if self._late:
+            self._late.pop(socket_id, None)
 
-    def send(self, frame: bytes, exclude: str | None = None) -> int:
-        """Hand the same frame to every subscriber but the socket id `exclude`; returns to how many.
+    def send(self, frame: bytes, exclude: str | None = None) -> None:
+        """Hand a frame to every subscriber but the socket id `exclude`, at the latest when this turn of the loop ends."""
+        if exclude is not None and exclude not in self._writers:
+            exclude = None
+        if not self._frames:
+            self._turn.hold(self)
+        elif exclude != self._exclude or len(self._frames) == JOINED_FRAMES:
+            self.flush()
+        self._exclude = exclude
+        self._frames.append(frame)
 
-        No task, await or copy a recipient (bench/, scenario "fan-out"). Writers must not subscribe or unsubscribe anybody.
+    def flush(self) -> None:
+        """Write what was sent: the same bytes to everybody, no task, await or copy a recipient (bench/, scenario "fan-out").
+
+        Writers must not subscribe or unsubscribe anybody.
         """
-        if exclude is None or exclude not in self._writers:
+        frames, self._frames = self._frames, []
+        if not frames:
+            return
+        joined = frames[0] if len(frames) == 1 else b"".join(frames)
+        late, exclude = self._late, self._exclude
+        if exclude is None and not late:
             for write in self._writers.values():
-                write(frame)
-            return len(self._writers)
+                write(joined)
+            self._count(len(self._writers), frames, joined)
+            return
+        recipients = 0
         for socket_id, write in self._writers.items():
-            if socket_id != exclude:
-                write(frame)
-        return len(self._writers) - 1
+            if socket_id != exclude and socket_id not in late:
+                write(joined)
+                recipients += 1
+        self._count(recipients, frames, joined)
+        if late:
+            self._late = {}
+            self._flush_late(late, frames)
+
+    def _flush_late(self, late: dict[str, int], frames: list[bytes]) -> None:
+        """Write to those who subscribed in this turn what was sent after that."""
+        for socket_id, start in late.items():
+            own = frames[start:]
+            if own and socket_id != self._exclude:
+                joined = b"".join(own)
+                self._writers[socket_id](joined)
+                self._count(1, own, joined)
+
+    def _count(self, recipients: int, frames: list[bytes], joined: bytes) -> None:
+        self._stats.deliveries += recipients * len(frames)
+        self._stats.bytes_sent += recipients * len(joined)
 
 
 class Hub:
     """The connections, occupied channels and signed-in users of one app on this node."""
 
-    __slots__ = ("_channels", "_users", "_watchers", "cache", "connections", "stats")
+    __slots__ = ("_channels", "_users", "_watchers", "cache", "connections", "stats", "turn")
 
-    def __init__(self, max_cached: int) -> None:
+    def __init__(self, max_cached: int, defer: Callable[[Callable[[], None]], object]) -> None:
+        self.turn = Turn(defer)
         self._channels: dict[str, Channel] = {}
         self._users: dict[str, set[Connection]] = {}
         self._watchers: dict[str, set[Connection]] = {}
@@ -74,7 +160,7 @@ class Hub:
         channel = self._channels.get(rules.name)
         if channel is not None:
             return channel, False
-        channel = self._channels[rules.name] = Channel(rules)
+        channel = self._channels[rules.name] = Channel(rules, self.turn, self.stats)
         return channel, True
 
     def close_if_empty(self, channel: Channel) -> bool:

@@ -48,11 +48,18 @@ STOP_STEP = 0.05
 class Node:
     """One process of the relay.
 
-    `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long. `clock` gives seconds.
+    `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long. `clock` gives seconds, `defer`
+    calls something when the present turn of the event loop ends.
     """
 
     def __init__(
-        self, apps: Apps, bus: Bus, webhooks: Webhooks, activity_timeout: int, clock: Callable[[], float]
+        self,
+        apps: Apps,
+        bus: Bus,
+        webhooks: Webhooks,
+        activity_timeout: int,
+        clock: Callable[[], float],
+        defer: Callable[[Callable[[], None]], object],
     ) -> None:
         self.apps = apps
         self._bus = bus
@@ -62,7 +69,8 @@ class Node:
         # Of all connections: a frame that goes to many is compressed for the first of them.
         self.deflate = Deflater()
         self._clock = clock
-        self._hubs = {app.id: Hub(app.limits.cached_events) for app in apps}
+        self._defer = defer
+        self._hubs = {app.id: Hub(app.limits.cached_events, defer) for app in apps}
         self._counts = SubscriptionCounts(self._tell_count)
 
     async def start(self) -> None:
@@ -76,6 +84,7 @@ class Node:
         more closes them one after another and has each come back at once, to another node.
         """
         self._is_stopping = True
+        self._flush()
         connections = [connection for hub in self._hubs.values() for connection in hub.connections.values()]
         # Not RECONNECT, at once, where nobody else listens: pusher-js would find no one, and try again only 15 s later (G1).
         code = CloseCode.RECONNECT if spread else CloseCode.OVER_CAPACITY
@@ -92,13 +101,14 @@ class Node:
 
     def reload(self, apps: Apps) -> None:
         """Serve `apps` from now on. Connections stay, under the new settings of their app, unless it is gone or disabled."""
+        self._flush()
         for app_id in self._hubs.keys() - {app.id for app in apps}:
             for connection in list(self._hubs[app_id].connections.values()):
                 connection.transport.close(CloseCode.UNKNOWN_APP, "The app is no more")
             del self._hubs[app_id]
         self.apps = apps
         for app in apps:
-            hub = self._hubs.setdefault(app.id, Hub(app.limits.cached_events))
+            hub = self._hubs.setdefault(app.id, Hub(app.limits.cached_events, self._defer))
             for connection in list(hub.connections.values()):
                 connection.adopt(app)
                 if not app.enabled:
@@ -180,8 +190,10 @@ class Node:
         self._hubs[app.id].stats.events_published += len(event.channels)
 
     def terminate(self, app: App, user_id: str) -> None:
-        """Close every connection that is signed in as the user."""
-        for connection in list(self._hubs[app.id].connections_of(user_id)):
+        """Close every connection that is signed in as the user, after what was sent to it."""
+        hub = self._hubs[app.id]
+        hub.turn.flush()
+        for connection in list(hub.connections_of(user_id)):
             connection.transport.close(CloseCode.UNAUTHORIZED, "the application ended this user's connections")
 
     def cached(self, app: App, name: str) -> tuple[CachedEvent, float] | None:
@@ -217,6 +229,11 @@ class Node:
         """The channel, if it is occupied."""
         return self._hubs[app.id].get(name)
 
+    def _flush(self) -> None:
+        """Send what is held back to the end of this turn."""
+        for hub in self._hubs.values():
+            hub.turn.flush()
+
     def _apply(self, connection: Connection, effect: Effect) -> None:
         match effect:
             case Relay():
@@ -228,6 +245,8 @@ class Node:
             case Identify():
                 self._identify(connection, effect)
             case Answer():
+                # A pong also says that everything before it is on its way.
+                self._hubs[connection.app.id].turn.flush()
                 connection.write(_PONG)
             case _:
                 assert_never(effect)
@@ -339,12 +358,9 @@ class Node:
             self._webhooks.happened(app, WebhookEvent("subscription_count", name, subscription_count=count))
 
     def _deliver(self, app_id: str, name: str, frame: bytes, exclude: str | None) -> None:
-        hub = self._hubs[app_id]
-        channel = hub.get(name)
+        channel = self._hubs[app_id].get(name)
         if channel is not None:
-            count = channel.send(frame, exclude)
-            hub.stats.deliveries += count
-            hub.stats.bytes_sent += count * len(frame)
+            channel.send(frame, exclude)
 
 
 def _new_socket_id(hub: Hub) -> str:

@@ -56,7 +56,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop.time())
     webhooks = HttpWebhooks(settings.apps, loop.time)
-    node = Node(Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time)
+    node = Node(Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time, loop.call_soon)
     metrics = Metrics(node.all_stats, node.gauges, lambda: webhooks.dropped)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()

@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from relay.protocol.errors import WebSocketCode
-from relay.protocol.frames import FrameError, compressed_frame, payload_of
+from relay.protocol.frames import FrameError, compressed_frame, payloads_of, text_frame
 
 # Below so many bytes a message does not get smaller by more than the work is worth.
 MIN_BYTES: Final = 256
@@ -45,18 +45,24 @@ def inflate(payload: bytes | bytearray, max_message: int) -> bytearray:
 
 
 class Deflater:
-    """Compresses text frames. A broadcast hands over the same frame for each recipient, and is compressed once."""
+    """Compresses text frames. A broadcast hands over the same bytes for each recipient, and is compressed once."""
 
     def __init__(self) -> None:
-        self._frame = b""
+        self._frames = b""
         self._compressed = b""
 
-    def __call__(self, frame: bytes) -> bytes:
-        """The compressed frame of what `frames.text_frame` built; short ones stay as they are."""
-        if len(frame) < MIN_BYTES:
-            return frame
-        if frame is not self._frame:
-            compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-            data = compressor.compress(payload_of(frame)) + compressor.flush(zlib.Z_SYNC_FLUSH)
-            self._frame, self._compressed = frame, compressed_frame(data.removesuffix(_TAIL))
+    def __call__(self, frames: bytes) -> bytes:
+        """What `frames.text_frame` built, once or several times, with the long messages compressed."""
+        if len(frames) < MIN_BYTES:
+            return frames
+        if frames is not self._frames:
+            self._frames, self._compressed = frames, b"".join(map(_compressed, payloads_of(frames)))
         return self._compressed
+
+
+def _compressed(payload: bytes) -> bytes:
+    if len(payload) < MIN_BYTES:
+        return text_frame(payload)
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    data = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    return compressed_frame(data.removesuffix(_TAIL))

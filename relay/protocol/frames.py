@@ -3,7 +3,7 @@
 Must not know the Pusher protocol. The section of the RFC stands next to each rule.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -88,10 +88,16 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return control_frame(Opcode.CLOSE, code.to_bytes(2) + text.encode())
 
 
-def payload_of(frame: bytes) -> bytes:
-    """The payload of a frame that `text_frame` built."""
-    length = frame[1]
-    return frame[2 if length < 126 else 4 if length == 126 else 10 :]
+def payloads_of(frames: bytes) -> Iterator[bytes]:
+    """The payloads of one or more frames that `text_frame` built, one after the other."""
+    at = 0
+    while at < len(frames):
+        length, start = frames[at + 1], at + 2
+        if length >= 126:
+            width = 2 if length == 126 else 8
+            length, start = int.from_bytes(frames[start : start + width]), start + width
+        at = start + length
+        yield frames[start:at]
 
 
 def _header(opcode: int, length: int) -> bytes:

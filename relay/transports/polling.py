@@ -15,7 +15,7 @@ from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import sockjs
 from relay.protocol.errors import CloseCode, Rejected
-from relay.protocol.frames import payload_of
+from relay.protocol.frames import payloads_of
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT
 
 log = structlog.get_logger()
@@ -148,10 +148,10 @@ class PollingSession:
         connection = self._connection
         return connection is not None and connection.app.authorized_connections and not connection.session.is_authorized
 
-    def _write(self, frame: bytes) -> None:
-        payload = payload_of(frame)
-        self._messages.append(payload)
-        self._waiting += len(payload)
+    def _write(self, frames: bytes) -> None:
+        for payload in payloads_of(frames):
+            self._messages.append(payload)
+            self._waiting += len(payload)
         self.wake.set()
         if self._waiting > self._backlog:
             # Not now: this is called from within a fan-out.

@@ -193,5 +193,5 @@ class WebSocket(asyncio.Protocol):
         self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
 
 
-def _write_compressed(transport: asyncio.Transport, deflate: Deflater, frame: bytes) -> None:
-    transport.write(deflate(frame))
+def _write_compressed(transport: asyncio.Transport, deflate: Deflater, frames: bytes) -> None:
+    transport.write(deflate(frames))

@@ -77,8 +77,13 @@ class DirectBus:
 def node_of(
     *apps: App, bus: Bus, webhooks: RecordingWebhooks | None = None, clock: Clock | None = None, timeout: int = 120
 ) -> Node:
-    """A node that serves `apps`; `timeout` is the activity timeout."""
-    return Node(Apps(apps), bus, webhooks or RecordingWebhooks(), timeout, clock or Clock())
+    """A node that serves `apps`; `timeout` is the activity timeout. No turn ends by itself: see `end_turn`."""
+    return Node(Apps(apps), bus, webhooks or RecordingWebhooks(), timeout, clock or Clock(), lambda _call: None)
+
+
+def end_turn(node: Node) -> None:
+    """What the event loop does at the end of a turn."""
+    node._flush()
 
 
 class Client:
@@ -113,6 +118,7 @@ class Client:
         self.node.disconnect(self.connection)
 
     def told(self) -> list[dict[str, Any]]:
+        end_turn(self.node)
         return self.transport.take()
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from relay.protocol.frames import payload_of
+from relay.protocol.frames import payloads_of
 
 
 class RecordingTransport:
@@ -27,7 +27,7 @@ class RecordingTransport:
     def take(self) -> list[dict[str, Any]]:
         """The messages since the last time, data strings of the server's own events decoded."""
         frames, self.frames = self.frames, []
-        return [opened(json.loads(payload_of(frame))) for frame in frames]
+        return [opened(json.loads(payload)) for frame in frames for payload in payloads_of(frame)]
 
 
 def opened(message: dict[str, Any]) -> dict[str, Any]:

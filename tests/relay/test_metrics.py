@@ -10,7 +10,7 @@ from relay.config import Settings
 from relay.metrics import AppStats, Gauges, Metrics
 from relay.protocol.errors import Rejected
 from tests.helpers.clients import APP, app_with, member, message
-from tests.helpers.node import Client, Relay
+from tests.helpers.node import Client, Relay, end_turn
 from tests.helpers.processes import free_port
 from tests.helpers.relay import running_relay
 
@@ -30,6 +30,7 @@ def samples(text: str) -> Samples:
 
 
 def rendered(relay: Relay) -> Samples:
+    end_turn(relay.node)
     metrics = Metrics(relay.node.all_stats, relay.node.gauges, dict)
     return samples(metrics.render().decode())
 

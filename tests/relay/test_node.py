@@ -9,7 +9,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from relay.protocol.errors import Rejected
 from tests.helpers.clients import APP, app_with, member, message, subscription
 from tests.helpers.json_values import JSON, MESSAGES, TEXTS
-from tests.helpers.node import Client, DirectBus, Relay, node_of, succeeded
+from tests.helpers.node import Client, DirectBus, Relay, end_turn, node_of, succeeded
 
 
 @pytest.fixture
@@ -241,6 +241,7 @@ class TestPublishing:
             client.subscribe("a")
             client.told()
         relay.publish("x", "1", "a")
+        end_turn(relay.node)
         frames = [client.transport.frames[0] for client in clients]
         assert frames[0] is frames[1] is frames[2]
 

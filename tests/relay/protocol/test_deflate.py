@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.protocol.deflate import MIN_BYTES, Deflater, accepts, inflate
 from relay.protocol.errors import WebSocketCode
-from relay.protocol.frames import FrameError, FrameReader, Opcode, payload_of, text_frame
+from relay.protocol.frames import FrameError, FrameReader, Opcode, payloads_of, text_frame
 from tests.helpers.frames import client_frame
 
 LIMIT = 100_000
@@ -44,7 +44,18 @@ def test_any_other_offer_is_left(offers: str) -> None:
 def test_a_long_frame_comes_back_as_it_went_in(text: str) -> None:
     compressed = Deflater()(text_frame(text.encode()))
     assert compressed[0] == 0xC1
-    assert inflate(payload_of(compressed), LIMIT) == text.encode()
+    (payload,) = payloads_of(compressed)
+    assert inflate(payload, LIMIT) == text.encode()
+
+
+def test_of_joined_frames_the_long_ones_are_compressed() -> None:
+    frames = [text_frame(text) for text in (b"short", b"long" * 100, b"also short")]
+    compressed = Deflater()(b"".join(frames))
+    assert compressed.startswith(frames[0])
+    assert compressed.endswith(frames[2])
+    middle = compressed[len(frames[0]) : -len(frames[2])]
+    assert middle[0] == 0xC1
+    assert inflate(next(payloads_of(middle)), LIMIT) == b"long" * 100
 
 
 def test_a_short_frame_stays_as_it_is() -> None:

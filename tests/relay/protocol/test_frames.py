@@ -13,7 +13,7 @@ from relay.protocol.frames import (
     close_code,
     close_frame,
     control_frame,
-    payload_of,
+    payloads_of,
     text_frame,
 )
 from tests.helpers.frames import client_frame, server_frames
@@ -68,11 +68,14 @@ class TestWriting:
     def test_a_text_frame_has_the_shortest_header_of_its_length(self, length: int, header: str) -> None:
         frame = text_frame(b"x" * length)
         assert frame == bytes.fromhex(header) + b"x" * length
-        assert payload_of(frame) == b"x" * length
+        assert list(payloads_of(frame)) == [b"x" * length]
+
+    @given(st.lists(st.one_of(st.binary(max_size=300), st.just(b"x" * 70_000)), max_size=5))
+    def test_the_payloads_come_back_out_of_frames(self, payloads: list[bytes]) -> None:
+        assert list(payloads_of(b"".join(map(text_frame, payloads)))) == payloads
 
     @given(st.binary(max_size=300))
-    def test_the_payload_comes_back_out_of_a_frame(self, payload: bytes) -> None:
-        assert payload_of(text_frame(payload)) == payload
+    def test_a_frame_holds_its_payload(self, payload: bytes) -> None:
         assert server_frames(text_frame(payload)) == [(Opcode.TEXT, payload)]
 
     def test_a_control_frame_is_whole_and_unmasked(self) -> None:

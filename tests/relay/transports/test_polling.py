@@ -13,7 +13,7 @@ from relay.liveness import Wheel
 from relay.protocol.frames import text_frame
 from relay.transports.polling import PollingSession
 from tests.helpers.clients import APP, app_with, member, message, subscription
-from tests.helpers.node import node_of
+from tests.helpers.node import end_turn, node_of
 from tests.helpers.transport import opened
 
 BACKLOG = 5_000
@@ -48,6 +48,7 @@ class Relay:
         return Client(self, key, protocol, origin)
 
     def wait(self, seconds: int) -> None:
+        end_turn(self.node)
         for callback in self.loop.soon:
             callback()
         self.loop.soon.clear()
@@ -74,6 +75,7 @@ class Client:
 
     def poll(self) -> list[Any]:
         """One request that receives what there is."""
+        end_turn(self.relay.node)
         request = object()
         self.session.attach(request)
         lines = self.session.take()
@@ -209,6 +211,7 @@ class TestLeaving:
         assert not client.is_forgotten
         relay.wait(3)
         assert client.is_forgotten
+        end_turn(relay.node)
         assert events(read(watcher.session.take())) == ["pusher_internal:member_removed"]
 
     def test_a_client_that_comes_back_in_time_stays(self, relay: Relay) -> None:

@@ -19,7 +19,7 @@ from relay.transports.websocket import WebSocket
 from tests.helpers.clients import APP, app_with, member, message, signature, subscription
 from tests.helpers.frames import client_frame, server_frames
 from tests.helpers.json_values import MESSAGES
-from tests.helpers.node import node_of
+from tests.helpers.node import end_turn, node_of
 from tests.helpers.relay import RunningRelay, running_relay
 from tests.helpers.transport import opened
 
@@ -101,6 +101,7 @@ class Client:
 
     def take(self) -> list[tuple[int, Any]]:
         """The frames since the last time: texts decoded, closes as (code, reason)."""
+        end_turn(self.relay.node)
         written, self.transport.written = self.transport.written, b""
         return [self._read(opcode, payload) for opcode, payload in server_frames(written)]
 
