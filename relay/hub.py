@@ -11,10 +11,15 @@ from relay.connection import Connection
 from relay.metrics import AppStats
 from relay.presence import Presence
 from relay.protocol.channels import ChannelRules
+from relay.protocol.events import kind_of
 from relay.protocol.session import User
 
 # A channel joins at most so many frames before it sends them.
 JOINED_FRAMES: Final = 64
+
+# What most channels hold most of the time; never added to.
+_NOTHING: Final[list[bytes]] = []
+_NOBODY: Final[dict[str, int]] = {}
 
 
 class Turn:
@@ -63,9 +68,9 @@ class Channel:
         self._stats = stats
         self._writers: dict[str, Callable[[bytes], None]] = {}
         # What this turn sends: frames that all leave out the same socket id, and before which of them a late subscriber came.
-        self._frames: list[bytes] = []
+        self._frames: list[bytes] = _NOTHING
         self._exclude: str | None = None
-        self._late: dict[str, int] = {}
+        self._late: dict[str, int] = _NOBODY
 
     def __len__(self) -> int:
         return len(self._writers)
@@ -75,7 +80,7 @@ class Channel:
         socket_id = connection.session.socket_id
         self._writers[socket_id] = connection.write
         if self._frames:
-            self._late[socket_id] = len(self._frames)
+            self._late = {**self._late, socket_id: len(self._frames)}
 
     def remove(self, connection: Connection) -> None:
         """End the subscription of the connection: it gets nothing more. Raises KeyError when it has none."""
@@ -88,19 +93,21 @@ class Channel:
         """Hand a frame to every subscriber but the socket id `exclude`, at the latest when this turn of the loop ends."""
         if exclude is not None and exclude not in self._writers:
             exclude = None
-        if not self._frames:
-            self._turn.hold(self)
-        elif exclude != self._exclude or len(self._frames) == JOINED_FRAMES:
+        if self._frames and (exclude != self._exclude or len(self._frames) == JOINED_FRAMES):
             self.flush()
+        if self._frames:
+            self._frames.append(frame)
+            return
+        self._turn.hold(self)
         self._exclude = exclude
-        self._frames.append(frame)
+        self._frames = [frame]
 
     def flush(self) -> None:
         """Write what was sent: the same bytes to everybody, no task, await or copy a recipient (bench/, scenario "fan-out").
 
         Writers must not subscribe or unsubscribe anybody.
         """
-        frames, self._frames = self._frames, []
+        frames, self._frames = self._frames, _NOTHING
         if not frames:
             return
         joined = frames[0] if len(frames) == 1 else b"".join(frames)
@@ -108,16 +115,16 @@ class Channel:
         if exclude is None and not late:
             for write in self._writers.values():
                 write(joined)
-            self._count(len(self._writers), frames, joined)
+            self._count(len(self._writers), frames)
             return
         recipients = 0
         for socket_id, write in self._writers.items():
             if socket_id != exclude and socket_id not in late:
                 write(joined)
                 recipients += 1
-        self._count(recipients, frames, joined)
+        self._count(recipients, frames)
         if late:
-            self._late = {}
+            self._late = _NOBODY
             self._flush_late(late, frames)
 
     def _flush_late(self, late: dict[str, int], frames: list[bytes]) -> None:
@@ -125,13 +132,15 @@ class Channel:
         for socket_id, start in late.items():
             own = frames[start:]
             if own and socket_id != self._exclude:
-                joined = b"".join(own)
-                self._writers[socket_id](joined)
-                self._count(1, own, joined)
+                self._writers[socket_id](b"".join(own))
+                self._count(1, own)
 
-    def _count(self, recipients: int, frames: list[bytes], joined: bytes) -> None:
-        self._stats.deliveries += recipients * len(frames)
-        self._stats.bytes_sent += recipients * len(joined)
+    def _count(self, recipients: int, frames: list[bytes]) -> None:
+        messages, sizes = self._stats.messages_sent, self._stats.bytes_sent
+        for frame in frames:
+            kind = kind_of(frame)
+            messages[kind] += recipients
+            sizes[kind] += recipients * len(frame)
 
 
 class Hub:

@@ -4,12 +4,14 @@ A wheel of one-second slots. A connection that was active in the meantime is not
 something a message, but looked at when its slot comes, and put into a later one.
 """
 
-from collections import defaultdict
 from typing import Protocol
 
 
 class Watched(Protocol):
     """Something with a deadline."""
+
+    wheel_slot: int
+    """The wheel's own: where it looks at this next, 0 where it does not."""
 
     def on_deadline(self, now: float) -> float | None:
         """Called when the deadline has passed, with the time (seconds, monotonic); returns the next deadline, or None."""
@@ -22,38 +24,45 @@ class Wheel:
     """
 
     def __init__(self, now: float) -> None:
-        self._slots: defaultdict[int, set[Watched]] = defaultdict(set)
-        self._slot_of: dict[Watched, int] = {}
+        self._slots: dict[int, set[Watched]] = {}
         self._last = int(now)
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._slot_of)
+        return self._count
 
     def watch(self, watched: Watched, deadline: float) -> None:
         """Look at `watched` once `deadline` (seconds, monotonic) has passed; replaces an earlier deadline."""
-        self.forget(watched)
-        slot = max(int(deadline), self._last) + 1
-        self._slots[slot].add(watched)
-        self._slot_of[watched] = slot
+        if watched.wheel_slot:
+            self._slots[watched.wheel_slot].discard(watched)
+        else:
+            self._count += 1
+        slot = watched.wheel_slot = max(int(deadline), self._last) + 1
+        watchers = self._slots.get(slot)
+        if watchers is None:
+            self._slots[slot] = {watched}
+        else:
+            watchers.add(watched)
 
     def forget(self, watched: Watched) -> None:
         """Look at it no more."""
-        slot = self._slot_of.pop(watched, None)
-        if slot is None:
-            return
-        watchers = self._slots[slot]
-        watchers.discard(watched)
-        if not watchers:
-            del self._slots[slot]
+        if watched.wheel_slot:
+            self._slots[watched.wheel_slot].discard(watched)
+            watched.wheel_slot = 0
+            self._count -= 1
 
     def tick(self, now: float) -> None:
         """Look at everything whose deadline has passed at `now`."""
-        for slot in range(self._last + 1, int(now) + 1):
-            for watched in self._slots.pop(slot, ()):
-                if self._slot_of.get(watched) != slot:  # forgotten or moved by one before it in this slot
-                    continue
-                del self._slot_of[watched]
+        slots = range(self._last + 1, int(now) + 1)
+        self._last = max(self._last, int(now))  # first: nothing is put into a slot that is over
+        for slot in slots:
+            # Stays in its place until it is empty: one may forget another of the same slot.
+            watchers = self._slots.get(slot, set())
+            while watchers:
+                watched = watchers.pop()
+                watched.wheel_slot = 0
+                self._count -= 1
                 following = watched.on_deadline(now)
                 if following is not None:
                     self.watch(watched, following)
-        self._last = max(self._last, int(now))
+            self._slots.pop(slot, None)

@@ -13,12 +13,18 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+# Kinds of messages from clients: commands, and what was answered with an error.
+RECEIVED: Final = ("subscribe", "unsubscribe", "signin", "client_event", "ping", "pong", "refused")
+# Kinds of messages to clients: a back end's events, client events, what the relay tells subscribers, answers to one client.
+SENT: Final = ("event", "client_event", "internal", "answer")
+
 # Upper bounds of the latency histogram of API requests, in seconds.
 BUCKETS: Final = (0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
 class AppStats:
-    """What one app did since the start. Bytes coming in are of messages, those going out are of frames."""
+    """What one app did since the start. Messages and bytes are counted by kind; bytes coming in are of messages, those going
+    out are of frames."""
 
     __slots__ = (
         "bytes_received",
@@ -26,43 +32,40 @@ class AppStats:
         "client_events",
         "connections_opened",
         "connections_refused",
-        "deliveries",
         "events_published",
         "messages_received",
-        "messages_refused",
+        "messages_sent",
         "rate_limited",
         "slow_clients_cut",
     )
 
     def __init__(self) -> None:
-        for name in self.__slots__:
-            setattr(self, name, 0)
-
-    bytes_received: int
-    bytes_sent: int
-    client_events: int
-    connections_opened: int
-    connections_refused: int
-    deliveries: int
-    events_published: int
-    messages_received: int
-    messages_refused: int
-    rate_limited: int
-    slow_clients_cut: int
+        self.connections_opened = 0
+        self.connections_refused = 0
+        self.client_events = 0
+        self.events_published = 0
+        self.rate_limited = 0
+        self.slow_clients_cut = 0
+        self.messages_received = dict.fromkeys(RECEIVED, 0)
+        self.bytes_received = dict.fromkeys(RECEIVED, 0)
+        self.messages_sent = dict.fromkeys(SENT, 0)
+        self.bytes_sent = dict.fromkeys(SENT, 0)
 
 
 _COUNTERS: Final = {
     "connections_opened": "Connections that were welcomed",
     "connections_refused": "Connections of a known app that were refused",
-    "messages_received": "Messages from clients, of all kinds",
-    "bytes_received": "Bytes of messages from clients",
-    "messages_refused": "Messages from clients that were answered with an error",
     "client_events": "Client events that were passed on",
     "events_published": "Events that back ends triggered, once a channel",
-    "deliveries": "Events handed to subscribers, once a subscriber",
-    "bytes_sent": "Bytes of events handed to subscribers",
     "rate_limited": "Client events and API requests over a rate limit",
     "slow_clients_cut": "Connections closed because the client read too slowly",
+}
+
+_COUNTERS_BY_KIND: Final = {
+    "messages_received": "Messages from clients; those of kind refused were answered with an error",
+    "bytes_received": "Bytes of messages from clients",
+    "messages_sent": "Messages to clients, each as often as it was sent",
+    "bytes_sent": "Bytes of messages to clients",
 }
 
 
@@ -125,12 +128,22 @@ class Metrics(Collector):
             for app_id, stats in self._stats().items():
                 family.add_metric([app_id], getattr(stats, name))
             yield family
+        for name, text in _COUNTERS_BY_KIND.items():
+            yield self._by_kind(name, text)
         dropped = CounterMetricFamily("relay_webhook_events_dropped", "Webhook events given up", labels=["app"])
         for app_id, count in self._dropped().items():
             dropped.add_metric([app_id], count)
         yield dropped
         yield from self._collect_requests()
         yield GaugeMetricFamily("relay_loop_lag_seconds", "How late the last tick of the event loop was", self.loop_lag)
+
+    def _by_kind(self, name: str, text: str) -> Metric:
+        family = CounterMetricFamily(f"relay_{name}", text, labels=["app", "kind"])
+        for app_id, stats in self._stats().items():
+            counts: dict[str, int] = getattr(stats, name)
+            for kind, count in counts.items():
+                family.add_metric([app_id, kind], count)
+        return family
 
     def _collect_gauges(self) -> Iterator[Metric]:
         names = {"connections": "Open connections", "channels": "Occupied channels", "subscriptions": "Subscriptions"}

@@ -146,7 +146,9 @@ class Node:
 
     def greeting(self, connection: Connection) -> bytes:
         """The frame of a connection's first message."""
-        return text_frame(events.connection_established(connection.session.socket_id, self._activity_timeout))
+        frame = text_frame(events.connection_established(connection.session.socket_id, self._activity_timeout))
+        self._count_told(connection, frame)
+        return frame
 
     def disconnect(self, connection: Connection) -> None:
         """The client is gone, or is being closed: nothing is written to it after this. May be called again."""
@@ -160,23 +162,26 @@ class Node:
 
     def receive(self, connection: Connection, message: bytes | bytearray, now: float) -> None:
         """Handle a text message of a client at `now` (seconds, monotonic)."""
-        stats = self._hubs[connection.app.id].stats
-        stats.messages_received += 1
-        stats.bytes_received += len(message)
+        kind = "refused"
         try:
             effect = connection.session.receive(message, now)
-            if effect is not None:
+            if effect is None:
+                kind = "pong"
+            else:
                 self._apply(connection, effect)
+                kind = effect.kind
         except MessageRefused as refused:
-            stats.messages_refused += 1
-            stats.rate_limited += isinstance(refused, RateLimited)
-            connection.write(text_frame(events.error(refused.message, refused.code, refused.channel)))
+            if isinstance(refused, RateLimited):
+                self._hubs[connection.app.id].stats.rate_limited += 1
+            self._tell(connection, text_frame(events.error(refused.message, refused.code, refused.channel)))
             _log_refusal(connection, refused.message)
         except SubscriptionRefused as refused:
-            stats.messages_refused += 1
             error = events.subscription_error(refused.channel, refused.kind, refused.message, refused.code)
-            connection.write(text_frame(error))
+            self._tell(connection, text_frame(error))
             _log_refusal(connection, refused.message)
+        stats = self._hubs[connection.app.id].stats
+        stats.messages_received[kind] += 1
+        stats.bytes_received[kind] += len(message)
 
     def publish(self, app: App, event: Publish) -> None:
         """Send an application's event to its channels."""
@@ -247,9 +252,19 @@ class Node:
             case Answer():
                 # A pong also says that everything before it is on its way.
                 self._hubs[connection.app.id].turn.flush()
-                connection.write(_PONG)
+                self._tell(connection, _PONG)
             case _:
                 assert_never(effect)
+
+    def _tell(self, connection: Connection, frame: bytes) -> None:
+        """Send a frame to one client."""
+        self._count_told(connection, frame)
+        connection.write(frame)
+
+    def _count_told(self, connection: Connection, frame: bytes) -> None:
+        stats = self._hubs[connection.app.id].stats
+        stats.messages_sent["answer"] += 1
+        stats.bytes_sent["answer"] += len(frame)
 
     def _relay(self, connection: Connection, event: Relay) -> None:
         message = events.client_event(event.name, event.channel, bytes(event.data), event.user_id)
@@ -268,13 +283,13 @@ class Node:
             self._webhooks.came(app, WebhookEvent("channel_occupied", name))
         if join.member is None or channel.presence is None:
             self._subscribe(connection, channel, None)
-            connection.write(text_frame(events.subscription_succeeded(name)))
+            self._tell(connection, text_frame(events.subscription_succeeded(name)))
             self._send_cached(connection, channel)
             self._count_changed(connection.app, channel)
             return
         # A7: first the member is in, then the joiner is told of everybody, then the others of the joiner.
         is_first = channel.presence.join(join.member)
-        connection.write(text_frame(channel.presence.confirmation(name)))
+        self._tell(connection, text_frame(channel.presence.confirmation(name)))
         if is_first:
             added = events.member_added(name, join.member.user_id, join.member.user_info)
             self._bus.publish(app.id, name, text_frame(added), connection.session.socket_id)
@@ -319,29 +334,28 @@ class Node:
         if effect.earlier is not None:
             hub.sign_out(connection, effect.earlier)
         is_first = hub.sign_in(connection, user) and effect.earlier is None
-        connection.write(text_frame(events.signin_success(effect.user_data)))
+        self._tell(connection, text_frame(events.signin_success(effect.user_data)))
         if effect.has_too_many_watched:
             text = f"A watchlist holds {connection.app.limits.watchlist} users; the first of them are watched"
-            connection.write(text_frame(events.error(text, WATCHLIST_CUT)))
+            self._tell(connection, text_frame(events.error(text, WATCHLIST_CUT)))
         if user.watched:
-            connection.write(text_frame(_statuses(hub, user)))
+            self._tell(connection, text_frame(_statuses(hub, user)))
         if is_first:
             self._tell_watchers(hub, events.watchlist_events([user.user_id], ()), user.user_id)
 
-    @staticmethod
-    def _tell_watchers(hub: Hub, message: bytes, user_id: str) -> None:
+    def _tell_watchers(self, hub: Hub, message: bytes, user_id: str) -> None:
         frame = text_frame(message)
         for watcher in hub.watchers_of(user_id):
-            watcher.write(frame)
+            self._tell(watcher, frame)
 
     def _send_cached(self, connection: Connection, channel: Channel) -> None:
         if not channel.rules.is_cache:
             return
         cached = self.cached(connection.app, channel.rules.name)
         if cached is not None:
-            connection.write(cached[0].frame)
+            self._tell(connection, cached[0].frame)
             return
-        connection.write(text_frame(events.cache_miss(channel.rules.name)))
+        self._tell(connection, text_frame(events.cache_miss(channel.rules.name)))
         self._webhooks.happened(connection.app, WebhookEvent("cache_miss", channel.rules.name))
 
     def _count_changed(self, app: App, channel: Channel) -> None:

@@ -12,6 +12,17 @@ PONG: Final = b'{"event":"pusher:pong","data":{}}'
 PING: Final = b'{"event":"pusher:ping","data":{}}'
 
 
+# What stands behind {"event":" in the messages that are no back end's events.
+_KINDS: Final = {b"pusher_": "internal", b"client-": "client_event"}
+
+
+def kind_of(frame: bytes) -> str:
+    """The kind of a message that goes to a channel, by its text frame: event, client_event or internal."""
+    length = frame[1]
+    start = 12 if length < 126 else 14 if length == 126 else 20
+    return _KINDS.get(frame[start : start + 7], "event")
+
+
 def as_string(json: bytes) -> bytes:
     """`json` as a JSON string holding it: the double encoding of A2."""
     return dumps(json.decode())

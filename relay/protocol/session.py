@@ -4,7 +4,7 @@ The session decides what is legal and remembers the connection's subscriptions; 
 node's business. Must not know sockets, other connections or the app's whereabouts.
 """
 
-from typing import Protocol, assert_never
+from typing import ClassVar, Protocol, assert_never
 
 from msgspec import Raw, Struct
 
@@ -62,6 +62,8 @@ class User(Struct, frozen=True):
 class Join(Struct, frozen=True):
     """The subscription is legal: put the connection into the channel, with `member` on a presence channel."""
 
+    kind: ClassVar = "subscribe"
+
     rules: ChannelRules
     member: Member | None
 
@@ -69,11 +71,15 @@ class Join(Struct, frozen=True):
 class Leave(Struct, frozen=True):
     """Take the connection out of the channel."""
 
+    kind: ClassVar = "unsubscribe"
+
     channel: str
 
 
 class Relay(Struct, frozen=True):
     """Pass a client event on to the others in the channel; `user_id` is the sender's on a presence channel."""
+
+    kind: ClassVar = "client_event"
 
     name: str
     channel: str
@@ -85,6 +91,8 @@ class Identify(Struct, frozen=True):
     """The sign-in is good. `earlier` is what the connection was signed in as before, the same id; `has_too_many_watched` when
     the list was cut to the limit."""
 
+    kind: ClassVar = "signin"
+
     user: User
     earlier: User | None
     user_data: str
@@ -93,6 +101,8 @@ class Identify(Struct, frozen=True):
 
 class Answer(Struct, frozen=True):
     """Answer a ping with a pong."""
+
+    kind: ClassVar = "ping"
 
 
 Effect = Join | Leave | Relay | Identify | Answer

@@ -81,11 +81,12 @@ class Doors:
 class FrontDoor(asyncio.Protocol):
     """One connection until it is a WebSocket or aiohttp's."""
 
-    __slots__ = ("_data", "_doors", "_is_answering", "_is_paused", "_since", "_transport")
+    __slots__ = ("_data", "_doors", "_is_answering", "_is_paused", "_since", "_transport", "wheel_slot")
 
     _transport: asyncio.Transport
 
     def __init__(self, doors: Doors) -> None:
+        self.wheel_slot = 0
         self._doors = doors
         self._data = b""
         self._is_answering = False

@@ -43,10 +43,12 @@ class PollingSession:
         "_waiting",
         "_wheel",
         "wake",
+        "wheel_slot",
         "write",
     )
 
     def __init__(self, node: Node, wheel: Wheel, *, backlog: int, forget: Callable[[], None]) -> None:
+        self.wheel_slot = 0
         self._loop = asyncio.get_running_loop()
         self._node = node
         self._wheel = wheel

@@ -57,6 +57,7 @@ class WebSocket(asyncio.Protocol):
         "_reader",
         "_transport",
         "_wheel",
+        "wheel_slot",
         "write",
     )
 
@@ -65,6 +66,7 @@ class WebSocket(asyncio.Protocol):
     def __init__(
         self, node: Node, wheel: Wheel, transport: asyncio.Transport, *, ping_after: float, backlog: int
     ) -> None:
+        self.wheel_slot = 0
         self._loop = asyncio.get_running_loop()
         self._node = node
         self._wheel = wheel

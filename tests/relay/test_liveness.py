@@ -8,6 +8,7 @@ class Watched:
     """Notes when it was looked at; answers with the deadlines given, then with None."""
 
     def __init__(self, *following: float) -> None:
+        self.wheel_slot = 0
         self.seen: list[float] = []
         self._following = list(following)
 
@@ -72,6 +73,14 @@ def test_a_late_tick_makes_up_for_those_that_were_missed() -> None:
     assert (first.seen, second.seen) == ([1_000.0], [1_000.0])
 
 
+def test_a_following_deadline_that_is_over_comes_with_the_next_second() -> None:
+    wheel, watched = Wheel(0.0), Watched(3.0)
+    wheel.watch(watched, 1.0)
+    wheel.tick(10.0)
+    wheel.tick(11.0)
+    assert watched.seen == [10.0, 11.0]
+
+
 def test_a_clock_that_stands_still_or_goes_back_repeats_nothing() -> None:
     wheel, watched = Wheel(10.0), Watched(10.0)
     wheel.watch(watched, 10.0)
@@ -87,6 +96,7 @@ def test_one_that_forgets_another_of_the_same_second_stops_it_from_being_looked_
 
     class Rival:
         def __init__(self, name: str) -> None:
+            self.wheel_slot = 0
             self.name = name
             self.other: Rival | None = None
 

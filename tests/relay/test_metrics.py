@@ -55,15 +55,27 @@ class TestConversations:
             "subscriptions": 3,
         }
         assert found["relay_connections_opened_total{app=3}"] == 2
-        assert found["relay_messages_received_total{app=3}"] == 6
-        assert found["relay_messages_refused_total{app=3}"] == 2
+        received = {
+            "subscribe": 3,
+            "client_event": 1,
+            "refused": 2,
+            "unsubscribe": 0,
+            "signin": 0,
+            "ping": 0,
+            "pong": 0,
+        }
+        for kind, count in received.items():
+            assert found[f"relay_messages_received_total{{app=3,kind={kind}}}"] == count
         assert found["relay_rate_limited_total{app=3}"] == 1
         assert found["relay_client_events_total{app=3}"] == 1
         assert found["relay_events_published_total{app=3}"] == 3
-        # member_added to one, the client event to the other, the event to three subscribers.
-        assert found["relay_deliveries_total{app=3}"] == 5
-        assert found["relay_bytes_sent_total{app=3}"] > 5 * 20
-        assert found["relay_bytes_received_total{app=3}"] > 2 * len(sent)
+        # member_added to one, the client event to the other, the event to three subscribers; to each client a welcome, a
+        # confirmation for each subscription, and the two errors.
+        for kind, count in {"internal": 1, "client_event": 1, "event": 3, "answer": 7}.items():
+            assert found[f"relay_messages_sent_total{{app=3,kind={kind}}}"] == count
+            assert found[f"relay_bytes_sent_total{{app=3,kind={kind}}}"] > count * 20
+        assert found["relay_bytes_received_total{app=3,kind=client_event}"] == len(sent)
+        assert found["relay_bytes_received_total{app=3,kind=refused}"] == len(sent) + len(b"nonsense")
 
     def test_what_is_refused_is_counted_and_never_makes_a_gauge_fall(self) -> None:
         app = replace(app_with(connections=1), allowed_origins=("https://shop.example",))
@@ -111,11 +123,11 @@ class TestText:
 
     def test_each_app_and_each_part_has_its_own_figures(self) -> None:
         stats = {"1": AppStats(), "2": AppStats()}
-        stats["2"].deliveries = 5
+        stats["2"].messages_sent["event"] = 5
         metrics = Metrics(lambda: stats, lambda: [("1", Gauges(1, 2, 3))], lambda: {"1": 9})
         metrics.loop_lag = 0.25
         found = samples(metrics.render().decode())
-        assert (found["relay_deliveries_total{app=1}"], found["relay_deliveries_total{app=2}"]) == (0, 5)
+        assert [found[f"relay_messages_sent_total{{app={app},kind=event}}"] for app in (1, 2)] == [0, 5]
         assert found["relay_subscriptions{app=1}"] == 3
         assert found["relay_webhook_events_dropped_total{app=1}"] == 9
         assert found["relay_loop_lag_seconds{}"] == 0.25

@@ -122,6 +122,8 @@ class TestTicking:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Stubborn:
+            wheel_slot = 0
+
             def on_deadline(self, now: float) -> None:
                 return None
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.protocol import events
+from relay.protocol.frames import text_frame
 from relay.protocol.limits import Limits
 from tests.helpers.json_values import JSON, TEXTS
 
@@ -152,3 +153,20 @@ def test_a_watchlist_names_the_groups_that_have_somebody(
     message = json.loads(events.watchlist_events(online, offline))
     assert message["event"] == "pusher_internal:watchlist_events"
     assert json.loads(message["data"]) == {"events": [{"name": name, "user_ids": ids} for name, ids in groups]}
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        (events.channel_event(b'"order.shipped"', "a", b'"1"'), "event"),
+        (events.channel_event(b'"clients"', "a", b'"1"'), "event"),
+        (events.channel_event(b'"x"', "a", b'"' + b"1" * 300 + b'"'), "event"),
+        (events.channel_event(b'"x"', "a", b'"' + b"1" * 70_000 + b'"'), "event"),
+        (events.client_event("client-x", "private-a", b"1", None), "client_event"),
+        (events.client_event("client-x", "private-a", b"1" * 300, None), "client_event"),
+        (events.member_removed("presence-a", "7"), "internal"),
+        (events.subscription_count("a", 7), "internal"),
+    ],
+)
+def test_the_kind_of_a_message_is_seen_in_its_frame(message: bytes, kind: str) -> None:
+    assert events.kind_of(text_frame(message)) == kind
