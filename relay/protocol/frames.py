@@ -3,9 +3,12 @@
 Must not know the Pusher protocol. The section of the RFC stands next to each rule.
 """
 
+import codecs
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from relay.protocol.errors import WebSocketCode
 from relay.protocol.limits import CLOSE_REASON_BYTES
@@ -26,7 +29,7 @@ class Opcode(IntEnum):
     PONG = 0xA
 
 
-class Message(NamedTuple):
+class Message(Struct, frozen=True, gc=False):
     """One whole message or control frame. The payload of a TEXT is valid UTF-8."""
 
     opcode: int
@@ -44,6 +47,8 @@ class FrameError(Exception):
     def __str__(self) -> str:
         return f"{self.reason} ({int(self.code)})"
 
+
+_decoder_of: Final = codecs.getincrementaldecoder
 
 _TEXT: Final = int(Opcode.TEXT)
 _BINARY: Final = int(Opcode.BINARY)
@@ -111,77 +116,62 @@ def _header(opcode: int, length: int) -> bytes:
 class FrameReader:
     """Turns the bytes of a client into messages. `max_message` bounds one message in bytes, its fragments joined.
 
-    `inflate` makes the message of a compressed payload, where compression was agreed; it raises FrameError.
-
-    Use: `feed(data)`, then `next_message()` until it returns None. After a FrameError the reader is of no more use.
+    `inflate` makes the message of a compressed payload, where compression was agreed; it raises FrameError. After a
+    FrameError the reader is of no more use.
     """
 
-    __slots__ = ("_at", "_data", "_fragments", "_inflate", "_is_compressed", "_max_message")
+    __slots__ = ("_fragments", "_inflate", "_is_compressed", "_max_message", "_rest", "_utf8", "_validated")
 
     def __init__(self, max_message: int, inflate: Inflate | None = None) -> None:
         self._inflate = inflate
         self._is_compressed = False
         self._max_message = max_message
-        self._data = b""
-        self._at = 0
+        self._rest = b""
         self._fragments: Message | None = None
+        # Of a text that has not come whole: what decodes it, and how much of the present frame it has seen.
+        self._utf8: codecs.IncrementalDecoder | None = None
+        self._validated = 0
 
-    def feed(self, data: bytes) -> None:
-        """Add bytes from the peer."""
-        if self._at >= len(self._data):
-            self._data = data
-        else:
-            self._data = self._data[self._at :] + data
-        self._at = 0
+    def receive(self, data: bytes) -> Iterator[Message]:
+        """The messages and control frames that are whole with `data`. Raises FrameError after those before the error."""
+        if self._rest:
+            data = self._rest + data
+        at, size = 0, len(data)
+        while size - at >= 2:
+            first, second = data[at], data[at + 1]
+            # A whole text, masked, is nearly all that comes, and needs no closer look (bench/, scenario "client events").
+            if first != _WHOLE_TEXT or second < _MASKED or self._fragments is not None:
+                self._ensure_header(first, second)
+            length, start = second & 0x7F, at + 6
+            if length >= 126:
+                width = 2 if length == 126 else 8
+                if size < at + 2 + width:
+                    break
+                length, start = int.from_bytes(data[at + 2 : at + 2 + width]), start + width
+            if length > self._max_message or self._fragments is not None:
+                self._ensure_room(first, length)
+            end = start + length
+            if end > size:
+                self._validate_start(first, data, start)
+                break
+            payload, at = unmask(data[start - 4 : start], data[start:end]), end
+            if first != _WHOLE_TEXT or self._fragments is not None or self._utf8 is not None:
+                message = self._complete(first, payload)
+                if message is not None:
+                    yield message
+                continue
+            # Most texts are ASCII, which is quicker to see than UTF-8 is to decode.
+            if not payload.isascii():
+                _ensure_utf8(payload)
+            yield Message(_TEXT, payload)
+        self._rest = data[at:]  # nothing, for a connection that is idle
 
-    def next_message(self) -> Message | None:
-        """The next whole message, or None when more bytes are needed. Raises FrameError."""
-        while self._at < len(self._data):
-            frame = self._next_frame()
-            if frame is None:
-                return None
-            first, payload = frame
-            opcode = first & 0x0F
-            if opcode & _CONTROL:
-                return Message(opcode, payload)
-            if opcode == _CONTINUATION or self._fragments is not None:
-                if (joined := self._join(first, payload)) is not None:
-                    return _checked(self._whole(joined) if self._is_compressed else joined)
-            elif first & _FIN:
-                message = Message(opcode, payload)
-                return _checked(self._whole(message) if first & _COMPRESSED else message)
-            else:
-                self._fragments = Message(opcode, payload)
-                self._is_compressed = bool(first & _COMPRESSED)
-        self._data, self._at = b"", 0  # an idle connection holds no bytes
-        return None
-
-    def _next_frame(self) -> tuple[int, bytearray] | None:
-        data, at = self._data, self._at
-        available = len(data) - at
-        if available < 2:
-            return None
-        first, second = data[at], data[at + 1]
-        # A whole text, masked, is nearly all that comes, and needs no closer look (bench/, scenario "client events").
-        if first != _WHOLE_TEXT or second < _MASKED:
-            self._ensure_header(first, second)
-        length = second & 0x7F
-        start = at + 6
-        if length >= 126:
-            width = 2 if length == 126 else 8
-            if available < 2 + width:
-                return None
-            length = int.from_bytes(data[at + 2 : at + 2 + width])
-            start += width
-        if not first & _CONTROL:  # 5.4: one may come between fragments, and is no part of their message
-            have = 0 if self._fragments is None else len(self._fragments.payload)
-            if length + have > self._max_message:
-                raise FrameError(WebSocketCode.TOO_BIG, f"a message may hold {self._max_message} bytes")
-        end = start + length
-        if end > len(data):
-            return None
-        self._at = end
-        return first, unmask(data[start - 4 : start], data[start:end])
+    def _ensure_room(self, first: int, length: int) -> None:
+        if first & _CONTROL:  # 5.4: one may come between fragments, and is no part of their message
+            return
+        have = 0 if self._fragments is None else len(self._fragments.payload)
+        if length + have > self._max_message:
+            raise FrameError(WebSocketCode.TOO_BIG, f"a message may hold {self._max_message} bytes")
 
     def _ensure_header(self, first: int, second: int) -> None:
         opcode = first & 0x0F
@@ -195,36 +185,81 @@ class FrameReader:
             raise FrameError(WebSocketCode.PROTOCOL_ERROR, f"unknown opcode {opcode}")
         if not second & _MASKED:
             raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a client's frame must be masked")
-        if opcode & _CONTROL and (not first & _FIN or second & 0x7F > _CONTROL_PAYLOAD):
-            raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a control frame is whole and holds at most 125 bytes")
+        if opcode & _CONTROL:
+            if not first & _FIN or second & 0x7F > _CONTROL_PAYLOAD:
+                raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a control frame is whole and holds at most 125 bytes")
+        elif opcode == _CONTINUATION and self._fragments is None:
+            raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a continuation without a message to continue")
+        elif opcode != _CONTINUATION and self._fragments is not None:
+            raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a new message before the last fragment of the one before")
 
-    def _whole(self, message: Message) -> Message:
-        """A compressed message as it was."""
+    def _complete(self, first: int, payload: bytearray) -> Message | None:
+        """The message or control frame that ends with this frame, None for a fragment that is not the last (5.4)."""
+        opcode, is_last = first & 0x0F, bool(first & _FIN)
+        if opcode & _CONTROL:
+            return Message(opcode, payload)
+        if opcode != _CONTINUATION:
+            self._is_compressed = bool(first & _COMPRESSED)
+        if self._is_text(first):
+            self._validate(payload[self._validated :], is_last=is_last)
+            self._validated = 0
+        if self._fragments is None:
+            message = Message(opcode, payload)
+        else:
+            message = self._fragments
+            message.payload.extend(payload)
+        self._fragments = None if is_last else message
+        if not is_last:
+            return None
+        return self._inflated(message) if self._is_compressed else message
+
+    def _is_text(self, first: int) -> bool:
+        """Whether a data frame that begins with `first` holds text as it is, not compressed."""
+        if self._fragments is None:
+            return first & 0x0F == _TEXT and not first & _COMPRESSED
+        return self._fragments.opcode == _TEXT and not self._is_compressed
+
+    def _validate_start(self, first: int, data: bytes, start: int) -> None:
+        """Look at what has come of a frame of text (8.1): a wrong byte is refused before the rest has come."""
+        if first & _CONTROL or not self._is_text(first):
+            return
+        done = self._validated
+        come = data[start + done :]
+        if come:
+            mask = data[start - 4 : start]
+            self._validate(unmask(mask[done % 4 :] + mask[: done % 4], come), is_last=False)
+            self._validated = done + len(come)
+
+    def _validate(self, text: bytearray, *, is_last: bool) -> None:
+        if self._utf8 is None:
+            self._utf8 = _decoder_of("utf-8")()
+        try:
+            self._utf8.decode(text, is_last)
+        except UnicodeDecodeError:
+            raise _not_utf8() from None
+        if is_last:
+            self._utf8 = None
+
+    def _inflated(self, message: Message) -> Message:
+        """A compressed message as it was; where it is text, only the whole of it can be looked at."""
         if self._inflate is None:
             raise RuntimeError("a compressed frame passed the check of its header")
-        return Message(message.opcode, self._inflate(message.payload, self._max_message))
-
-    def _join(self, first: int, payload: bytearray) -> Message | None:
-        """Add a fragment (5.4); the whole message when it was the last one."""
-        if self._fragments is None:
-            raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a continuation without a message to continue")
-        if first & 0x0F != _CONTINUATION:
-            raise FrameError(WebSocketCode.PROTOCOL_ERROR, "a new message before the last fragment of the one before")
-        self._fragments.payload.extend(payload)
-        if not first & _FIN:
-            return None
-        whole, self._fragments = self._fragments, None
+        whole = Message(message.opcode, self._inflate(message.payload, self._max_message))
+        if whole.opcode == _TEXT:
+            _ensure_utf8(whole.payload)
         return whole
 
 
-def _checked(message: Message) -> Message:
-    """`message`, if it is not a text that is no UTF-8 (8.1)."""
-    if message.opcode == _TEXT and not message.payload.isascii():
-        try:
-            message.payload.decode()
-        except UnicodeDecodeError:
-            raise FrameError(WebSocketCode.INVALID_PAYLOAD, "a text message must be UTF-8") from None
-    return message
+def _ensure_utf8(text: bytearray) -> None:
+    """Raises FrameError (8.1)."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        raise _not_utf8() from None
+
+
+def _not_utf8() -> FrameError:
+    return FrameError(WebSocketCode.INVALID_PAYLOAD, "a text message must be UTF-8")
 
 
 def close_code(payload: bytes | bytearray) -> int:

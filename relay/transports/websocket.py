@@ -107,10 +107,8 @@ class WebSocket(asyncio.Protocol):
         """Bytes from the client."""
         now = self._active_at = self._loop.time()
         self._pinged = False
-        reader = self._reader
-        reader.feed(data)
         try:
-            while (message := reader.next_message()) is not None:
+            for message in self._reader.receive(data):
                 if message.opcode == _TEXT:
                     if self._connection is not None:
                         self._node.receive(self._connection, message.payload, now)

@@ -85,38 +85,40 @@ def test_what_is_not_deflated_is_refused_with_1007() -> None:
 def test_a_compressed_message_is_read_whole_and_in_fragments() -> None:
     payload = deflated("Жы".encode() * 300)
     reader = FrameReader(LIMIT, inflate)
-    reader.feed(client_frame(payload, first=0xC1))
-    reader.feed(
+    messages = list(reader.receive(client_frame(payload, first=0xC1)[:-1]))
+    assert messages == []
+    messages += reader.receive(client_frame(payload, first=0xC1)[-1:])
+    messages += reader.receive(
         client_frame(payload[:3], first=0x41)
         + client_frame(b"ping", first=0x89)
         + client_frame(payload[3:], first=0x80)
         + client_frame(b"plain", first=0x81)
     )
-    messages = [reader.next_message() for _ in range(4)]
-    assert [message.payload.decode() for message in messages if message] == ["Жы" * 300, "ping", "Жы" * 300, "plain"]
-    assert messages[1] is not None
+    assert [message.payload.decode() for message in messages] == ["Жы" * 300, "ping", "Жы" * 300, "plain"]
     assert messages[1].opcode == Opcode.PING
+
+
+def test_a_compressed_binary_message_may_hold_any_bytes() -> None:
+    (message,) = FrameReader(LIMIT, inflate).receive(client_frame(deflated(b"\xff"), first=0xC2))
+    assert (message.opcode, message.payload) == (Opcode.BINARY, b"\xff")
 
 
 @pytest.mark.parametrize("first", [0xC0, 0xC9, 0xA1, 0x91, 0xF1])
 def test_reserved_bits_mean_compression_in_the_first_frame_of_a_message_only(first: int) -> None:
     reader = FrameReader(LIMIT, inflate)
-    reader.feed(client_frame(b"", first=first))
     with pytest.raises(FrameError) as raised:
-        reader.next_message()
+        list(reader.receive(client_frame(b"", first=first)))
     assert raised.value.code == WebSocketCode.PROTOCOL_ERROR
 
 
 def test_a_compressed_frame_is_refused_where_compression_was_not_agreed() -> None:
     reader = FrameReader(LIMIT)
-    reader.feed(client_frame(deflated(b"x"), first=0xC1))
     with pytest.raises(FrameError):
-        reader.next_message()
+        list(reader.receive(client_frame(deflated(b"x"), first=0xC1)))
 
 
 def test_a_compressed_text_that_is_no_utf8_is_refused() -> None:
     reader = FrameReader(LIMIT, inflate)
-    reader.feed(client_frame(deflated(b"\xff"), first=0xC1))
     with pytest.raises(FrameError) as raised:
-        reader.next_message()
+        list(reader.receive(client_frame(deflated(b"\xff"), first=0xC1)))
     assert raised.value.code == WebSocketCode.INVALID_PAYLOAD

@@ -25,9 +25,7 @@ def read(*data: bytes, limit: int = 1_000) -> list[Message]:
     reader = FrameReader(limit)
     messages: list[Message] = []
     for piece in data:
-        reader.feed(piece)
-        while (message := reader.next_message()) is not None:
-            messages.append(message)
+        messages += reader.receive(piece)
     return messages
 
 
@@ -113,13 +111,9 @@ class TestReading:
         reader = FrameReader(70_000)
         # The longest header has 14 bytes.
         for piece in [*(frame[at : at + 1] for at in range(len(frame) - 1))][:14]:
-            reader.feed(piece)
-            assert reader.next_message() is None
-        reader.feed(frame[14:-1])
-        assert reader.next_message() is None
-        reader.feed(frame[-1:])
-        assert reader.next_message() == text(b"y" * length)
-        assert reader.next_message() is None
+            assert list(reader.receive(piece)) == []
+        assert list(reader.receive(frame[14:-1])) == []
+        assert list(reader.receive(frame[-1:])) == [text(b"y" * length)]
 
     def test_a_packet_may_end_within_the_next_frame(self) -> None:
         first, second = client_frame(b"first"), client_frame(b"second")
@@ -211,6 +205,24 @@ class TestBreakingTheFraming:
         assert refusal(client_frame(payload)).code == 1007
         assert refusal(*fragments(b"abc", payload)).code == 1007
 
+    @pytest.mark.parametrize("cut", range(1, 5))
+    def test_a_wrong_byte_is_refused_before_the_rest_of_the_frame_has_come(self, cut: int) -> None:
+        frame = client_frame("ж".encode() * 20 + b"\xff" + b"x" * 50)
+        header, wrong = 6, 41
+        good = frame[: header + cut], frame[header + cut : header + wrong - 1]
+        assert read(*good) == []
+        assert refusal(*good, frame[header + wrong - 1 : header + wrong]).code == 1007
+
+    def test_a_wrong_byte_is_refused_before_the_rest_of_the_fragments_has_come(self) -> None:
+        first, second, _ = fragments("ж".encode()[:1], b"\xff", b"rest")
+        assert refusal(first, second[:6], second[6:7]).code == 1007
+
+    def test_what_is_no_text_is_not_looked_at(self) -> None:
+        binary = client_frame(b"\xff" * 50, opcode=Opcode.BINARY)
+        assert len(read(binary[:30], binary[30:])) == 1
+        pong = client_frame(b"\xff" * 50, opcode=Opcode.PONG)
+        assert len(read(pong[:30], pong[30:])) == 1
+
     def test_a_message_may_be_as_long_as_the_limit_and_no_longer(self) -> None:
         assert read(client_frame(b"x" * 10), limit=10) == [text(b"x" * 10)]
         error = refusal(client_frame(b"x" * 11), limit=10)
@@ -229,10 +241,10 @@ class TestBreakingTheFraming:
 
     def test_what_came_before_a_broken_frame_is_still_read(self) -> None:
         reader = FrameReader(100)
-        reader.feed(client_frame(b"good") + b"\x00\x00")
-        assert reader.next_message() == text(b"good")
+        messages = reader.receive(client_frame(b"good") + b"\x00\x00")
+        assert next(messages) == text(b"good")
         with pytest.raises(FrameError):
-            reader.next_message()
+            next(messages)
 
 
 class TestClosing:
@@ -289,9 +301,8 @@ def outcome(*pieces: bytes) -> tuple[list[tuple[int, bytes]], int | None]:
     messages: list[tuple[int, bytes]] = []
     try:
         for piece in pieces:
-            reader.feed(piece)
-            while (message := reader.next_message()) is not None:
-                messages.append((message.opcode, bytes(message.payload)))
+            # Not a list of them: what comes before an error counts.
+            messages.extend((message.opcode, bytes(message.payload)) for message in reader.receive(piece))
     except FrameError as error:
         return messages, error.code
     return messages, None
@@ -312,4 +323,4 @@ def test_whatever_bytes_come_they_are_messages_or_broken_framing_however_they_ar
 
 def test_a_compressed_message_where_none_was_agreed_is_our_own_mistake() -> None:
     with pytest.raises(RuntimeError, match="passed the check of its header"):
-        FrameReader(1_000)._whole(Message(Opcode.TEXT, bytearray(b"x")))
+        FrameReader(1_000)._inflated(Message(Opcode.TEXT, bytearray(b"x")))
