@@ -267,7 +267,7 @@ class Node:
         stats.bytes_sent["answer"] += len(frame)
 
     def _relay(self, connection: Connection, event: Relay) -> None:
-        message = events.client_event(event.name, event.channel, bytes(event.data), event.user_id)
+        message = events.client_event(event.name, event.channel, event.data, event.user_id)
         self._bus.publish(connection.app.id, event.channel, text_frame(message), connection.session.socket_id)
         self._hubs[connection.app.id].stats.client_events += 1
         if connection.app.webhooks:
@@ -388,8 +388,7 @@ def _new_socket_id(hub: Hub) -> str:
 
 def _client_event(connection: Connection, event: Relay) -> WebhookEvent:
     """What a back end is told of a client event: its data as text, whatever it was (D)."""
-    data = bytes(event.data)
-    text = orjson.loads(data) if data[:1] == b'"' else data.decode()
+    text = orjson.loads(event.data) if event.data[:1] == b'"' else event.data.decode()
     return WebhookEvent("client_event", event.channel, event.name, text, connection.session.socket_id, event.user_id)
 
 

@@ -21,7 +21,7 @@ class Bus(Protocol):
     async def stop(self) -> None:
         """Hand over what was published, then deliver nothing more."""
 
-    def publish(self, app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
+    def publish(self, app_id: str, channel: str, frame: bytes, exclude: str | None, /) -> None:
         """Send a frame to all subscribers of a channel, wherever they are, but for the socket id `exclude`."""
 
     def listen(self, app_id: str, channel: str) -> None:

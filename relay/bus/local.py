@@ -15,16 +15,14 @@ class LocalBus:
     """See relay.bus.base.Bus."""
 
     def __init__(self) -> None:
-        self._deliver: Deliver = _deliver_nowhere
+        # Delivering is all that there is to publishing (bench/, scenario "client events").
+        self.publish: Deliver = _deliver_nowhere
 
     async def start(self, deliver: Deliver) -> None:
-        self._deliver = deliver
+        self.publish = deliver
 
     async def stop(self) -> None:
-        self._deliver = _deliver_no_more
-
-    def publish(self, app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
-        self._deliver(app_id, channel, frame, exclude)
+        self.publish = _deliver_no_more
 
     def listen(self, app_id: str, channel: str) -> None:
         """Nobody else has to know."""

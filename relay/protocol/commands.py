@@ -34,12 +34,12 @@ class SignIn(Struct, frozen=True, gc=False):
     user_data: str
 
 
-class ClientEvent(Struct, frozen=True):
+class ClientEvent(Struct, frozen=True, gc=False):
     """A client-… event. `data` is the JSON exactly as it came."""
 
     name: str
     channel: str
-    data: Raw
+    data: bytes
 
 
 class Ping(Struct, frozen=True, gc=False):
@@ -104,7 +104,7 @@ def _command(envelope: _Envelope) -> Command:
 def _client_event(envelope: _Envelope) -> ClientEvent:
     if envelope.channel is None:
         raise MessageRefused("Invalid message: a client event names its channel")
-    return ClientEvent(envelope.event, envelope.channel, envelope.data)
+    return ClientEvent(envelope.event, envelope.channel, bytes(envelope.data))
 
 
 def _unwrapped(data: Raw) -> Raw | str:

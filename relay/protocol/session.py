@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, assert_never
 from msgspec import Raw, Struct
 
 from relay.protocol import signatures
-from relay.protocol.channels import ChannelRules, InvalidChannelName, Kind, ensure_channel
+from relay.protocol.channels import ChannelRules, InvalidChannelName, Kind, ensure_channel, rules_for
 from relay.protocol.commands import ClientEvent, Ping, Pong, SignIn, Subscribe, Unsubscribe, parse
 from relay.protocol.decoding import Malformed, decoder
 from relay.protocol.errors import (
@@ -30,6 +30,8 @@ from relay.protocol.ratelimit import TokenBucket
 
 SUPPORTED_PROTOCOLS = range(4, 8)
 DEFAULT_PROTOCOL = "7"
+# As clients write them.
+_SUPPORTED_TEXTS = frozenset(str(version) for version in SUPPORTED_PROTOCOLS)
 
 
 class SessionApp(Protocol):
@@ -76,14 +78,14 @@ class Leave(Struct, frozen=True):
     channel: str
 
 
-class Relay(Struct, frozen=True):
+class Relay(Struct, frozen=True, gc=False):
     """Pass a client event on to the others in the channel; `user_id` is the sender's on a presence channel."""
 
     kind: ClassVar = "client_event"
 
     name: str
     channel: str
-    data: Raw
+    data: bytes
     user_id: str | None
 
 
@@ -128,6 +130,8 @@ _decode_channel_data = decoder(_ChannelData)
 def ensure_protocol(version: str | None) -> None:
     """Raises Rejected unless a client that asked for this protocol version (A1) can be served."""
     text = DEFAULT_PROTOCOL if version is None else version
+    if text in _SUPPORTED_TEXTS:
+        return
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Rejected(CloseCode.INVALID_VERSION, "The protocol version in the address must be a number")
     if int(text) not in SUPPORTED_PROTOCOLS:
@@ -261,27 +265,28 @@ class Session:
         channel, limits = event.channel, self._app.limits
         if channel not in self.subscriptions:
             raise MessageRefused(f"No current subscription to channel {channel[:200]}", None, channel[:200])
-        self._ensure_client_event_allowed(event)
-        if self._client_events is None:
-            self._client_events = TokenBucket(limits.client_events_per_second, now)
-        if not self._client_events.take(now):
+        # The name was checked when it was subscribed to.
+        if not (self._app.client_messages and rules_for(channel).allows_client_events):
+            raise self._client_events_refused(channel)
+        if len(event.name) > limits.event_name_length:
+            text = f"The name of an event is at most {limits.event_name_length} characters long"
+            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+        if len(event.data) > limits.event_data_bytes:
+            text = f"The data of an event may hold {limits.event_data_bytes} bytes"
+            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+        bucket = self._client_events
+        if bucket is None or bucket.rate != limits.client_events_per_second:  # a reload may have changed it
+            bucket = self._client_events = TokenBucket(limits.client_events_per_second, now)
+        if not bucket.take(now):
             text = f"Rate limit reached: a connection may send {limits.client_events_per_second} client events a second"
             raise RateLimited(text, CLIENT_EVENT_REFUSED, channel)
         return Relay(event.name, channel, event.data, self.subscriptions[channel])
 
-    def _ensure_client_event_allowed(self, event: ClientEvent) -> None:
-        channel, limits = event.channel, self._app.limits
-        if not self._app.client_messages:
-            raise MessageRefused("Client events are switched off for this app", CLIENT_EVENT_REFUSED, channel)
-        if not ensure_channel(channel, limits.channel_name_length).allows_client_events:
+    def _client_events_refused(self, channel: str) -> MessageRefused:
+        text = "Client events are switched off for this app"
+        if self._app.client_messages:
             text = "Client events are for private and presence channels that are not encrypted"
-            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
-        if len(event.name) > limits.event_name_length:
-            text = f"The name of an event is at most {limits.event_name_length} characters long"
-            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
-        if len(bytes(event.data)) > limits.event_data_bytes:
-            text = f"The data of an event may hold {limits.event_data_bytes} bytes"
-            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+        return MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
 
 
 def _unauthorised(channel: str, text: str) -> SubscriptionRefused:

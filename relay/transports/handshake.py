@@ -31,7 +31,13 @@ class Upgrade(Struct, frozen=True):
     params: dict[str, str]
     origin: str | None
     accept: bytes
-    offers_compression: bool
+    extensions: bytes | None
+    """What Sec-WebSocket-Extensions offers."""
+
+    @property
+    def offers_compression(self) -> bool:
+        """Whether messages may be compressed."""
+        return self.extensions is not None and deflate.accepts(self.extensions.decode("latin-1"))
 
     def answer(self, *, is_compressed: bool) -> bytes:
         """The bytes that switch; with `is_compressed`, to messages that may be compressed."""
@@ -80,18 +86,17 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
     path, _, query = target.partition("?")
     accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
     return Upgrade(
-        unquote(path.removeprefix(prefix)), parse_query(query), _origin(headers), accept, _offers_compression(headers)
+        unquote(path.removeprefix(prefix)),
+        parse_query(query),
+        _origin(headers),
+        accept,
+        headers.get(b"sec-websocket-extensions"),
     )
 
 
 def _origin(headers: dict[bytes, bytes]) -> str | None:
     origin = headers.get(b"origin")
     return None if origin is None else origin.decode("latin-1")
-
-
-def _offers_compression(headers: dict[bytes, bytes]) -> bool:
-    offers = headers.get(b"sec-websocket-extensions")
-    return offers is not None and deflate.accepts(offers.decode("latin-1"))
 
 
 def _is_nonce(key: bytes) -> bool:

@@ -42,7 +42,7 @@ class Relay:
         self.wheel = Wheel(self.loop.now)
         bus = LocalBus()
         self.node = node_of(app, bus=bus)
-        bus._deliver = self.node._deliver
+        bus.publish = self.node._deliver
 
     def client(self, key: str = "key-3", protocol: str | None = "7", origin: str | None = None) -> "Client":
         return Client(self, key, protocol, origin)

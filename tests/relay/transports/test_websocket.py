@@ -72,7 +72,7 @@ class Relay:
         self.wheel = Wheel(self.loop.now)
         bus = LocalBus()
         self.node = node_of(app, bus=bus)
-        bus._deliver = self.node._deliver
+        bus.publish = self.node._deliver
 
     def client(self, key: str | None = None, protocol: str | None = "7") -> "Client":
         return Client(self, self.app.key if key is None else key, protocol)
@@ -92,7 +92,7 @@ class Client:
             patch.setattr(asyncio, "get_running_loop", lambda: relay.loop)
             self.protocol = WebSocket(relay.node, relay.wheel, self.transport, ping_after=150, backlog=50_000)
         params = {} if protocol is None else {"protocol": protocol}
-        upgrade = Upgrade(key, params, origin, b"accept", offers_compression=False)
+        upgrade = Upgrade(key, params, origin, b"accept", extensions=None)
         self.protocol.open(upgrade)
         switched = upgrade.answer(is_compressed=False)
         assert self.transport.written.startswith(switched)
