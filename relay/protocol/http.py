@@ -7,6 +7,7 @@ loosely: what two servers could take for different requests is never taken here.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
@@ -15,18 +16,20 @@ from msgspec import Struct
 
 END_OF_HEAD: Final = b"\r\n\r\n"
 
-_PLAIN: Final = re.compile(
-    rb"(GET|POST) (/[!-~]*) HTTP/1\.1(\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*)\r\n"
-)
+_REQUEST_LINE: Final = re.compile(rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n")
+_HEADERS: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*")
 # A longer head is the HTTP library's to judge. Bytes.
 _MAX_HEAD: Final = 8_190
 # Headers that change how long a request is, or what it is.
-_NOT_PLAIN: Final = (b"\r\ntransfer-encoding:", b"\r\nexpect:", b"\r\nupgrade:", b"\r\ncontent-encoding:")
-_LENGTH: Final = b"\r\ncontent-length:"
-_CONNECTION: Final = b"\r\nconnection:"
+_NOT_PLAIN: Final = (b"\ntransfer-encoding:", b"\nexpect:", b"\nupgrade:", b"\ncontent-encoding:")
+_LENGTH: Final = b"\ncontent-length:"
+_CONNECTION: Final = b"\nconnection:"
 _MAX_DIGITS: Final = 9
+# Different heads whose headers are remembered: a back end sends the same ones again and again (bench/, scenario "triggers").
+_KNOWN_HEADERS: Final = 512
 
 JSON: Final = "application/json"
+_STATUS_LINES: Final = {int(status): f"HTTP/1.1 {int(status)} {status.phrase}\r\n" for status in HTTPStatus}
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -40,15 +43,35 @@ class PlainRequest(Struct, frozen=True, gc=False):
     is_last: bool
 
 
+class _Framing(Struct, frozen=True, gc=False):
+    """How long a body is, in bytes, and whether the connection ends after it."""
+
+    length: int
+    is_last: bool
+
+
 def parse_plain(data: bytes) -> PlainRequest | None:
     """The request whose head is at the start of `data`, None when it takes more than this module to read it."""
-    match = _PLAIN.match(data)
-    if match is None or match.end() > _MAX_HEAD:
+    line = _REQUEST_LINE.match(data)
+    if line is None:
         return None
-    headers = match[3].lower()
-    for name in _NOT_PLAIN:
-        if name in headers:
-            return None
+    end = data.find(END_OF_HEAD, line.end() - 2) + len(END_OF_HEAD)
+    if not line.end() <= end <= _MAX_HEAD:
+        return None
+    framing = _framing_of(data[line.end() : end - 2])
+    if framing is None:
+        return None
+    return PlainRequest(line[1].decode(), line[2].decode(), end, framing.length, framing.is_last)
+
+
+@lru_cache(maxsize=_KNOWN_HEADERS)
+def _framing_of(lines: bytes) -> _Framing | None:
+    """What the header lines say, None when they are not plain."""
+    if _HEADERS.fullmatch(lines) is None:
+        return None
+    headers = b"\n" + lines.lower()
+    if any(name in headers for name in _NOT_PLAIN):
+        return None
     length = 0
     if _LENGTH in headers:
         digits = _value(headers, _LENGTH)
@@ -56,7 +79,7 @@ def parse_plain(data: bytes) -> PlainRequest | None:
             return None
         length = int(digits)
     is_last = _CONNECTION in headers and b"close" in (_value(headers, _CONNECTION) or b"close")
-    return PlainRequest(match[1].decode(), match[2].decode(), match.end(), length, is_last)
+    return _Framing(length, is_last)
 
 
 def _value(headers: bytes, name: bytes) -> bytes | None:
@@ -79,14 +102,10 @@ class Answer(Struct, frozen=True):
         if is_last:
             extra += "Connection: close\r\n"
         head = (
-            f"{_status_line(self.status)}Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
+            f"{_STATUS_LINES[self.status]}Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
             f"Date: {date}\r\n{extra}\r\n"
         )
         return head.encode() + self.body
-
-
-def _status_line(status: int) -> str:
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
 
 
 def text_answer(status: int, text: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
