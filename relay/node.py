@@ -5,7 +5,7 @@ transports' and the API's business.
 """
 
 import asyncio
-import secrets
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
 
@@ -380,7 +380,7 @@ class Node:
 def _new_socket_id(hub: Hub) -> str:
     """Two random numbers (A3): it is part of what is signed, so it must not be guessable or taken."""
     while True:
-        number = secrets.randbits(64)
+        number = int.from_bytes(os.urandom(8))
         socket_id = f"{number >> 32}.{number & 0xFFFFFFFF}"
         if socket_id not in hub.connections:
             return socket_id

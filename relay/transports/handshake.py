@@ -3,7 +3,6 @@
 Must not know sockets or the Pusher protocol beyond where its address ends.
 """
 
-import base64
 import binascii
 import hashlib
 from typing import Final
@@ -84,7 +83,7 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
     if not _is_nonce(key):
         raise BadUpgrade(text_answer(400, "Sec-WebSocket-Key must be 16 bytes in base64"))
     path, _, query = target.partition("?")
-    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    accept = binascii.b2a_base64(hashlib.sha1(key + _GUID, usedforsecurity=False).digest(), newline=False)
     return Upgrade(
         unquote(path.removeprefix(prefix)),
         parse_query(query),

@@ -21,7 +21,7 @@ from bench.target import Target
 ROOT = Path(__file__).parents[2]
 
 # TINY has groups of other sizes than the catalogue's, which need the default counts.
-GROUPS = {"fanout_100": "fanout_3", "fanout_1000": "fanout_7"}
+GROUPS = {"fanout_100": "fanout_3", "fanout_1000": "fanout_7", "fanout_one_100": "fanout_one_3"}
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ class TestConnecting:
 
     def test_a_socket_id_that_is_taken_is_not_given_again(self, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
         numbers = iter([1, 1, 1, 2])
-        monkeypatch.setattr("relay.node.secrets.randbits", lambda bits: next(numbers))
+        monkeypatch.setattr("relay.node.os.urandom", lambda size: next(numbers).to_bytes(size))
         assert [relay.client().socket_id, relay.client().socket_id] == ["0.1", "0.2"]
 
     def test_an_unknown_key_is_rejected_with_4001(self, relay: Relay) -> None:
