@@ -282,10 +282,13 @@ class Node:
             self._bus.listen(app.id, name)
             self._webhooks.came(app, WebhookEvent("channel_occupied", name))
         if join.member is None or channel.presence is None:
-            self._subscribe(connection, channel, None)
+            channel.add(connection)
+            connection.session.subscriptions[name] = None
             self._tell(connection, text_frame(events.subscription_succeeded(name)))
-            self._send_cached(connection, channel)
-            self._count_changed(connection.app, channel)
+            if channel.rules.is_cache:
+                self._send_cached(connection, name)
+            if app.subscription_count:
+                self._count_changed(app, channel)
             return
         # A7: first the member is in, then the joiner is told of everybody, then the others of the joiner.
         is_first = channel.presence.join(join.member)
@@ -294,8 +297,10 @@ class Node:
             added = events.member_added(name, join.member.user_id, join.member.user_info)
             self._bus.publish(app.id, name, text_frame(added), connection.session.socket_id)
             self._webhooks.came(app, WebhookEvent("member_added", name, user_id=join.member.user_id))
-        self._subscribe(connection, channel, join.member.user_id)
-        self._send_cached(connection, channel)
+        channel.add(connection)
+        connection.session.subscriptions[name] = join.member.user_id
+        if channel.rules.is_cache:
+            self._send_cached(connection, name)
 
     def _ensure_room(self, app: App, name: str, member: Member) -> None:
         """Raises SubscriptionRefused when a new member finds the presence channel full; a further connection never does."""
@@ -305,11 +310,6 @@ class Node:
         if len(channel.presence) >= app.limits.presence_members:
             text = f"The channel has its {app.limits.presence_members} members"
             raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED)
-
-    @staticmethod
-    def _subscribe(connection: Connection, channel: Channel, user_id: str | None) -> None:
-        channel.add(connection)
-        connection.session.subscriptions[channel.rules.name] = user_id
 
     def _leave(self, connection: Connection, name: str) -> None:
         app = connection.app
@@ -326,7 +326,7 @@ class Node:
         if hub.close_if_empty(channel):
             self._bus.ignore(app.id, name)
             self._webhooks.left(app, WebhookEvent("channel_vacated", name), "channel_occupied")
-        else:
+        elif app.subscription_count:
             self._count_changed(app, channel)
 
     def _identify(self, connection: Connection, effect: Identify) -> None:
@@ -348,18 +348,17 @@ class Node:
         for watcher in hub.watchers_of(user_id):
             self._tell(watcher, frame)
 
-    def _send_cached(self, connection: Connection, channel: Channel) -> None:
-        if not channel.rules.is_cache:
-            return
-        cached = self.cached(connection.app, channel.rules.name)
+    def _send_cached(self, connection: Connection, name: str) -> None:
+        """Send the last event of a cache channel, or that there is none."""
+        cached = self.cached(connection.app, name)
         if cached is not None:
             self._tell(connection, cached[0].frame)
             return
-        self._tell(connection, text_frame(events.cache_miss(channel.rules.name)))
-        self._webhooks.happened(connection.app, WebhookEvent("cache_miss", channel.rules.name))
+        self._tell(connection, text_frame(events.cache_miss(name)))
+        self._webhooks.happened(connection.app, WebhookEvent("cache_miss", name))
 
     def _count_changed(self, app: App, channel: Channel) -> None:
-        if app.subscription_count and channel.presence is None:
+        if channel.presence is None:  # it has members instead
             self._counts.changed(app.id, channel.rules.name, len(channel), self._clock())
 
     def _tell_count(self, app_id: str, name: str) -> None:

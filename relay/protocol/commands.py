@@ -14,10 +14,10 @@ _CLIENT_PREFIX: Final = "client-"
 
 
 class Subscribe(Struct, frozen=True, gc=False):
-    """pusher:subscribe. `auth` is "" where the client gave none; `channel_data` is the raw signed string."""
+    """pusher:subscribe. Some clients give an empty `auth` where none is needed; `channel_data` is the raw signed string."""
 
     channel: str
-    auth: str = ""
+    auth: str | None = None
     channel_data: str | None = None
 
 
@@ -62,14 +62,8 @@ class _Envelope(Struct):
     data: Raw = Raw(b"null")
 
 
-class _SubscribeData(Struct, gc=False):
-    channel: str
-    auth: str | None = None
-    channel_data: str | None = None
-
-
 _decode_envelope = decoder(_Envelope)
-_decode_subscribe = decoder(_SubscribeData)
+_decode_subscribe = decoder(Subscribe)
 _decode_unsubscribe = decoder(Unsubscribe)
 _decode_sign_in = decoder(SignIn)
 _decode_text = decoder(str)
@@ -87,8 +81,7 @@ def parse(message: bytes | bytearray) -> Command:
 def _command(envelope: _Envelope) -> Command:
     match envelope.event:
         case "pusher:subscribe":
-            data = _decode_subscribe(_unwrapped(envelope.data))
-            return Subscribe(data.channel, data.auth or "", data.channel_data)
+            return _decode_subscribe(_unwrapped(envelope.data))
         case "pusher:unsubscribe":
             return _decode_unsubscribe(_unwrapped(envelope.data))
         case "pusher:signin":

@@ -203,7 +203,7 @@ class Session:
 
     def _ensure_authorised(self, command: Subscribe, rules: ChannelRules) -> None:
         """Check the signature of a subscription (B1), in constant time."""
-        key, _, signature = command.auth.partition(":")
+        key, _, signature = (command.auth or "").partition(":")
         if not signature:
             raise _unauthorised(rules.name, "auth must be the answer of your authorisation endpoint, KEY:SIGNATURE")
         secret = self._app.secret_for(key)

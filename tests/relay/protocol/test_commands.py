@@ -12,7 +12,7 @@ from tests.helpers.json_values import JSON, MESSAGES, TEXTS
     ("message", "command"),
     [
         (b'{"event":"pusher:subscribe","data":{"channel":"a"}}', Subscribe("a")),
-        (b'{"event":"pusher:subscribe","data":{"channel":"a","auth":""}}', Subscribe("a")),
+        (b'{"event":"pusher:subscribe","data":{"channel":"a","auth":""}}', Subscribe("a", "")),
         (b'{"event":"pusher:subscribe","data":{"channel":"a","auth":null,"channel_data":null}}', Subscribe("a")),
         (
             b'{"event":"pusher:subscribe","data":{"auth":"k:s","channel_data":"{\\"user_id\\": 1}","channel":"presence-a"}}',
