@@ -79,7 +79,8 @@ def rules_for(name: str) -> ChannelRules:
 def ensure_channel(name: str, max_length: int) -> ChannelRules:
     """The rules of `name`, at most `max_length` characters long. Raises InvalidChannelName."""
     if len(name) > max_length:
-        raise InvalidChannelName(f"A channel name is at most {max_length} characters long, this one has {len(name)}")
+        text = f"A channel name is at most {max_length} characters long, this one has {len(name)}"
+        raise InvalidChannelName(text, limit="channel_name_length")
     return rules_for(name)
 
 

@@ -42,7 +42,8 @@ class WebSocketCode(IntEnum):
     GOING_AWAY = 1001
     PROTOCOL_ERROR = 1002
     UNSUPPORTED_DATA = 1003
-    NO_STATUS = 1005
+    NO_STATUS = 1005  # never sent: the peer's close named no code
+    ABNORMAL = 1006  # never sent: the peer went without a close
     INVALID_PAYLOAD = 1007
     TOO_BIG = 1009
     INTERNAL_ERROR = 1011
@@ -59,12 +60,14 @@ SIGNATURE_REFUSED: Final = 401
 
 
 class ProtocolError(Exception):
-    """The peer broke a rule of the protocol. `message` is for the peer, and never holds a secret."""
+    """The peer broke a rule of the protocol. `message` is for the peer, and never holds a secret; `limit` names the field of
+    Limits that was passed, if it was one."""
 
-    def __init__(self, message: str, code: int | None = None) -> None:
+    def __init__(self, message: str, code: int | None = None, *, limit: str | None = None) -> None:
         super().__init__(message, code)
         self.message = message
         self.code = code
+        self.limit = limit
 
     def __str__(self) -> str:
         return self.message if self.code is None else f"{self.message} ({self.code})"
@@ -75,15 +78,17 @@ class Rejected(ProtocolError):
 
     code: int
 
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message, code)
+    def __init__(self, code: int, message: str, *, limit: str | None = None) -> None:
+        super().__init__(message, code, limit=limit)
 
 
 class MessageRefused(ProtocolError):
     """One message is refused with pusher:error; `channel` names where it belongs, if anywhere."""
 
-    def __init__(self, message: str, code: int | None = None, channel: str | None = None) -> None:
-        super().__init__(message, code)
+    def __init__(
+        self, message: str, code: int | None = None, channel: str | None = None, *, limit: str | None = None
+    ) -> None:
+        super().__init__(message, code, limit=limit)
         self.channel = channel
 
 
@@ -96,7 +101,7 @@ class SubscriptionRefused(ProtocolError):
 
     code: int
 
-    def __init__(self, channel: str, kind: str, message: str, status: int) -> None:
-        super().__init__(message, status)
+    def __init__(self, channel: str, kind: str, message: str, status: int, *, limit: str | None = None) -> None:
+        super().__init__(message, status, limit=limit)
         self.channel = channel
         self.kind = kind

@@ -77,7 +77,8 @@ def parse_batch(body: bytes, limits: Limits) -> list[Publish]:
     except Malformed as error:
         raise BadRequest(f"Invalid body: {error}") from None
     if len(items) > limits.events_per_batch:
-        raise BadRequest(f"A batch holds at most {limits.events_per_batch} events, this one has {len(items)}")
+        text = f"A batch holds at most {limits.events_per_batch} events, this one has {len(items)}"
+        raise BadRequest(text, limit="events_per_batch")
     return [_publish(item, [item.channel], limits) for item in items]
 
 
@@ -96,7 +97,7 @@ def ensure_channel_name(name: str, limits: Limits) -> ChannelRules:
     try:
         return ensure_channel(name, limits.channel_name_length)
     except InvalidChannelName as error:
-        raise BadRequest(str(error)) from None
+        raise BadRequest(str(error), limit=error.limit) from None
 
 
 def ensure_info_fits(info: Iterable[str], rules: ChannelRules) -> None:
@@ -115,7 +116,8 @@ def _target_channels(fields: _PublishBody) -> list[str]:
 
 def _publish(fields: _PublishBody | _BatchItem, channels: list[str], limits: Limits) -> Publish:
     if not 1 <= len(channels) <= limits.channels_per_publish:
-        raise BadRequest(f"An event goes to 1 to {limits.channels_per_publish} channels, not to {len(channels)}")
+        text = f"An event goes to 1 to {limits.channels_per_publish} channels, not to {len(channels)}"
+        raise BadRequest(text, limit="channels_per_publish" if channels else None)
     ensure_event_name(fields.name, limits)
     ensure_data_fits(fields.data, limits)
     if fields.socket_id is not None and not is_socket_id(fields.socket_id):
@@ -130,7 +132,8 @@ def _publish(fields: _PublishBody | _BatchItem, channels: list[str], limits: Lim
 def ensure_event_name(name: str, limits: Limits) -> None:
     """Raises BadRequest unless an application may publish events of this name."""
     if not 1 <= len(name) <= limits.event_name_length:
-        raise BadRequest(f"The name of an event is 1 to {limits.event_name_length} characters long")
+        text = f"The name of an event is 1 to {limits.event_name_length} characters long"
+        raise BadRequest(text, limit="event_name_length" if name else None)
     if _CONTROL.search(name):
         raise BadRequest("The name of an event holds no control characters")
     if name.startswith(_RESERVED_EVENTS):
@@ -141,4 +144,4 @@ def ensure_data_fits(data: str, limits: Limits) -> None:
     """Raises TooLarge when `data` is over the limit, counted in bytes of UTF-8."""
     # A character is at most four bytes: most events need no encoding to be known to fit.
     if len(data) * 4 > limits.event_data_bytes and len(data.encode()) > limits.event_data_bytes:
-        raise TooLarge(f"The data of an event may hold {limits.event_data_bytes} bytes")
+        raise TooLarge(f"The data of an event may hold {limits.event_data_bytes} bytes", limit="event_data_bytes")

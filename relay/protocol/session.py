@@ -188,12 +188,12 @@ class Session:
         try:
             rules = ensure_channel(name, limits.channel_name_length)
         except InvalidChannelName as error:
-            raise SubscriptionRefused(name, "InvalidChannel", str(error), NAME_REFUSED) from None
+            raise SubscriptionRefused(name, "InvalidChannel", str(error), NAME_REFUSED, limit=error.limit) from None
         if name in self.subscriptions:
             raise MessageRefused(f"Existing subscription to channel {name}")
         if len(self.subscriptions) >= limits.subscriptions:
             text = f"A connection may be subscribed to {limits.subscriptions} channels"
-            raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED)
+            raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED, limit="subscriptions")
         if rules.kind is Kind.SERVER_TO_USER and (self.user is None or rules.user_id != self.user.user_id):
             raise _unauthorised(name, "Only a connection that is signed in as this user may subscribe")
         if rules.needs_auth:
@@ -223,7 +223,7 @@ class Session:
             raise _unauthorised(name, "A presence channel needs channel_data with a user_id")
         if len(command.channel_data.encode()) > limits.presence_member_bytes:
             text = f"The data of a member may hold {limits.presence_member_bytes} bytes"
-            raise SubscriptionRefused(name, "LimitReached", text, MEMBER_TOO_BIG)
+            raise SubscriptionRefused(name, "LimitReached", text, MEMBER_TOO_BIG, limit="presence_member_bytes")
         try:
             data = _decode_channel_data(command.channel_data)
         except Malformed as error:
@@ -231,7 +231,7 @@ class Session:
         user_id = str(data.user_id)
         if not 1 <= len(user_id) <= limits.user_id_length:
             text = f"user_id must be 1 to {limits.user_id_length} characters long"
-            raise SubscriptionRefused(name, "InvalidMember", text, NAME_REFUSED)
+            raise SubscriptionRefused(name, "InvalidMember", text, NAME_REFUSED, limit=_length_limit(user_id))
         return Member(user_id, bytes(data.user_info))
 
     def _sign_in(self, command: SignIn) -> Identify:
@@ -248,7 +248,7 @@ class Session:
         limits = self._app.limits
         if not 1 <= len(data.id) <= limits.user_id_length:
             text = f"The id of a user is 1 to {limits.user_id_length} characters long"
-            raise MessageRefused(text, SIGN_IN_REFUSED)
+            raise MessageRefused(text, SIGN_IN_REFUSED, limit=_length_limit(data.id))
         if self.user is not None and self.user.user_id != data.id:
             raise MessageRefused("The connection is signed in as another user", SIGN_IN_REFUSED)
         watched, earlier = tuple(dict.fromkeys(data.watchlist)), self.user
@@ -270,16 +270,16 @@ class Session:
             raise self._client_events_refused(channel)
         if len(event.name) > limits.event_name_length:
             text = f"The name of an event is at most {limits.event_name_length} characters long"
-            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel, limit="event_name_length")
         if len(event.data) > limits.event_data_bytes:
             text = f"The data of an event may hold {limits.event_data_bytes} bytes"
-            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+            raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel, limit="event_data_bytes")
         bucket = self._client_events
         if bucket is None or bucket.rate != limits.client_events_per_second:  # a reload may have changed it
             bucket = self._client_events = TokenBucket(limits.client_events_per_second, now)
         if not bucket.take(now):
             text = f"Rate limit reached: a connection may send {limits.client_events_per_second} client events a second"
-            raise RateLimited(text, CLIENT_EVENT_REFUSED, channel)
+            raise RateLimited(text, CLIENT_EVENT_REFUSED, channel, limit="client_events_per_second")
         return Relay(event.name, channel, event.data, self.subscriptions[channel])
 
     def _client_events_refused(self, channel: str) -> MessageRefused:
@@ -287,6 +287,11 @@ class Session:
         if self._app.client_messages:
             text = "Client events are for private and presence channels that are not encrypted"
         return MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+
+
+def _length_limit(user_id: str) -> str | None:
+    """The limit that a refused id has passed: none when it is empty."""
+    return "user_id_length" if user_id else None
 
 
 def _unauthorised(channel: str, text: str) -> SubscriptionRefused:

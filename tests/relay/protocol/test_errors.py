@@ -35,7 +35,7 @@ def test_no_close_code_makes_a_client_stay_away_for_ever_by_its_class() -> None:
 
 
 def test_the_codes_of_the_framing_layer_are_those_of_the_rfc() -> None:
-    assert sorted(WebSocketCode) == [1000, 1001, 1002, 1003, 1005, 1007, 1009, 1011]
+    assert sorted(WebSocketCode) == [1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011]
 
 
 def test_the_codes_of_refusals_are_those_of_the_protocol() -> None:
