@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
+from relay.addresses import parse_networks
 from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair, Webhook
 from relay.protocol.limits import Limits
 
@@ -24,6 +25,8 @@ PREFIX: Final = "RELAY_"
 SECRET_LENGTH: Final = 16
 
 _TABLES: Final[dict[str, type[Struct]]] = {"apps": App, "webhooks": Webhook, "other_keys": KeyPair}
+# A list of the environment has commas between its items.
+_LISTS: Final = ("trusted_proxies",)
 _APP_FIELDS: Final = ("id", "key", "secret")
 _FILE_VARIABLE: Final = "RELAY_CONFIG"
 
@@ -45,6 +48,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     tls_key: str = ""
     """A file with the certificate's private key, PEM; empty: it is in the same file."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of reverse proxies, "127.0.0.1" and "10.0.0.0/8": what they say in X-Forwarded-For counts."""
 
     activity_timeout: Annotated[int, Meta(ge=1, le=3_600)] = 120
     """Seconds after which a silent client pings by itself. Hosted: 120."""
@@ -117,7 +123,9 @@ def _merge_environment(values: dict[str, Any], environ: Mapping[str, str]) -> li
         name = variable.removeprefix(PREFIX).lower()
         if not variable.startswith(PREFIX) or variable == _FILE_VARIABLE:
             continue
-        if name in scalars:
+        if name in _LISTS:
+            values[name] = [item.strip() for item in text.split(",") if item.strip()]
+        elif name in scalars:
             values[name] = text
         elif name.removeprefix("app_") in _APP_FIELDS and name.startswith("app_"):
             app[name.removeprefix("app_")] = text
@@ -203,6 +211,10 @@ def _check_whole(settings: Settings) -> list[str]:
         Apps(settings.apps)
     except ValueError as error:
         problems.append(f"apps: {error}")
+    try:
+        parse_networks(settings.trusted_proxies)
+    except ValueError as error:
+        problems.append(f"trusted_proxies: expected addresses and networks such as 127.0.0.1, 10.0.0.0/8: {error}")
     if not settings.apps:
         problems.append("apps: expected at least one [[apps]] table")
     if not is_loopback(settings.host):

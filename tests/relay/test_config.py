@@ -115,6 +115,25 @@ class TestEnvironment:
         ]
 
 
+class TestTrustedProxies:
+    def test_the_environment_has_commas_between_them(self) -> None:
+        settings = load({"RELAY_TRUSTED_PROXIES": " 127.0.0.1, 10.0.0.0/8,,fd00::/8 "})
+        assert settings.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
+        assert load({"RELAY_TRUSTED_PROXIES": ""}).trusted_proxies == ()
+
+    def test_a_file_has_a_list(self, tmp_path: Path) -> None:
+        assert load(write(tmp_path, 'trusted_proxies = ["10.0.0.0/8"]')).trusted_proxies == ("10.0.0.0/8",)
+
+    @pytest.mark.parametrize("text", ["proxy.example", "10.0.0.1/8", "127.0.0.1;10.0.0.0/8"])
+    def test_what_is_no_address_or_network_is_named(self, text: str) -> None:
+        (problem,) = problems({"RELAY_TRUSTED_PROXIES": text})
+        assert problem.startswith("trusted_proxies: expected addresses and networks such as 127.0.0.1, 10.0.0.0/8: ")
+
+    def test_a_text_in_a_file_is_no_list(self, tmp_path: Path) -> None:
+        (problem,) = problems(write(tmp_path, 'trusted_proxies = "10.0.0.0/8"'))
+        assert problem.startswith("trusted_proxies: expected `array`")
+
+
 class TestFile:
     def test_a_file_holds_many_apps_with_switches_and_limits(self, tmp_path: Path) -> None:
         settings = load(
