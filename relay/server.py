@@ -57,7 +57,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     wheel = Wheel(loop.time())
     webhooks = HttpWebhooks(settings.apps, loop.time)
     node = Node(Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time, loop.call_soon)
-    metrics = Metrics(node.all_stats, node.gauges, lambda: webhooks.dropped)
+    metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
     api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix)

@@ -6,15 +6,17 @@ fails for five minutes or its queue is full; what is dropped then is counted and
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import aiohttp
 import structlog
 
 from relay.apps import App, Webhook
+from relay.metrics import WebhookStats
 from relay.protocol.webhooks import WebhookEvent, body_of, headers_of
 
 log = structlog.get_logger()
@@ -64,7 +66,7 @@ class _Target:
         session: aiohttp.ClientSession,
         clock: Callable[[], float],
         pace: Pace,
-        dropped: Counter[str],
+        stats: WebhookStats,
     ) -> None:
         self.app = app
         self.hook = hook
@@ -74,8 +76,12 @@ class _Target:
         self._queue: deque[WebhookEvent] = deque()
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._dropped = dropped
+        self._stats = stats
         self._task = asyncio.create_task(self._run(), name=f"webhook of {app.id}")
+
+    def __len__(self) -> int:
+        """How many events wait."""
+        return len(self._queue)
 
     def add(self, event: WebhookEvent) -> None:
         """Queue the event, if this target wants it."""
@@ -97,6 +103,7 @@ class _Target:
             await asyncio.wait([self._task])
         if self._queue:
             self._drop(len(self._queue), "the relay stops")
+            self._queue.clear()
 
     async def _run(self) -> None:
         while True:
@@ -113,7 +120,7 @@ class _Target:
 
     async def _deliver(self, batch: list[WebhookEvent]) -> None:
         started, pause = time.monotonic(), self._pace.first_pause
-        while (failure := await self._attempt(batch)) is not None:
+        while (failure := await self._timed_attempt(batch)) is not None:
             if time.monotonic() - started + pause > self._pace.budget:
                 self._drop(len(batch), failure)
                 return
@@ -126,6 +133,17 @@ class _Target:
             else:
                 # No longer pauses: the stop has a deadline of its own.
                 await asyncio.sleep(self._pace.first_pause)
+
+    async def _timed_attempt(self, batch: list[WebhookEvent]) -> str | None:
+        """`_attempt`, counted."""
+        started = time.monotonic()
+        failure = await self._attempt(batch)
+        self._stats.attempts.add(time.monotonic() - started)
+        if failure is None:
+            self._stats.events_delivered += len(batch)
+        else:
+            self._stats.attempts_failed += 1
+        return failure
 
     async def _attempt(self, batch: list[WebhookEvent]) -> str | None:
         """Send the batch, with a fresh time and signature; None when it was taken, else the reason."""
@@ -140,7 +158,7 @@ class _Target:
             return str(error) or type(error).__name__
 
     def _drop(self, count: int, reason: str) -> None:
-        self._dropped[self.app.id] += count
+        self._stats.events_dropped += count
         log.error("webhooks_dropped", app=self.app.id, url=self.hook.url, count=count, reason=reason)
 
 
@@ -159,8 +177,9 @@ class HttpWebhooks:
         self._clock = clock
         self._pace = pace or Pace()
         self._targets: dict[str, list[_Target]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
-        self._dropped: Counter[str] = Counter()
+        self._ending: dict[asyncio.Task[None], _Target] = {}
+        # Of all apps that ever had a target.
+        self._stats: dict[str, WebhookStats] = {}
         self._session: aiohttp.ClientSession | None = None
         # (app id, name of what would undo it, channel, user) → when it is told, and what
         self._leaving: dict[tuple[str, str, str, str | None], tuple[float, WebhookEvent]] = {}
@@ -180,9 +199,10 @@ class HttpWebhooks:
             kept = {target.hook: target for target in earlier.pop(app.id, ())}
             targets = []
             for hook in app.webhooks:
-                target = kept.pop(hook, None) or _Target(
-                    app, hook, self._session, self._clock, self._pace, self._dropped
-                )
+                target = kept.pop(hook, None)
+                if target is None:
+                    stats = self._stats.setdefault(app.id, WebhookStats())
+                    target = _Target(app, hook, self._session, self._clock, self._pace, stats)
                 target.app = app
                 targets.append(target)
             if targets:
@@ -194,8 +214,8 @@ class HttpWebhooks:
     def _end(self, targets: Iterable[_Target]) -> None:
         for target in targets:
             task = asyncio.create_task(target.stop())
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            self._ending[task] = target
+            task.add_done_callback(self._ending.pop)
 
     async def stop(self) -> None:
         """Tell what is still waiting, then end."""
@@ -207,10 +227,12 @@ class HttpWebhooks:
         if self._session is not None:
             await self._session.close()
 
-    @property
-    def dropped(self) -> Counter[str]:
-        """How many events were dropped, by app."""
-        return Counter(dict.fromkeys(self._targets, 0) | self._dropped)
+    def stats(self) -> dict[str, tuple[WebhookStats, int]]:
+        """What was done since the start, and how many events wait in the queues, by app."""
+        waiting = dict.fromkeys(self._stats, 0)
+        for target in (*chain.from_iterable(self._targets.values()), *self._ending.values()):
+            waiting[target.app.id] += len(target)
+        return {app_id: (stats, waiting[app_id]) for app_id, stats in self._stats.items()}
 
     def happened(self, app: App, event: WebhookEvent) -> None:
         """See Webhooks."""

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import json
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 
 from relay.apps import App, Webhook
 from relay.client import PushlerClient
+from relay.metrics import WebhookStats
 from relay.protocol.webhooks import WebhookEvent
 from relay.webhooks import HttpWebhooks, Pace
 from tests.helpers.clients import APP, member
@@ -87,10 +87,22 @@ class Running:
         for event in events:
             self.webhooks.happened(self.app, event)
 
+    @property
+    def stats(self) -> WebhookStats:
+        return self.webhooks.stats()[self.app.id][0]
+
+    @property
+    def waiting(self) -> int:
+        return self.webhooks.stats()[self.app.id][1]
+
+    @property
+    def dropped(self) -> int:
+        return self.stats.events_dropped
+
     async def lost(self) -> None:
         """Wait until something was given up."""
         async with asyncio.timeout(PATIENCE):
-            while not self.webhooks.dropped[self.app.id]:  # noqa: ASYNC110 - a count is no event
+            while not self.dropped:  # noqa: ASYNC110 - a count is no event
                 await asyncio.sleep(0)
 
     def wait(self, seconds: float) -> None:
@@ -155,7 +167,7 @@ class TestDelivering:
         assert len({body["time_ms"] for body in bodies}) > 1
         signed = PushlerClient(APP.key, APP.secret)
         assert all(signed.verify_webhook(headers, body) for headers, body in requests)
-        assert running.webhooks.dropped == Counter({"3": 0})
+        assert running.dropped == 0
 
     async def test_later_events_wait_for_the_ones_that_failed(self, receiver: Receiver) -> None:
         receiver.statuses = [500]
@@ -172,7 +184,7 @@ class TestDelivering:
             running.happened(OCCUPIED)
             await receiver.request()
             await running.lost()
-        assert running.webhooks.dropped == Counter({"3": 1})
+        assert running.dropped == 1
         (entry,) = [entry for entry in logged if entry["log_level"] == "error"]
         assert (entry["event"], entry["count"], entry["reason"]) == ("webhooks_dropped", 1, "it answered 500")
         assert receiver.url in entry["url"]
@@ -208,11 +220,46 @@ class TestDelivering:
         receiver.gate.clear()
         async with at_work(app_of(receiver), dataclasses.replace(QUICK, queue=2)) as running:
             running.happened(*[client_event(number) for number in range(5)])
-            assert running.webhooks.dropped == Counter({"3": 3})
+            assert running.dropped == 3
             receiver.gate.set()
             assert [event["event"] for event in await receiver.events()] == ["client-0", "client-1"]
         assert {entry["reason"] for entry in logged if entry["log_level"] == "error"} == {"the queue is full"}
         logged.clear()
+
+
+class TestCounting:
+    async def test_what_waits_was_taken_or_failed_is_counted(self, receiver: Receiver) -> None:
+        receiver.gate.clear()
+        receiver.statuses = [500]
+        async with at_work(app_of(receiver), dataclasses.replace(QUICK, batch=2)) as running:
+            running.happened(*[client_event(number) for number in range(3)])
+            await receiver.request()
+            assert (running.waiting, running.stats.events_delivered, running.stats.attempts_failed) == (3, 0, 0)
+            receiver.gate.set()
+        assert (running.waiting, running.stats.events_delivered, running.stats.attempts_failed) == (0, 3, 1)
+        *_, (bound, attempts) = running.stats.attempts.cumulative()
+        assert (bound, attempts) == ("+Inf", 3)
+        assert 0 < running.stats.attempts.sum < PATIENCE
+
+    async def test_an_app_with_a_target_has_figures_from_the_start_and_keeps_them_without_one(
+        self, receiver: Receiver
+    ) -> None:
+        async with at_work(app_of(receiver)) as running:
+            assert (running.waiting, running.stats.events_delivered) == (0, 0)
+            running.happened(OCCUPIED)
+            await receiver.request()
+            running.webhooks.reload([APP])
+        assert (running.waiting, running.stats.events_delivered) == (0, 1)
+
+    async def test_what_a_target_that_ends_still_has_to_tell_waits_too(self, receiver: Receiver) -> None:
+        receiver.gate.clear()
+        async with at_work(app_of(receiver)) as running:
+            running.happened(OCCUPIED)
+            await receiver.request()
+            running.webhooks.reload([APP])
+            assert running.waiting == 1
+            receiver.gate.set()
+        assert running.waiting == 0
 
 
 class TestFilters:
@@ -241,7 +288,7 @@ class TestFilters:
             running.webhooks.came(APP, OCCUPIED)
             running.webhooks.left(APP, VACATED, "channel_occupied")
             running.wait(10)
-        assert running.webhooks.dropped == Counter()
+        assert running.webhooks.stats() == {}
 
 
 class TestGrace:
@@ -314,8 +361,9 @@ class TestStopping:
         async with at_work(app_of(receiver), dataclasses.replace(QUICK, flush=0.0)) as running:
             running.happened(OCCUPIED, VACATED)
             await receiver.request()
-        assert running.webhooks.dropped == Counter({"3": 2})
+        assert running.dropped == 2
         assert logged[-1]["reason"] == "the relay stops"
+        assert running.waiting == 0
         receiver.gate.set()
         logged.clear()
 
@@ -324,7 +372,7 @@ class TestStopping:
         with pytest.raises(RuntimeError, match="not started"):
             webhooks.reload([APP])
         await webhooks.stop()
-        assert webhooks.dropped == Counter()
+        assert webhooks.stats() == {}
 
 
 class TestReloading:
