@@ -11,6 +11,20 @@ log = structlog.get_logger()
 INTERVAL = 60.0
 
 
+class _Server(ssl.SSLObject):
+    """Our side of one connection. asyncio and uvloop say nothing of a handshake that fails, and know no address by then."""
+
+    def do_handshake(self) -> None:
+        """As of ssl.SSLObject; a failure is logged."""
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            log.info("connection_refused", reason=f"the TLS handshake failed: {error.reason}")
+            raise
+
+
 class Certificate:
     """A TLS context whose certificate follows its files. Raises OSError, ssl.SSLError included, for unusable files."""
 
@@ -18,6 +32,7 @@ class Certificate:
         self._certificate = Path(certificate)
         self._key = Path(key) if key else None
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.sslobject_class = _Server
         self._version = self._load()
         self._next_look = 0.0
 
