@@ -26,12 +26,14 @@ class EventCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, channel: str, event: CachedEvent) -> None:
-        """Remember the event in the place of the channel's earlier one."""
+    def put(self, channel: str, event: CachedEvent) -> bool:
+        """Remember the event in the place of the channel's earlier one; True when another channel's went for it."""
         self._entries.pop(channel, None)
         self._entries[channel] = event
-        if len(self._entries) > self._max_entries:
-            del self._entries[next(iter(self._entries))]
+        if len(self._entries) <= self._max_entries:
+            return False
+        del self._entries[next(iter(self._entries))]
+        return True
 
     def get(self, channel: str, now: float) -> CachedEvent | None:
         """The channel's event, unless there is none or its time is over."""

@@ -14,6 +14,10 @@ class Transport(Protocol):
     """The way to one client. Nothing here waits; a transport bounds what it holds back and cuts a client that is too slow."""
 
     @property
+    def address(self) -> str:
+        """Where the client is, for logs and limits."""
+
+    @property
     def write(self) -> Callable[[bytes], None]:
         """Sends one or more whole frames that `frames.text_frame` built. Must not be called after `close`."""
 

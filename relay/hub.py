@@ -6,6 +6,7 @@ Says what changed; what follows from it is the node's business. Must not know JS
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from relay.addresses import Sites
 from relay.cache import EventCache
 from relay.connection import Connection
 from relay.metrics import AppStats
@@ -146,7 +147,7 @@ class Channel:
 class Hub:
     """The connections, occupied channels and signed-in users of one app on this node."""
 
-    __slots__ = ("_channels", "_users", "_watchers", "cache", "connections", "stats", "turn")
+    __slots__ = ("_channels", "_users", "_watchers", "cache", "connections", "sites", "stats", "turn")
 
     def __init__(self, max_cached: int, defer: Callable[[Callable[[], None]], object]) -> None:
         self.turn = Turn(defer)
@@ -156,6 +157,8 @@ class Hub:
         self.cache = EventCache(max_cached)
         self.stats = AppStats()
         self.connections: dict[str, Connection] = {}
+        # Of the connections that were opened under a limit for each address.
+        self.sites = Sites()
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._channels.values())

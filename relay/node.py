@@ -5,6 +5,7 @@ transports' and the API's business.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
@@ -30,6 +31,7 @@ from relay.protocol.errors import (
     RateLimited,
     Rejected,
     SubscriptionRefused,
+    WebSocketCode,
 )
 from relay.protocol.frames import text_frame
 from relay.protocol.requests import Publish
@@ -115,30 +117,30 @@ class Node:
                     connection.transport.close(CloseCode.APP_DISABLED, "The app is disabled")
 
     def app_for(self, key: str, origin: str | None) -> App:
-        """The app that a client on a page of `origin` asks for by its key. Raises Rejected."""
+        """The app that a client on a page of `origin` asks for by its key. Raises Rejected: see `refused`."""
         app = self.apps.by_key(key)
         if app is None:
             raise Rejected(CloseCode.UNKNOWN_APP, f"There is no app with the key {key[:100]!r}")
         if not app.enabled:
-            self._hubs[app.id].stats.connections_refused += 1
             raise Rejected(CloseCode.APP_DISABLED, "The app is disabled")
         if not app.allows_origin(origin):
-            self._hubs[app.id].stats.connections_refused += 1
             raise Rejected(
                 CloseCode.UNAUTHORIZED, f"Pages of {(origin or 'no origin')[:100]} may not connect to this app"
             )
         return app
 
     def connect(self, app: App, protocol: str | None, transport: Transport) -> Connection:
-        """Welcome a client; the transport writes `greeting` first. Raises Rejected."""
+        """Welcome a client; the transport writes `greeting` first. Raises Rejected: see `refused`."""
         ensure_protocol(protocol)
         if self._is_stopping:
             raise Rejected(CloseCode.OVER_CAPACITY, "the server is restarting")
-        hub = self._hubs[app.id]
-        if app.limits.connections and len(hub.connections) >= app.limits.connections:
-            hub.stats.connections_refused += 1
-            raise Rejected(CloseCode.OVER_CONNECTION_LIMIT, f"The app has its {app.limits.connections} connections")
+        hub, limits = self._hubs[app.id], app.limits
+        if limits.connections and len(hub.connections) >= limits.connections:
+            text = f"The app has its {limits.connections} connections"
+            raise Rejected(CloseCode.OVER_CONNECTION_LIMIT, text, limit="connections")
         socket_id = _new_socket_id(hub)
+        if limits.connections_per_address:
+            _enter(hub, socket_id, transport.address, limits.connections_per_address)
         connection = Connection(app, Session(app, socket_id), transport)
         hub.connections[socket_id] = connection
         hub.stats.connections_opened += 1
@@ -150,11 +152,28 @@ class Node:
         self._count_told(connection, frame)
         return frame
 
-    def disconnect(self, connection: Connection) -> None:
-        """The client is gone, or is being closed: nothing is written to it after this. May be called again."""
+    def refused(self, key: str, rejected: Rejected, address: str) -> None:
+        """A transport turned away the client at `address` that asked for the app of `key`, since one of the above raised."""
+        app = self.apps.by_key(key)
+        if app is not None:
+            stats = self._hubs[app.id].stats
+            stats.connections_refused += 1
+            stats.hit(rejected.limit)
+        log.info(
+            "connection_refused",
+            app=None if app is None else app.id,
+            address=address,
+            code=int(rejected.code),
+            reason=rejected.message,
+        )
+
+    def disconnect(self, connection: Connection, code: int = WebSocketCode.ABNORMAL) -> None:
+        """The client is gone, or is being closed with `code`: nothing is written to it after this. May be called again."""
         hub, session = self._hubs[connection.app.id], connection.session
         if hub.connections.pop(session.socket_id, None) is None:
             return
+        hub.stats.closed(code)
+        hub.sites.leave(session.socket_id)
         for channel in list(session.subscriptions):
             self._leave(connection, channel)
         if session.user is not None and hub.sign_out(connection, session.user):
@@ -171,11 +190,13 @@ class Node:
                 self._apply(connection, effect)
                 kind = effect.kind
         except MessageRefused as refused:
-            if isinstance(refused, RateLimited):
-                self._hubs[connection.app.id].stats.rate_limited += 1
+            stats = self._hubs[connection.app.id].stats
+            stats.hit(refused.limit)
+            stats.rate_limited += isinstance(refused, RateLimited)
             self._tell(connection, text_frame(events.error(refused.message, refused.code, refused.channel)))
             _log_refusal(connection, refused.message)
         except SubscriptionRefused as refused:
+            self._hubs[connection.app.id].stats.hit(refused.limit)
             error = events.subscription_error(refused.channel, refused.kind, refused.message, refused.code)
             self._tell(connection, text_frame(error))
             _log_refusal(connection, refused.message)
@@ -190,7 +211,8 @@ class Node:
             frame = text_frame(events.channel_event(name, rules.name, data))
             if rules.is_cache:
                 cached = CachedEvent(frame, data, self._clock() + app.limits.cache_ttl)
-                self._hubs[app.id].cache.put(rules.name, cached)
+                if self._hubs[app.id].cache.put(rules.name, cached):
+                    self._hubs[app.id].stats.hit("cached_events")
             self._bus.publish(app.id, rules.name, frame, event.exclude)
         self._hubs[app.id].stats.events_published += len(event.channels)
 
@@ -209,8 +231,17 @@ class Node:
 
     def slow(self, connection: Connection) -> None:
         """A transport cuts the connection because its client reads too slowly."""
-        self._hubs[connection.app.id].stats.slow_clients_cut += 1
-        log.warning("slow_client_cut", app=connection.app.id, socket_id=connection.session.socket_id)
+        stats = self._hubs[connection.app.id].stats
+        stats.slow_clients_cut += 1
+        stats.hit("backlog_bytes")
+        reason = "the messages waiting for this client passed backlog_bytes"
+        log.warning("slow_client_cut", **_who(connection), code=int(CloseCode.OVER_CAPACITY), reason=reason)
+
+    def cut(self, connection: Connection, code: int, reason: str) -> None:
+        """A transport ends the connection for something else that its client did, or did not do in time."""
+        if code == WebSocketCode.TOO_BIG:
+            self._hubs[connection.app.id].stats.hit("message_bytes")
+        log.info("connection_cut", **_who(connection), code=int(code), reason=reason)
 
     def stats(self, app: App) -> AppStats:
         """What the app did since the start."""
@@ -309,7 +340,7 @@ class Node:
             return
         if len(channel.presence) >= app.limits.presence_members:
             text = f"The channel has its {app.limits.presence_members} members"
-            raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED)
+            raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED, limit="presence_members")
 
     def _leave(self, connection: Connection, name: str) -> None:
         app = connection.app
@@ -336,6 +367,7 @@ class Node:
         is_first = hub.sign_in(connection, user) and effect.earlier is None
         self._tell(connection, text_frame(events.signin_success(effect.user_data)))
         if effect.has_too_many_watched:
+            hub.stats.hit("watchlist")
             text = f"A watchlist holds {connection.app.limits.watchlist} users; the first of them are watched"
             self._tell(connection, text_frame(events.error(text, WATCHLIST_CUT)))
         if user.watched:
@@ -385,6 +417,14 @@ def _new_socket_id(hub: Hub) -> str:
             return socket_id
 
 
+def _enter(hub: Hub, socket_id: str, address: str, limit: int) -> None:
+    """Count a connection from `address`. Raises Rejected when there are `limit` already; they may soon be fewer."""
+    if hub.sites.count(address) >= limit:
+        text = f"There are {limit} connections from this address"
+        raise Rejected(CloseCode.OVER_CAPACITY, text, limit="connections_per_address")
+    hub.sites.enter(socket_id, address)
+
+
 def _client_event(connection: Connection, event: Relay) -> WebhookEvent:
     """What a back end is told of a client event: its data as text, whatever it was (D)."""
     text = orjson.loads(event.data) if event.data[:1] == b'"' else event.data.decode()
@@ -398,4 +438,15 @@ def _statuses(hub: Hub, user: User) -> bytes:
 
 
 def _log_refusal(connection: Connection, reason: str) -> None:
-    log.debug("message_refused", app=connection.app.id, socket_id=connection.session.socket_id, reason=reason)
+    # A client may send thousands of them: to ask for its address each time would cost more than all the rest.
+    if log.is_enabled_for(logging.DEBUG):
+        log.debug("message_refused", **_who(connection), reason=reason)
+
+
+def _who(connection: Connection) -> dict[str, str]:
+    """The client, for a log line."""
+    return {
+        "app": connection.app.id,
+        "socket_id": connection.session.socket_id,
+        "address": connection.transport.address,
+    }

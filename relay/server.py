@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from relay.addresses import parse_networks
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.bus.local import LocalBus
@@ -26,8 +27,8 @@ from relay.metrics import Metrics
 from relay.node import Node
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.tls import Certificate
-from relay.transports.front import KEEPALIVE, Doors
-from relay.transports.websocket import CLOSE_TIMEOUT, WebSocket
+from relay.transports.front import KEEPALIVE, Doors, MakeWebSocket
+from relay.transports.websocket import CLOSE_TIMEOUT, ForwardedWebSocket, WebSocket
 from relay.transports.xhr import Fallback, is_fallback, parse_target
 from relay.webhooks import HttpWebhooks
 
@@ -60,8 +61,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
-    api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix)
-    fallback = Fallback(node, wheel, settings.backlog_bytes)
+    trusted = parse_networks(settings.trusted_proxies)
+    api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix, trusted=trusted)
+    fallback = Fallback(node, wheel, settings.backlog_bytes, trusted)
     http = _http_server(partial(_handle, api, fallback), loop)
     await webhooks.start()
     await node.start()
@@ -73,6 +75,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         is_fallback,
         prefix=settings.path_prefix,
         max_body=MAX_BODY,
+        trusted=trusted,
     )
     try:
         server, exposed = await _listen(doors, certificate, metrics, settings)
@@ -129,16 +132,17 @@ def _reload(relay: Running) -> None:
     log.info("apps_reloaded", apps=len(settings.apps))
 
 
-def _websockets(node: Node, wheel: Wheel, settings: Settings) -> Callable[[asyncio.Transport], WebSocket]:
+def _websockets(node: Node, wheel: Wheel, settings: Settings) -> MakeWebSocket:
     """What the front door makes of a connection that is upgraded."""
-    return partial(
-        WebSocket,
-        node,
-        wheel,
-        # A3: the client pings after activity_timeout and waits for a pong; asking earlier would double that traffic.
-        ping_after=settings.activity_timeout + PONG_TIMEOUT,
-        backlog=settings.backlog_bytes,
-    )
+    # A3: the client pings after activity_timeout and waits for a pong; asking earlier would double that traffic.
+    ping_after, backlog = settings.activity_timeout + PONG_TIMEOUT, settings.backlog_bytes
+
+    def make(transport: asyncio.Transport, address: str | None) -> WebSocket:
+        if address is None:
+            return WebSocket(node, wheel, transport, ping_after=ping_after, backlog=backlog)
+        return ForwardedWebSocket(node, wheel, transport, address, ping_after=ping_after, backlog=backlog)
+
+    return make
 
 
 def _http_server(handle: Callable[[web.BaseRequest], Any], loop: asyncio.AbstractEventLoop) -> web.Server:

@@ -23,9 +23,11 @@ class ApiError(Exception):
     status = HTTPStatus.BAD_REQUEST
     headers: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, limit: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        # The name of the limit that was passed, if it was one: see ProtocolError.
+        self.limit = limit
 
 
 class NotFound(ApiError):

@@ -6,7 +6,8 @@ costs less a request than a general router (docs/performance.md, "triggers").
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ from urllib.parse import unquote
 import structlog
 from aiohttp import web
 
+from relay.addresses import Network, requester
 from relay.api.channels import list_channels, list_users, show_channel
 from relay.api.events import publish, publish_batch
 from relay.api.responses import (
@@ -69,7 +71,8 @@ class Api:
     """The HTTP side of the relay.
 
     `is_ready` tells whether this node takes work; `observe` is told the route, the status and the seconds of each request.
-    `prefix` stands before every path, and is no part of what a request signs.
+    `prefix` stands before every path, and is no part of what a request signs. `trusted` are the proxies whose
+    X-Forwarded-For counts.
     """
 
     def __init__(
@@ -79,26 +82,27 @@ class Api:
         observe: Observe,
         prefix: str,
         clock: Callable[[], float] = time.time,
+        trusted: Sequence[Network] = (),
     ) -> None:
         self._prefix = prefix
+        self._trusted = trusted
         self._node = node
         self._is_ready = is_ready
         self._clock = clock
         self._observe = observe
         self._buckets: dict[str, TokenBucket] = {}
 
-    def answer(self, method: str, target: str, body: bytes) -> Answer:
-        """Answer one request, whatever it is."""
+    def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answer:
+        """Answer one request, whatever it is. `address` says where it came from, if somebody wants to know."""
         started = time.perf_counter()
         path, _, query = target.removeprefix(self._prefix).partition("?")
         _, *parts = path.split("/")
         try:
             answer = self._route(method, path, query, parts, body)
         except (ApiError, ProtocolError) as error:
-            log.info("request_refused", method=method, path=path, reason=str(error))
-            answer = error_answer(error)
+            answer = self._refuse(error, method, path, parts, query, address())
         except Exception:
-            log.exception("request_failed", method=method, path=path)
+            log.exception("request_failed", method=method, path=path, address=address())
             answer = json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
         self._observe(_label(parts), answer.status, time.perf_counter() - started)
         return answer
@@ -106,20 +110,46 @@ class Api:
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer a request that aiohttp has read."""
         try:
-            answer = self.answer(request.method, request.raw_path, await _read(request))
+            body = await _read(request)
         except ApiError as error:
-            answer = error_answer(error)
+            answer = self._refuse_unread(error, request)
+        else:
+            address = partial(requester, request, self._trusted)
+            answer = self.answer(request.method, request.raw_path, body, address)
         return web.Response(
             body=answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
         )
 
+    def _refuse_unread(self, error: ApiError, request: web.BaseRequest) -> Answer:
+        """Refuse a request whose body is no good."""
+        path, _, query = request.raw_path.removeprefix(self._prefix).partition("?")
+        _, *parts = path.split("/")
+        return self._refuse(error, request.method, path, parts, query, requester(request, self._trusted))
+
+    def _refuse(
+        self, error: ApiError | ProtocolError, method: str, path: str, parts: list[str], query: str, address: str
+    ) -> Answer:
+        answer = error_answer(error)
+        app = self._node.apps.by_id_or_key(_app_name(parts, query))
+        if app is not None:
+            self._node.stats(app).hit(error.limit)
+        log.info(
+            "request_refused",
+            app=None if app is None else app.id,
+            address=address,
+            method=method,
+            path=path,
+            status=answer.status,
+            reason=error.message,
+        )
+        return answer
+
     def _route(self, method: str, path: str, query: str, parts: list[str], body: bytes) -> Answer:
         match parts:
-            case ["apps", name, *rest]:
-                return self._answer_app(method, path, query, unquote(name), rest, body)
+            case ["apps", _, *rest]:
+                return self._answer_app(method, path, query, _app_name(parts, query), rest, body)
             case ["users", _, "terminate_connections"]:
-                # pusher-http-python leaves the app out of this one path (B2): its key is in the query.
-                return self._answer_app(method, path, query, parse_query(query).get("auth_key", ""), parts, body)
+                return self._answer_app(method, path, query, _app_name(parts, query), parts, body)
             case ["up"]:
                 return json_answer({"ok": True})
             case ["ready"]:
@@ -160,7 +190,19 @@ class Api:
             bucket = self._buckets[app.id] = TokenBucket(rate, now)
         if not bucket.take(now):
             self._node.stats(app).rate_limited += 1
-            raise TooManyRequests(f"The app may make {rate} requests a second")
+            raise TooManyRequests(f"The app may make {rate} requests a second", limit="api_requests_per_second")
+
+
+def _app_name(parts: list[str], query: str) -> str:
+    """The id or key of the app that a request is for; empty where the path names none."""
+    match parts:
+        case ["apps", name, *_]:
+            return unquote(name)
+        case ["users", _, "terminate_connections"]:
+            # pusher-http-python leaves the app out of this one path (B2): its key is in the query.
+            return parse_query(query).get("auth_key", "")
+        case _:
+            return ""
 
 
 _LABELS: Final = {shape: "/" + "/".join(shape) for shape in (*_ROUTES, ("up",), ("ready",))}

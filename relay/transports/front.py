@@ -7,14 +7,19 @@ server spends on it ("triggers"). Everything else goes to aiohttp, from the requ
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Final, cast
 
+import structlog
+
+from relay.addresses import Network, client_address, peer_of
 from relay.liveness import Wheel
 from relay.protocol.http import END_OF_HEAD, Answer, PlainRequest, parse_plain, text_answer
-from relay.transports.handshake import BadUpgrade, Upgrade, parse_head, parse_upgrade
+from relay.transports.handshake import BadUpgrade, Upgrade, forwarded_for, parse_head, parse_upgrade
 from relay.transports.websocket import WebSocket
+
+log = structlog.get_logger()
 
 # The head of a request, in bytes, and how long a request may take to come whole, in seconds.
 MAX_HEAD: Final = 16_384
@@ -26,26 +31,31 @@ KEEPALIVE: Final = 75.0
 _LINE_BREAKS: Final = (b"\r", b"\n")
 APP_PATH: Final = "/app/"
 
-# (method, target, body) → the answer
-AnswerPlain = Callable[[str, str, bytes], Answer]
+# (method, target, body, what gives the client's address) → the answer
+AnswerPlain = Callable[[str, str, bytes, Callable[[], str]], Answer]
+
+# Given the client's address where a trusted proxy has told it, else None.
+MakeWebSocket = Callable[[asyncio.Transport, str | None], WebSocket]
 
 
 class Doors:
     """What all front doors of a relay share: where requests go, and which connections are still at the door.
 
     `is_for_http` says which targets `answer` cannot answer at once; bodies over `max_body` (bytes) are not for it either.
+    `trusted` are the proxies whose X-Forwarded-For counts.
     """
 
     def __init__(
         self,
         wheel: Wheel,
-        websocket: Callable[[asyncio.Transport], WebSocket],
+        websocket: MakeWebSocket,
         http: Callable[[], asyncio.Protocol],
         answer: AnswerPlain,
         is_for_http: Callable[[str], bool],
         *,
         prefix: str,
         max_body: int,
+        trusted: Sequence[Network] = (),
     ) -> None:
         self.wheel = wheel
         self.websocket = websocket
@@ -55,6 +65,7 @@ class Doors:
         self.app_path = prefix + APP_PATH
         self.upgrade = f"GET {self.app_path}".encode()
         self.max_body = max_body
+        self.trusted = trusted
         self.loop = asyncio.get_running_loop()
         self.waiting: set[FrontDoor] = set()
         self._second = 0
@@ -185,9 +196,9 @@ class FrontDoor(asyncio.Protocol):
         if len(self._data) < end:
             return False
         body = self._data[request.start : end]
+        answer = self._doors.answer(request.method, request.target, body, self._address)
         self._begin(self._data[end:])
         self._is_answering = True
-        answer = self._doors.answer(request.method, request.target, body)
         self._transport.write(answer.encode(self._doors.date(), is_last=request.is_last))
         if request.is_last:
             self.close()
@@ -204,7 +215,7 @@ class FrontDoor(asyncio.Protocol):
             return False
         rest = self._data[end + len(END_OF_HEAD) :]
         self._leave()
-        protocol = self._doors.websocket(self._transport)
+        protocol = self._doors.websocket(self._transport, self._address() if self._doors.trusted else None)
         self._transport.set_protocol(protocol)
         protocol.open(upgrade)
         if rest:
@@ -225,7 +236,14 @@ class FrontDoor(asyncio.Protocol):
         protocol.connection_made(self._transport)
         protocol.data_received(self._data)
 
+    def _address(self) -> str:
+        """Where the client of the request at the start of the data is."""
+        trusted = self._doors.trusted
+        forwarded = forwarded_for(self._data.partition(END_OF_HEAD)[0]) if trusted else ()
+        return client_address(peer_of(self._transport), forwarded, trusted)
+
     def _refuse(self, answer: Answer) -> None:
+        log.info("request_refused", address=self._address(), status=answer.status, reason=answer.body.decode())
         self._transport.write(answer.encode(self._doors.date(), is_last=True))
         self.close()
 

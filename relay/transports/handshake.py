@@ -67,6 +67,12 @@ def parse_head(head: bytes) -> tuple[str, dict[bytes, bytes]]:
     return target, headers
 
 
+def forwarded_for(head: bytes) -> list[str]:
+    """The X-Forwarded-For headers of a request's head, in their order."""
+    lines = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+    return [value.decode("latin-1") for name, _, value in lines if name.lower() == b"x-forwarded-for"]
+
+
 def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgrade | None:
     """The upgrade that the request asks for, None when it asks for none. Raises BadUpgrade.
 

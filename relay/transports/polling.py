@@ -8,24 +8,21 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from relay.connection import Connection
 from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import sockjs
-from relay.protocol.errors import CloseCode, Rejected
+from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
 from relay.protocol.frames import payloads_of
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT
-
-log = structlog.get_logger()
 
 # How long a session lives without a request that receives. The client never says that it leaves. Seconds.
 DETACHED_TIMEOUT: Final = 15.0
 
 
 class PollingSession:
-    """See relay.connection.Transport and relay.liveness.Watched. `backlog` (bytes) is what may wait for the client."""
+    """See relay.connection.Transport and relay.liveness.Watched. `backlog` (bytes) is what may wait for the client, `address`
+    where its first request came from."""
 
     __slots__ = (
         "_authorize_by",
@@ -42,18 +39,20 @@ class PollingSession:
         "_receiver",
         "_waiting",
         "_wheel",
+        "address",
         "wake",
         "wheel_slot",
         "write",
     )
 
-    def __init__(self, node: Node, wheel: Wheel, *, backlog: int, forget: Callable[[], None]) -> None:
+    def __init__(self, node: Node, wheel: Wheel, *, backlog: int, forget: Callable[[], None], address: str) -> None:
         self.wheel_slot = 0
         self._loop = asyncio.get_running_loop()
         self._node = node
         self._wheel = wheel
         self._backlog = backlog
         self._forget = forget
+        self.address = address
         self._connection: Connection | None = None
         self._messages: list[bytes] = []
         self._waiting = 0
@@ -78,8 +77,8 @@ class PollingSession:
             self._connection = self._node.connect(app, protocol, self)
             self.write(self._node.greeting(self._connection))
         except Rejected as rejected:
+            self._node.refused(app_key, rejected, self.address)
             self.close(rejected.code, rejected.message)
-            log.info("connection_refused", reason=rejected.message, code=int(rejected.code))
 
     def attach(self, receiver: object) -> None:
         """A request receives from now on; the one before it ends quietly."""
@@ -133,7 +132,7 @@ class PollingSession:
         if self._end is not None:
             return
         self._end = sockjs.close_frame(code, reason)
-        self._disconnect()
+        self._disconnect(code)
         self.wake.set()
         if self._receiver is None:
             self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
@@ -142,8 +141,10 @@ class PollingSession:
         """The client has not come back, or has not proved anything in time."""
         if self._receiver is None:
             self.drop()
-        elif self._is_unauthorized():
-            self.close(CloseCode.UNAUTHORIZED, f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s")
+        elif self._connection is not None and self._is_unauthorized():
+            reason = f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s"
+            self._node.cut(self._connection, CloseCode.UNAUTHORIZED, reason)
+            self.close(CloseCode.UNAUTHORIZED, reason)
         return None
 
     def _is_unauthorized(self) -> bool:
@@ -164,13 +165,13 @@ class PollingSession:
             self._node.slow(self._connection)
             self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, code: int) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._node.disconnect(connection)
+            self._node.disconnect(connection, code)
 
     def drop(self) -> None:
         """Forget the session: nobody will ask for it any more."""
-        self._disconnect()
+        self._disconnect(WebSocketCode.ABNORMAL)
         self._wheel.forget(self)
         self._forget()

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-import structlog
-
+from relay.addresses import UNKNOWN, peer_of
 from relay.connection import Connection
 from relay.liveness import Wheel
 from relay.node import Node
@@ -31,10 +30,12 @@ from relay.protocol.frames import (
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT, PONG_TIMEOUT
 from relay.transports.handshake import Upgrade
 
-log = structlog.get_logger()
-
 # How long a client may take to answer our close and to read what was written before it. Seconds.
 CLOSE_TIMEOUT: Final = 5.0
+
+# The codes of clients that leave; any other one that a client closes with has no figure of its own.
+_LEAVING: Final = frozenset({WebSocketCode.NORMAL, WebSocketCode.GOING_AWAY, WebSocketCode.NO_STATUS})
+_OTHER: Final = 0
 
 _TEXT: Final = int(Opcode.TEXT)
 _PING: Final = text_frame(events.PING)
@@ -80,6 +81,11 @@ class WebSocket(asyncio.Protocol):
         self.write = transport.write
         transport.set_write_buffer_limits(high=backlog)
 
+    @property
+    def address(self) -> str:
+        """See relay.connection.Transport. Asked of the system: most connections never need it."""
+        return peer_of(self._transport) or UNKNOWN
+
     def open(self, upgrade: Upgrade) -> None:
         """Answer the handshake and connect the client to its app, or tell it why not."""
         try:
@@ -94,8 +100,8 @@ class WebSocket(asyncio.Protocol):
             self._reader = FrameReader(1_024)
             error = text_frame(events.error(rejected.message, rejected.code))
             self._transport.write(upgrade.answer(is_compressed=False) + error)
+            self._node.refused(upgrade.app_key, rejected, self.address)
             self.close(rejected.code, rejected.message)
-            log.info("connection_refused", reason=rejected.message, code=int(rejected.code))
             return
         # One write, one system call (bench/, scenario "connect").
         self._transport.write(upgrade.answer(is_compressed=is_compressed) + self._node.greeting(connection))
@@ -119,7 +125,7 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The TCP connection is gone."""
-        self._detach()
+        self._detach(WebSocketCode.ABNORMAL)
         self._wheel.forget(self)
 
     def pause_writing(self) -> None:
@@ -136,13 +142,13 @@ class WebSocket(asyncio.Protocol):
             return None
         connection = self._connection
         if connection is not None and connection.app.authorized_connections and not connection.session.is_authorized:
-            self.close(CloseCode.UNAUTHORIZED, f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s")
+            self._end(CloseCode.UNAUTHORIZED, f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s")
             return None
         due = self._active_at + self._ping_after
         if due > now:
             return due
         if self._pinged:
-            self.close(CloseCode.PONG_TIMEOUT, f"no pong within {PONG_TIMEOUT} s")
+            self._end(CloseCode.PONG_TIMEOUT, f"no pong within {PONG_TIMEOUT} s")
             return None
         self._pinged = True
         self.write(_PING)
@@ -153,14 +159,20 @@ class WebSocket(asyncio.Protocol):
         if self._is_closing:
             return
         self._is_closing = True
-        self._detach()
+        self._detach(code)
         self.write(close_frame(code, reason))
         self._wheel.watch(self, self._loop.time() + CLOSE_TIMEOUT)
 
-    def _detach(self) -> None:
+    def _end(self, code: int, reason: str) -> None:
+        """Close for what the client did, or did not do in time."""
+        if self._connection is not None:
+            self._node.cut(self._connection, code, reason)
+        self.close(code, reason)
+
+    def _detach(self, code: int) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._node.disconnect(connection)
+            self._node.disconnect(connection, code)
 
     def _handle_control(self, message: Message) -> None:
         match message.opcode:
@@ -176,14 +188,14 @@ class WebSocket(asyncio.Protocol):
         """The client closes (5.5.1): echo its code, unless ours is out already, and end when it is sent."""
         if not self._is_closing:
             self._is_closing = True
-            self._detach()
+            self._detach(code if code in _LEAVING else _OTHER)
             self.write(close_frame(WebSocketCode.NORMAL if code == WebSocketCode.NO_STATUS else code))
             self._wheel.watch(self, self._loop.time() + CLOSE_TIMEOUT)
         self._transport.close()
 
     def _fail(self, error: FrameError) -> None:
         """The framing is broken (7.1.7): say so, and read nothing more."""
-        self.close(error.code, error.reason)
+        self._end(error.code, error.reason)
         self._transport.close()
 
     def _cut(self) -> None:
@@ -191,6 +203,30 @@ class WebSocket(asyncio.Protocol):
             return
         self._node.slow(self._connection)
         self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
+
+
+class ForwardedWebSocket(WebSocket):
+    """One that came through a trusted proxy, which said from where; the others are smaller."""
+
+    __slots__ = ("_address",)
+
+    def __init__(
+        self,
+        node: Node,
+        wheel: Wheel,
+        transport: asyncio.Transport,
+        address: str,
+        *,
+        ping_after: float,
+        backlog: int,
+    ) -> None:
+        super().__init__(node, wheel, transport, ping_after=ping_after, backlog=backlog)
+        self._address = address
+
+    @property
+    def address(self) -> str:
+        """See relay.connection.Transport."""
+        return self._address
 
 
 def _write_compressed(transport: asyncio.Transport, deflate: Deflater, frames: bytes) -> None:

@@ -5,19 +5,24 @@ POST …/app/KEY/SERVER/SESSION/xhr_streaming or /xhr receives, /xhr_send sends.
 
 import asyncio
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
+import structlog
 from aiohttp import web
 from msgspec import Struct
 
+from relay.addresses import Network, requester
 from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import sockjs
 from relay.protocol.decoding import Malformed
 from relay.protocol.signatures import parse_query
 from relay.transports.polling import PollingSession
+
+log = structlog.get_logger()
 
 # How long a request that receives is held when there is nothing to say. Proxies give up after 60 s. Seconds.
 HEARTBEAT: Final = 25.0
@@ -70,12 +75,14 @@ def is_fallback(target: str) -> bool:
 
 
 class Fallback:
-    """All sessions of this process. `backlog` (bytes) is what may wait for one client."""
+    """All sessions of this process. `backlog` (bytes) is what may wait for one client; `trusted` are the proxies whose
+    X-Forwarded-For counts."""
 
-    def __init__(self, node: Node, wheel: Wheel, backlog: int) -> None:
+    def __init__(self, node: Node, wheel: Wheel, backlog: int, trusted: Sequence[Network] = ()) -> None:
         self._node = node
         self._wheel = wheel
         self._backlog = backlog
+        self._trusted = trusted
         self._sessions: dict[tuple[str, str, str], PollingSession] = {}
 
     async def handle(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
@@ -87,22 +94,24 @@ class Fallback:
                 return await self._send(request, target)
             case "POST", action:
                 return await self._receive(request, target, is_stream=action == "xhr_streaming")
-            case _:
-                return web.Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers=_CORS)
+            case method, _:
+                return self._refuse(request, HTTPStatus.METHOD_NOT_ALLOWED, f"This path takes POST, not {method[:20]}")
 
     async def _send(self, request: web.BaseRequest, target: Target) -> web.Response:
         session = self._sessions.get(target.session)
         if session is None:
-            return web.Response(status=HTTPStatus.NOT_FOUND, headers=_CORS)
+            return self._refuse(request, HTTPStatus.NOT_FOUND, "There is no such session")
         try:
             messages = sockjs.parse_messages(await request.read())
         except Malformed as error:
-            return web.Response(status=HTTPStatus.BAD_REQUEST, text=f"Invalid body: {error}", headers=_CORS)
+            return self._refuse(request, HTTPStatus.BAD_REQUEST, f"Invalid body: {error}")
+        except web.HTTPRequestEntityTooLarge as error:
+            return self._refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error.reason)
         session.receive(messages)
         return web.Response(status=HTTPStatus.NO_CONTENT, headers=_CORS)
 
     async def _receive(self, request: web.BaseRequest, target: Target, *, is_stream: bool) -> web.StreamResponse:
-        session = self._session(target, request.headers.get("Origin"))
+        session = self._session(target, request)
         response = web.StreamResponse(headers=_STREAM)
         session.attach(response)
         written = 0
@@ -122,16 +131,28 @@ class Fallback:
             session.detach(response)
         return response
 
-    def _session(self, target: Target, origin: str | None) -> PollingSession:
+    def _session(self, target: Target, request: web.BaseRequest) -> PollingSession:
         session = self._sessions.get(target.session)
         if session is not None:
             return session
         session = PollingSession(
-            self._node, self._wheel, backlog=self._backlog, forget=lambda: self._forget(target.session)
+            self._node,
+            self._wheel,
+            backlog=self._backlog,
+            forget=lambda: self._forget(target.session),
+            address=requester(request, self._trusted),
         )
         self._sessions[target.session] = session
-        session.open(target.app_key, target.params.get("protocol"), origin)
+        session.open(target.app_key, target.params.get("protocol"), request.headers.get("Origin"))
         return session
+
+    def _refuse(self, request: web.BaseRequest, status: HTTPStatus, reason: str) -> web.Response:
+        path = request.raw_path.partition("?")[0]
+        address = requester(request, self._trusted)
+        log.info(
+            "request_refused", address=address, method=request.method, path=path, status=int(status), reason=reason
+        )
+        return web.Response(status=status, text=reason, headers=_CORS)
 
     def close(self) -> None:
         """Drop all sessions: no request can reach them any more."""

@@ -7,6 +7,7 @@ from relay.bus.base import Bus, Deliver
 from relay.connection import Connection
 from relay.node import Node
 from relay.protocol.channels import rules_for
+from relay.protocol.errors import Rejected
 from relay.protocol.requests import Publish
 from relay.protocol.webhooks import WebhookEvent
 from tests.helpers.clients import APP, message, signature, subscription
@@ -89,15 +90,24 @@ def end_turn(node: Node) -> None:
 class Client:
     """A connection of a node, and what it was told."""
 
-    def __init__(self, node: Node, app: App, protocol: str | None = "7") -> None:
+    def __init__(self, node: Node, app: App, protocol: str | None = "7", address: str = "192.0.2.1") -> None:
         self.node = node
         self.app = app
         self.transport = RecordingTransport()
-        self.connection: Connection = node.connect(app, protocol, self.transport)
+        self.transport.address = address
+        self.connection = self._welcomed(protocol)
         self.transport.write(node.greeting(self.connection))
         # As a real transport does, once it is closed by the node.
         self.transport.when_closed = self.drop
         self.socket_id = self.connection.session.socket_id
+
+    def _welcomed(self, protocol: str | None) -> Connection:
+        """As a real transport connects, and as it reports that it could not. Raises Rejected."""
+        try:
+            return self.node.connect(self.app, protocol, self.transport)
+        except Rejected as rejected:
+            self.node.refused(self.app.key, rejected, self.transport.address)
+            raise
 
     def send(self, raw: bytes, now: float = 0.0) -> list[dict[str, Any]]:
         self.node.receive(self.connection, raw, now)

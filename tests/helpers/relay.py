@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import aiohttp
@@ -187,7 +187,7 @@ class RunningRelay:
         fields = signed_params(owner.key, owner.secret, method, full, body, at, (params or {}).items())
         return f"{full}?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in fields)
 
-    async def request(self, method: str, target: str, body: bytes | None = None, **options: Any) -> Answer:
+    async def request(self, method: str, target: str, body: bytes | BinaryIO | None = None, **options: Any) -> Answer:
         """Send one HTTP request, the target as it is."""
         url = URL(self.url + target, encoded=True)
         async with asyncio.timeout(PATIENCE), self._http.request(method, url, data=body, **options) as response:

@@ -14,6 +14,7 @@ class RecordingTransport:
         self.frames: list[bytes] = []
         self.closed: tuple[int, str] | None = None
         self.when_closed: Callable[[], None] = lambda: None
+        self.address = "192.0.2.1"
 
     def write(self, frame: bytes) -> None:
         assert self.closed is None, "nothing may be written after close"

@@ -1,5 +1,9 @@
 """What is counted, and how it reads."""
 
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
 import aiohttp
 import pytest
 from msgspec.structs import replace
@@ -7,12 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from relay import server
 from relay.config import Settings
-from relay.metrics import AppStats, Gauges, Metrics
+from relay.metrics import AppStats, Gauges, Metrics, WebhookStats
 from relay.protocol.errors import Rejected
-from tests.helpers.clients import APP, app_with, member, message
+from relay.protocol.limits import Limits
+from tests.helpers.clients import APP, app_with, member, message, signature
 from tests.helpers.node import Client, Relay, end_turn
-from tests.helpers.processes import free_port
-from tests.helpers.relay import running_relay
+from tests.helpers.processes import ROOT, free_port
+from tests.helpers.relay import PATIENCE, RunningRelay, WebSocketClient, running_relay
 
 Samples = dict[str, float]
 
@@ -84,8 +89,9 @@ class TestConversations:
         for _ in range(3):
             with pytest.raises(Rejected):
                 Client(relay.node, app)
-        with pytest.raises(Rejected):
+        with pytest.raises(Rejected) as refused:
             relay.node.app_for("key-3", "https://evil.example")
+        relay.node.refused("key-3", refused.value, "192.0.2.1")
         found = rendered(relay)
         assert (found["relay_connections{app=3}"], found["relay_connections_refused_total{app=3}"]) == (1, 4)
         for _ in range(3):
@@ -106,6 +112,148 @@ class TestConversations:
         assert [found[f"relay_{name}{{app=3}}"] for name in ("connections", "channels", "subscriptions")] == [0, 0, 0]
 
 
+Pass = Callable[[RunningRelay], Awaitable[object]]
+
+
+async def subscribe(relay: RunningRelay, *channels: str, channel_data: str | None = None) -> WebSocketClient:
+    client = await relay.connect()
+    for channel in channels:
+        await client.subscribe(channel, channel_data)
+    return client
+
+
+async def client_events(relay: RunningRelay, *names: str) -> None:
+    client = await subscribe(relay, "private-a")
+    for name in names:
+        await client.send(name, "12345", "private-a")
+    await client.told()
+
+
+async def sign_in(relay: RunningRelay, user_data: str) -> None:
+    client = await relay.connect()
+    auth = f"{relay.app.key}:{signature(relay.app.secret, f'{client.socket_id}::user::{user_data}')}"
+    await client.send("pusher:signin", {"auth": auth, "user_data": user_data})
+    await client.told()
+
+
+async def two_members(relay: RunningRelay) -> None:
+    for user_id in "12":
+        await subscribe(relay, "presence-a", channel_data=member(user_id))
+
+
+async def one_too_many(relay: RunningRelay) -> None:
+    await relay.connect()
+    refused = await relay.open("/app/key-3?protocol=7")
+    await refused.closed()
+
+
+async def long_message(relay: RunningRelay) -> None:
+    client = await relay.connect()
+    await client.send_text("x" * 1_025)
+    await client.closed()
+
+
+async def trigger(relay: RunningRelay, *channels: str, **fields: object) -> None:
+    await relay.post("/events", {"name": "e", "data": "", "channels": channels} | fields)
+
+
+async def batch_of_two(relay: RunningRelay) -> None:
+    await relay.post("/batch_events", {"batch": [{"name": "e", "data": "", "channel": "a"}] * 2})
+
+
+async def two_requests(relay: RunningRelay) -> None:
+    for _ in range(2):
+        await relay.get("/channels")
+
+
+# Limit, its value, and what passes it once.
+PASSED: list[tuple[str, int, Pass]] = [
+    ("channel_name_length", 5, lambda relay: trigger(relay, "longer")),
+    ("channel_name_length", 5, lambda relay: relay.get("/channels/longer")),
+    ("channel_name_length", 5, lambda relay: subscribe(relay, "longer")),
+    ("event_name_length", 1, lambda relay: trigger(relay, "a", name="ee")),
+    ("event_name_length", 7, lambda relay: client_events(relay, "client-x")),
+    ("event_data_bytes", 1, lambda relay: trigger(relay, "a", data="é")),
+    ("event_data_bytes", 5, lambda relay: client_events(relay, "client-x")),
+    ("channels_per_publish", 1, lambda relay: trigger(relay, "a", "b")),
+    ("events_per_batch", 1, batch_of_two),
+    ("presence_members", 1, two_members),
+    ("presence_member_bytes", 10, lambda relay: subscribe(relay, "presence-a", channel_data=member("1"))),
+    ("user_id_length", 1, lambda relay: subscribe(relay, "presence-a", channel_data=member("12"))),
+    ("user_id_length", 1, lambda relay: sign_in(relay, '{"id":"12"}')),
+    ("client_events_per_second", 1, lambda relay: client_events(relay, "client-x", "client-y")),
+    ("api_requests_per_second", 1, two_requests),
+    ("watchlist", 1, lambda relay: sign_in(relay, '{"id":"1","watchlist":["2","3"]}')),
+    ("cached_events", 1, lambda relay: trigger(relay, "cache-a", "cache-b")),
+    ("subscriptions", 1, lambda relay: subscribe(relay, "a", "b")),
+    ("connections", 1, one_too_many),
+    ("connections_per_address", 1, one_too_many),
+    ("message_bytes", 1_024, long_message),
+]
+
+
+class TestLimits:
+    @pytest.mark.parametrize(("limit", "value", "go_over"), PASSED)
+    async def test_a_limit_that_is_passed_is_counted_by_its_name_for_its_app_alone(
+        self, limit: str, value: int, go_over: Pass
+    ) -> None:
+        limited = replace(APP, limits=replace(APP.limits, **{limit: value}))
+        async with running_relay(limited, app_with(app_id="other")) as relay:
+            await go_over(relay)
+            stats = relay.node.all_stats()
+        assert stats["3"].limits_hit == {limit: 1}
+        assert stats["other"].limits_hit == {}
+        metrics = Metrics(lambda: stats, list, dict)
+        assert samples(metrics.render().decode())[f"relay_limits_hit_total{{app=3,limit={limit}}}"] == 1
+
+    def test_every_limit_is_tried(self) -> None:
+        # Nothing is refused for its age.
+        assert {limit for limit, *_ in PASSED} == set(Limits.__struct_fields__) - {"cache_ttl"}
+
+    async def test_what_is_wrong_without_passing_a_limit_is_not_counted_as_one(self, relay: RunningRelay) -> None:
+        await trigger(relay)
+        await trigger(relay, "a", name="")
+        await trigger(relay, "no name!")
+        await relay.request("GET", "/apps/3/channels")
+        await subscribe(relay, "no name!", "presence-a", channel_data=member(""))
+        await sign_in(relay, '{"id":""}')
+        assert relay.node.all_stats()["3"].limits_hit == {}
+
+
+class TestCloses:
+    @pytest.mark.parametrize(
+        ("code", "counted"), [(1000, "1000"), (1001, "1001"), (1011, "other"), (4001, "other"), (None, "1006")]
+    )
+    async def test_a_client_that_goes_is_counted_by_how_it_goes(
+        self, relay: RunningRelay, code: int | None, counted: str
+    ) -> None:
+        client = await relay.connect()
+        if code is None:
+            client.websocket.transport.abort()
+            await client.websocket.wait_closed()
+        else:
+            await client.websocket.close(code)
+        await self._gone(relay)
+        assert relay.node.all_stats()["3"].closes == {counted: 1}
+
+    async def test_a_connection_that_the_relay_ends_is_counted_by_its_code(self, relay: RunningRelay) -> None:
+        first, second = await relay.connect(), await relay.connect()
+        first.websocket.transport.write(b"\x81\x01x")
+        await first.closed()
+        relay.reload([replace(APP, enabled=False)])
+        await second.closed()
+        stats = relay.node.all_stats()
+        assert stats["3"].closes == {"1002": 1, "4003": 1}
+        found = samples(Metrics(lambda: stats, list, dict).render().decode())
+        assert found["relay_connections_closed_total{app=3,code=4003}"] == 1
+
+    @staticmethod
+    async def _gone(relay: RunningRelay) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not relay.node.all_stats()["3"].closes:  # noqa: ASYNC110 - a count is no event
+                await asyncio.sleep(0)
+
+
 class TestText:
     def test_requests_are_counted_by_route_and_status_and_their_time_in_buckets(self) -> None:
         metrics = Metrics(dict, list, dict)
@@ -124,13 +272,54 @@ class TestText:
     def test_each_app_and_each_part_has_its_own_figures(self) -> None:
         stats = {"1": AppStats(), "2": AppStats()}
         stats["2"].messages_sent["event"] = 5
-        metrics = Metrics(lambda: stats, lambda: [("1", Gauges(1, 2, 3))], lambda: {"1": 9})
+        webhooks = WebhookStats()
+        webhooks.events_dropped, webhooks.events_delivered, webhooks.attempts_failed = 9, 8, 7
+        webhooks.attempts.add(0.2)
+        metrics = Metrics(lambda: stats, lambda: [("1", Gauges(1, 2, 3))], lambda: {"1": (webhooks, 4)})
         metrics.loop_lag = 0.25
         found = samples(metrics.render().decode())
         assert [found[f"relay_messages_sent_total{{app={app},kind=event}}"] for app in (1, 2)] == [0, 5]
         assert found["relay_subscriptions{app=1}"] == 3
         assert found["relay_webhook_events_dropped_total{app=1}"] == 9
+        assert found["relay_webhook_events_delivered_total{app=1}"] == 8
+        assert found["relay_webhook_attempts_failed_total{app=1}"] == 7
+        assert found["relay_webhook_events_waiting{app=1}"] == 4
+        assert found["relay_webhook_attempt_seconds_bucket{app=1,le=0.1}"] == 0
+        assert found["relay_webhook_attempt_seconds_bucket{app=1,le=0.25}"] == 1
         assert found["relay_loop_lag_seconds{}"] == 0.25
+
+
+class TestDocument:
+    """docs/operations.md and the dashboard name the metrics that there are."""
+
+    def test_the_document_lists_each_metric_once_and_no_other(self) -> None:
+        text = (ROOT / "docs" / "operations.md").read_text()
+        rows = re.findall(r"^\|((?: `relay_\w+`(?: \{[\w, ]+\})?,?)+) \|", text, re.MULTILINE)
+        listed = re.findall(r"`(\w+)`(?: \{([\w, ]+)\})?", "".join(rows))
+        assert sorted(listed) == sorted((name, ", ".join(labels)) for name, labels in self._metrics())
+
+    def test_the_dashboard_shows_none_that_is_not_there(self) -> None:
+        text = (ROOT / "docs" / "deploy" / "grafana.json").read_text()
+        known = {name for name, _ in self._metrics()}
+        shown = set(re.findall(r"relay_\w+", text))
+        assert {name.removesuffix("_bucket") for name in shown} <= known
+        assert len(shown) > 10
+
+    @staticmethod
+    def _metrics() -> list[tuple[str, list[str]]]:
+        """The metrics of a relay where something of everything has happened: names, and labels beyond buckets."""
+        stats = AppStats()
+        stats.closed(1000)
+        stats.hit("connections")
+        metrics = Metrics(lambda: {"3": stats}, lambda: [("3", Gauges(1, 1, 1))], lambda: {"3": (WebhookStats(), 0)})
+        metrics.requests.add("/events", 200, 0.1)
+        return [
+            (
+                family.name + ("_total" if family.type == "counter" else ""),
+                sorted(family.samples[0].labels.keys() - {"le"}),
+            )
+            for family in metrics.collect()
+        ]
 
 
 class TestOnTheirOwnPort:

@@ -51,7 +51,7 @@ class TestHealth:
     async def test_a_relay_that_takes_no_work_is_alive_and_not_ready(self) -> None:
         asked: list[tuple[str, int]] = []
         api = routes.Api(None, lambda: False, lambda route, status, _: asked.append((route, status)), "")  # type: ignore[arg-type] # health checks ask no node
-        answer = api.answer("GET", "/ready", b"")
+        answer = api.answer("GET", "/ready", b"", lambda: "192.0.2.1")
         assert (answer.status, json.loads(answer.body)) == (503, {"ready": False})
         assert asked == [("/ready", 503)]
 

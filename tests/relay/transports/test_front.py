@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 import time
+from collections.abc import Callable, MutableMapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -195,7 +197,7 @@ class Door:
         self.asked: list[tuple[str, str, bytes]] = []
         self.doors = Doors(
             self.wheel,
-            lambda _: self.websocket,  # type: ignore[arg-type, return-value] # all that the door uses of one
+            lambda *_: self.websocket,  # type: ignore[arg-type] # all that the door uses of one
             lambda: self.http,
             self.answer,
             lambda target: not target.startswith("/apps/"),
@@ -205,7 +207,7 @@ class Door:
         self.protocol = self.doors()
         self.protocol.connection_made(self.transport)
 
-    def answer(self, method: str, target: str, body: bytes) -> Answer:
+    def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answer:
         self.asked.append((method, target, body))
         return Answer(200, b"%d" % len(self.asked))
 
@@ -216,7 +218,9 @@ async def door() -> Door:
 
 
 class TestAlone:
-    async def test_a_head_that_does_not_come_gets_408_in_time(self, door: Door) -> None:
+    async def test_a_head_that_does_not_come_gets_408_in_time(
+        self, door: Door, logged: list[MutableMapping[str, Any]]
+    ) -> None:
         now = asyncio.get_running_loop().time()
         door.protocol.data_received(HANDSHAKE[:-1])
         door.wheel.tick(now + front.REQUEST_TIMEOUT - 1)
@@ -225,6 +229,9 @@ class TestAlone:
         assert door.transport.written.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert door.transport.closed
         assert len(door.wheel) == 0
+        assert [(line["event"], line["status"], line["reason"]) for line in logged] == [
+            ("request_refused", 408, "The request took more than 10 s")
+        ]
 
     async def test_bytes_that_trickle_in_do_not_put_the_deadline_off(self, door: Door) -> None:
         now = asyncio.get_running_loop().time()

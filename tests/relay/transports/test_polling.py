@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
@@ -66,7 +67,9 @@ class Client:
         self.is_forgotten = False
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(asyncio, "get_running_loop", lambda: relay.loop)
-            self.session = PollingSession(relay.node, relay.wheel, backlog=BACKLOG, forget=self.forget)
+            self.session = PollingSession(
+                relay.node, relay.wheel, backlog=BACKLOG, forget=self.forget, address="192.0.2.1"
+            )
         self.session.open(key, protocol, origin)
         self.socket_id = ""
 
@@ -257,7 +260,9 @@ class TestClosing:
         assert client.poll() == [(4200, "restart")]
         assert relay.channels() == []
 
-    def test_a_client_over_its_backlog_is_cut_with_4100_after_the_fan_out(self) -> None:
+    def test_a_client_over_its_backlog_is_cut_with_4100_after_the_fan_out(
+        self, logged: list[MutableMapping[str, Any]]
+    ) -> None:
         relay = Relay(app_with(event_data_bytes=100_000))
         client, sender = relay.client().welcomed(), relay.client().welcomed()
         for one in (client, sender):
@@ -271,6 +276,9 @@ class TestClosing:
         assert (len(messages), code) == (3, 4100)
         assert "too slow" in reason
         assert relay.node.stats(relay.app).slow_clients_cut == 1
+        (line,) = logged
+        assert (line["event"], line["code"], line["address"]) == ("slow_client_cut", 4100, "192.0.2.1")
+        assert line["socket_id"] == client.socket_id
         assert sender.poll() == []
 
     def test_one_that_left_before_it_was_cut_is_left_alone(self) -> None:
@@ -287,7 +295,9 @@ class TestClosing:
 class TestAuthorizedConnections:
     app = replace(APP, authorized_connections=True)
 
-    def test_who_proves_nothing_within_thirty_seconds_is_closed_with_4009(self) -> None:
+    def test_who_proves_nothing_within_thirty_seconds_is_closed_with_4009(
+        self, logged: list[MutableMapping[str, Any]]
+    ) -> None:
         relay = Relay(self.app)
         client = relay.client().welcomed()
         client.session.attach(object())
@@ -295,7 +305,12 @@ class TestAuthorizedConnections:
         relay.wait(29)
         assert client.session.take() == b""
         relay.wait(3)
-        assert read(client.session.take()) == [(4009, "neither signed in nor authorised within 30 s")]
+        reason = "neither signed in nor authorised within 30 s"
+        assert read(client.session.take()) == [(4009, reason)]
+        who = {"app": "3", "socket_id": client.socket_id, "address": "192.0.2.1"}
+        line = {"event": "connection_cut", "log_level": "info", "code": 4009, "reason": reason}
+        assert logged == [line | who]
+        assert relay.node.stats(relay.app).closes == {"4009": 1}
 
     def test_who_joined_a_private_channel_stays(self) -> None:
         relay = Relay(self.app)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import pytest
@@ -22,6 +22,8 @@ from tests.helpers.json_values import MESSAGES
 from tests.helpers.node import end_turn, node_of
 from tests.helpers.relay import RunningRelay, running_relay
 from tests.helpers.transport import opened
+
+Lines = list[MutableMapping[str, Any]]
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
@@ -305,8 +307,16 @@ class TestClosing:
         assert len(relay_alone.wheel) == 0
 
 
+def cut(client: Client, code: int, reason: str) -> dict[str, object]:
+    """The line about a client that the relay has ended; the system knows no address of a fake transport."""
+    who = {"app": "3", "socket_id": client.socket_id, "address": "unknown"}
+    return {"event": "connection_cut", "log_level": "info", "code": code, "reason": reason} | who
+
+
 class TestLiveness:
-    def test_a_silent_client_is_pinged_and_closed_with_4201_when_it_stays_silent(self, relay_alone: Relay) -> None:
+    def test_a_silent_client_is_pinged_and_closed_with_4201_when_it_stays_silent(
+        self, relay_alone: Relay, logged: Lines
+    ) -> None:
         client = relay_alone.client()
         relay_alone.wait(149)
         assert client.take() == []
@@ -316,6 +326,7 @@ class TestLiveness:
         assert client.take() == []
         relay_alone.wait(3)
         assert client.take() == [(CLOSE, (4201, "no pong within 30 s"))]
+        assert logged == [cut(client, 4201, "no pong within 30 s")]
         relay_alone.wait(7)
         assert client.transport.state == "aborted"
 
@@ -350,7 +361,9 @@ class TestAuthorizedConnections:
     app = replace(APP, authorized_connections=True)
 
     @pytest.mark.parametrize("channel", [None, "a", "cache-a"])
-    def test_who_proves_nothing_within_thirty_seconds_is_closed_with_4009(self, channel: str | None) -> None:
+    def test_who_proves_nothing_within_thirty_seconds_is_closed_with_4009(
+        self, channel: str | None, logged: Lines
+    ) -> None:
         relay = Relay(self.app)
         client = relay.client()
         if channel is not None:
@@ -360,6 +373,7 @@ class TestAuthorizedConnections:
         assert client.take() == []
         relay.wait(3)
         assert client.take() == [(CLOSE, (4009, "neither signed in nor authorised within 30 s"))]
+        assert logged == [cut(client, 4009, "neither signed in nor authorised within 30 s")]
         assert list(relay.node.channels(self.app)) == []
 
     def test_who_joined_a_private_channel_or_signed_in_stays(self) -> None:
@@ -383,17 +397,22 @@ class TestAuthorizedConnections:
 
 
 class TestSlowReaders:
-    def test_a_client_over_its_backlog_is_cut_with_4100_after_the_fan_out(self, relay_alone: Relay) -> None:
+    def test_a_client_over_its_backlog_is_cut_with_4100_after_the_fan_out(
+        self, relay_alone: Relay, logged: Lines
+    ) -> None:
         client = relay_alone.client()
         client.subscribe("a")
         client.protocol.pause_writing()
         assert client.take() == []
-        (cut,) = relay_alone.loop.soon
+        (cut_it,) = relay_alone.loop.soon
         client.protocol.resume_writing()
-        cut()
+        cut_it()
         ((opcode, (code, reason)),) = client.take()
         assert (opcode, code) == (CLOSE, 4100)
         assert "too slow" in reason
+        slow = {"event": "slow_client_cut", "log_level": "warning"}
+        assert logged == [cut(client, 4100, "the messages waiting for this client passed backlog_bytes") | slow]
+        assert relay_alone.node.stats(APP).limits_hit == {"backlog_bytes": 1}
         assert list(relay_alone.node.channels(APP)) == []
         relay_alone.wait(7)
         assert client.transport.state == "aborted"
