@@ -139,8 +139,11 @@ class Process:
                 raise ProcessFailed(f"{self._command} does not answer on {self.url}{self._path}:\n{self.output()}")
             time.sleep(_POLL)
 
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(HOST, self.port, timeout=1.0)
+
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=1.0)
+        connection = self._connection()
         try:
             connection.request("GET", self._path)
             return connection.getresponse().status == http.HTTPStatus.OK

@@ -31,6 +31,9 @@ NAMELESS: Final = "presence-signed-in"  # no channel_data: the member is whom th
 # Encrypts between the back end and its clients; the relay never has it.
 ENCRYPTION_KEY: Final = base64.b64encode(bytes(range(32))).decode()
 
+# The page whose pusher-js is the build that can decrypt; the usual build for pages cannot.
+WITH_ENCRYPTION: Final = "/with-encryption"
+
 Member = dict[str, object]
 
 
@@ -74,6 +77,7 @@ class Backend:
         app.router.add_post("/auth/{signer}", self._authorize)
         app.router.add_post("/user-auth/{signer}", self._authenticate)
         app.router.add_get("/", self._show_page)
+        app.router.add_get(WITH_ENCRYPTION, self._show_page_with_encryption)
         app.router.add_static("/js", SCRIPTS)
         app.router.add_static("/packages", NODE_PACKAGES_FOLDER)
         async with TestServer(app, host=HOST) as server:
@@ -82,7 +86,8 @@ class Backend:
 
     async def _authorize(self, request: web.Request) -> web.Response:
         form = await request.post()
-        channel, socket_id, user = (str(form[name]) for name in ("channel_name", "socket_id", "user"))
+        channel, socket_id = str(form["channel_name"]), str(form["socket_id"])
+        user = str(form.get("user", "ann"))  # Pysher sends nothing of its users' own
         self.asked.append(channel)
         if channel.startswith(REFUSED):
             return web.json_response({"error": "not you"}, status=403)
@@ -104,6 +109,10 @@ class Backend:
     @staticmethod
     async def _show_page(_request: web.Request) -> web.FileResponse:
         return web.FileResponse(SCRIPTS / "page.html")
+
+    @staticmethod
+    async def _show_page_with_encryption(_request: web.Request) -> web.FileResponse:
+        return web.FileResponse(SCRIPTS / "page_with_encryption.html")
 
 
 def official_sdk(port: int, app_id: str, key: str, secret: str, **options: object) -> pusher.Pusher:

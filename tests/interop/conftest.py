@@ -81,10 +81,19 @@ def transport() -> Options:
 
 
 @pytest.fixture
+def chromium_arguments() -> tuple[str, ...]:
+    """What Chromium is started with beyond the usual; a module that needs something has a fixture of this name."""
+    return ()
+
+
+@pytest.fixture
 async def clients(
-    runtime_name: str, transport: Options, relay: RelayProcess, backend: Backend
+    runtime_name: str, transport: Options, relay: RelayProcess, backend: Backend, chromium_arguments: tuple[str, ...]
 ) -> AsyncIterator[Clients]:
-    async with open_runtime(runtime_name, backend.url) as runtime, AsyncExitStack() as closing:
+    async with (
+        open_runtime(runtime_name, backend.url, *chromium_arguments) as runtime,
+        AsyncExitStack() as closing,
+    ):
         yield Clients(runtime, relay, backend, transport, closing)
 
 

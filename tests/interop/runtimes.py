@@ -12,7 +12,7 @@ from playwright.async_api import Browser, async_playwright
 from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import Agent, NodeAgent, PageAgent
-from tests.interop.backend import Backend, Signer
+from tests.interop.backend import WITH_ENCRYPTION, Backend, Signer
 from tests.interop.table import npm_version
 
 CHROMIUM_ARGUMENTS: Final = (
@@ -24,6 +24,8 @@ CHROMIUM_ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+CHROMIUM_WITH_ENCRYPTION: Final = "chromium-with-encryption"
 
 Options = dict[str, Any]
 
@@ -58,11 +60,13 @@ class Chromium(Runtime):
 
 
 @asynccontextmanager
-async def chromium(url: str) -> AsyncIterator[Chromium]:
-    """Chromium for as long as the block lasts; its pages are loaded from `url`."""
+async def chromium(url: str, *arguments: str) -> AsyncIterator[Chromium]:
+    """Chromium for as long as the block lasts, with further arguments; its pages are loaded from `url`."""
     require(CHROMIUM, NODE_PACKAGES)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM_PATH, args=list(CHROMIUM_ARGUMENTS))
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM_PATH, args=[*CHROMIUM_ARGUMENTS, *arguments]
+        )
         try:
             yield Chromium(browser, url)
         finally:
@@ -70,10 +74,11 @@ async def chromium(url: str) -> AsyncIterator[Chromium]:
 
 
 @asynccontextmanager
-async def open_runtime(name: str, url: str) -> AsyncIterator[Runtime]:
-    """The runtime of that name: "chromium", or the npm package to run in Node."""
-    if name == "chromium":
-        async with chromium(url) as runtime:
+async def open_runtime(name: str, url: str, *chromium_arguments: str) -> AsyncIterator[Runtime]:
+    """The runtime of that name: "chromium", the same with the build that can decrypt, or the npm package to run in Node."""
+    if name.startswith("chromium"):
+        page = url + WITH_ENCRYPTION if name == CHROMIUM_WITH_ENCRYPTION else url
+        async with chromium(page, *chromium_arguments) as runtime:
             yield runtime
     else:
         require(NODE, NODE_PACKAGES)
@@ -156,8 +161,15 @@ NODE_7: Final = _runtime("pusher-js-7", "pusher-js 7 in Node", "pusher-js-7", "N
 NODE_4: Final = _runtime("pusher-js-4", "pusher-js 4 in Node", "pusher-js-4", "Node", pytest.mark.node)
 CHROMIUM_8: Final = _runtime("chromium", "pusher-js 8 in Chromium", "pusher-js", "Chromium", pytest.mark.browser)
 
+CHROMIUM_8_ENCRYPTED: Final = _runtime(
+    CHROMIUM_WITH_ENCRYPTION, "pusher-js 8 with encryption in Chromium", "pusher-js", "Chromium", pytest.mark.browser
+)
+
 ECHO_IN_NODE: Final = _runtime("laravel-echo", "Echo 2 in Node", "laravel-echo", "Node", pytest.mark.node)
 ECHO_IN_CHROMIUM: Final = _runtime("chromium", "Echo 2 in Chromium", "laravel-echo", "Chromium", pytest.mark.browser)
+ECHO_IN_CHROMIUM_ENCRYPTED: Final = _runtime(
+    CHROMIUM_WITH_ENCRYPTION, "Echo 2 with encryption in Chromium", "laravel-echo", "Chromium", pytest.mark.browser
+)
 
 
 def _transport(title: str, options: Options) -> object:
@@ -167,6 +179,7 @@ def _transport(title: str, options: Options) -> object:
 ONLY_WEBSOCKET: Final[Options] = {"enabledTransports": ["ws"]}
 
 WEBSOCKET: Final = _transport("ws", ONLY_WEBSOCKET)
+WEBSOCKET_OVER_TLS: Final = _transport("wss", ONLY_WEBSOCKET)
 NO_WEBSOCKET: Final = _transport("no ws", {"disabledTransports": ["ws", "wss"]})
 XHR_STREAMING: Final = _transport("xhr_streaming", {"enabledTransports": ["xhr_streaming"]})
 XHR_POLLING: Final = _transport("xhr_polling", {"enabledTransports": ["xhr_polling"]})

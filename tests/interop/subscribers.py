@@ -52,6 +52,13 @@ class Subscriber:
             (await self._next("pusher_internal:subscription_succeeded", "pusher:subscription_error"))["data"]
         )
 
+    async def sign_in(self, auth: dict[str, str]) -> str:
+        """Sign in with the answer of an endpoint that authenticates users; returns the user's data as the relay has it."""
+        await self._socket.send_json({"event": "pusher:signin", "data": auth})
+        answer = await self._next("pusher:signin_success", "pusher:error")
+        assert answer["event"] == "pusher:signin_success", answer
+        return str(answer["data"]["user_data"])
+
     async def event(self) -> Event:
         """The next event of the application: channel, name and data."""
         message = await self._next()

@@ -9,11 +9,11 @@ from relay.client import PushlerClient
 from tests.helpers.processes import RelayProcess
 from tests.interop.agents import Agent
 from tests.interop.backend import ENCRYPTION_KEY, close_sdk, official_sdk
-from tests.interop.runtimes import CHROMIUM_8, NODE_8, Clients
+from tests.interop.runtimes import CHROMIUM_8, NODE_7, NODE_8, Clients
 from tests.interop.switched import switched_relay
 from tests.interop.test_pusher_js import SUCCEEDED, subscribe
 
-everywhere = pytest.mark.parametrize("runtime_name", [NODE_8, CHROMIUM_8])
+everywhere = pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, CHROMIUM_8])
 
 MISS = "pusher:cache_miss"
 

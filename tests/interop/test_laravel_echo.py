@@ -125,3 +125,100 @@ async def test_nothing_is_heard_after_leaving_or_after_stopping_to_listen(
     await publisher.trigger(["left", "muted", "kept"], "greeting", {})
     await echo.take(kind="event", name="kept")
     assert [report["name"] for report in echo.seen(kind="event")] == ["kept"]
+
+
+@pytest.mark.tried("listenToAll, stopListeningToAll; listen of Echo itself")
+async def test_every_event_of_a_channel_is_heard_by_whoever_listens_to_all(
+    clients: Clients, publisher: PushlerClient, broadcaster: str
+) -> None:
+    echo = await clients.echo(broadcaster)
+    await echo.call("listenAtOnce", name="at-once", event=".the-end")
+    # Subscriptions are handled in order: once this one is confirmed, the other is too.
+    await echo.call("open", how="channel", name="everything")
+    await echo.take(kind="subscribed", name="everything")
+    await echo.call("listenToAll", how="channel", name="everything")
+    await publisher.trigger("everything", "App\\Events\\OrderShipped", {"id": 1})
+    await publisher.trigger("everything", "other", {"id": 2})
+    heard = [await echo.take(kind="any event"), await echo.take(kind="any event")]
+    assert [(report["event"], report["data"]) for report in heard] == [
+        ("OrderShipped", {"id": 1}),
+        (".other", {"id": 2}),
+    ]
+    await echo.call("stopListeningToAll", how="channel", name="everything")
+    await publisher.trigger("everything", "other", {"id": 3})
+    await publisher.trigger("at-once", "the-end", {})
+    await echo.take(kind="event", event=".the-end")
+    assert len(echo.seen(kind="any event")) == len(heard)
+
+
+@pytest.mark.tried("stopListeningForWhisper, stopListeningForNotification")
+async def test_whispers_and_notifications_are_not_heard_after_stopping_to_listen(
+    clients: Clients, publisher: PushlerClient, broadcaster: str
+) -> None:
+    name = f"quiet-{broadcaster}"
+    ann, bob = await clients.echo(broadcaster, "ann"), await clients.echo(broadcaster, "bob")
+    for echo in (ann, bob):
+        await echo.call("open", how="private", name=name)
+        await echo.take(kind="subscribed", name=name)
+        await echo.call("listenForWhisper", how="private", name=name, event="typing")
+        await echo.call("notification", how="private", name=name)
+        await echo.call("listen", how="private", name=name, event=".the-end")
+    await bob.call("stopListeningForWhisper", how="private", name=name, event="typing")
+    await bob.call("stopListeningForNotification", how="private", name=name)
+    created = "Illuminate\\Notifications\\Events\\BroadcastNotificationCreated"
+    await publisher.trigger(f"private-{name}", created, {"type": "invoice"})
+    await ann.take(kind="notification")
+    await ann.call("whisper", how="private", name=name, event="typing", data={})
+    # The relay handles what one connection sends in its order.
+    await ann.call("open", how="channel", name="later")
+    await ann.take(kind="subscribed", name="later")
+    await publisher.trigger(f"private-{name}", "the-end", {})
+    await bob.take(kind="event", event=".the-end")
+    assert (bob.seen(kind="whisper"), bob.seen(kind="notification")) == ([], [])
+
+
+@pytest.mark.tried("leaveChannel, leaveAllChannels")
+async def test_channels_are_left_one_by_one_or_all_at_once(
+    clients: Clients, publisher: PushlerClient, broadcaster: str
+) -> None:
+    names = [f"{name}-{broadcaster}" for name in ("one", "two", "three")]
+    echo = await clients.echo(broadcaster)
+    for name in names:
+        await echo.call("open", how="private", name=name)
+        await echo.take(kind="subscribed", name=name)
+    await echo.call("leaveChannel", name=f"private-{names[0]}")
+    await echo.call("open", how="channel", name="between")
+    await echo.take(kind="subscribed", name="between")
+    occupied = [(await publisher.channel(f"private-{name}"))["occupied"] for name in names]
+    assert occupied == [False, True, True]
+    await echo.call("leaveAllChannels")
+    await echo.call("open", how="channel", name="after")
+    await echo.take(kind="subscribed", name="after")
+    occupied = [(await publisher.channel(f"private-{name}"))["occupied"] for name in names]
+    assert occupied == [False, False, False]
+
+
+@pytest.mark.tried("connectionStatus, onConnectionChange, disconnect")
+async def test_status_follows_the_connection(clients: Clients, broadcaster: str) -> None:
+    echo = await clients.echo(broadcaster)
+    assert await echo.call("connectionStatus") == "connected"
+    await echo.call("watchStatus")
+    await echo.call("disconnect")
+    await echo.take(kind="status", status="disconnected")
+    assert await echo.call("connectionStatus") == "disconnected"
+    await echo.call("connectAgain")
+    await echo.take(kind="status", status="connected")
+
+
+@pytest.mark.tried("signin")
+async def test_user_that_echo_signs_in_is_sent_to(
+    clients: Clients, publisher: PushlerClient, broadcaster: str, runtime_name: str
+) -> None:
+    user = f"echo-{broadcaster}-{runtime_name}"
+    echo = await clients.echo(broadcaster, user, userAuthentication=clients.user_authentication(user))
+    await echo.call("signin")
+    await echo.take(kind="signed in")
+    await echo.call("open", how="channel", name="after-sign-in")
+    await echo.take(kind="subscribed", name="after-sign-in")
+    await publisher.trigger(f"#server-to-user-{user}", "notice", {"order": 1})
+    assert (await echo.take(kind="user", event="notice"))["data"] == {"order": 1}

@@ -1,14 +1,12 @@
 """pusher-js, unmodified, in Node and in Chromium against a real relay: channels, members, client events, refusals."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from relay.client import PushlerClient
-from tests.helpers.processes import RelayProcess
 from tests.interop.agents import Agent, NodeAgent, PageAgent, Report
-from tests.interop.backend import ENCRYPTION_KEY, FORGED, REFUSED, SIGNERS, Signer, close_sdk, official_sdk
+from tests.interop.backend import FORGED, REFUSED, SIGNERS, Signer
 from tests.interop.runtimes import CHROMIUM_8, NO_WEBSOCKET, NODE_4, NODE_7, NODE_8, WEBSOCKET, Clients, Options
 
 pytestmark = pytest.mark.parametrize("transport", [WEBSOCKET, NO_WEBSOCKET])
@@ -286,25 +284,6 @@ async def test_client_may_subscribe_again_after_it_unsubscribed(clients: Clients
     await assert_has_only(publisher, channel, {agent: ["greeting"]})
 
 
-# The build of pusher-js for pages leaves encryption out.
-@pytest.mark.tried("encrypted channels")
-@pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7])
-async def test_event_of_an_encrypted_channel_is_readable_for_its_subscriber(
-    clients: Clients, relay: RelayProcess
-) -> None:
-    channel = "private-encrypted-letters"
-    agent = await clients.pusher()
-    await subscribe(agent, channel)
-    sender = official_sdk(
-        relay.port, relay.app_id, relay.key, relay.secret, encryption_master_key_base64=ENCRYPTION_KEY
-    )
-    try:
-        await asyncio.to_thread(sender.trigger, channel, "letter", {"text": "for you only"})
-    finally:
-        close_sdk(sender)
-    assert (await agent.take(channel=channel, event="letter"))["data"] == {"text": "for you only"}
-
-
 @pytest.mark.tried("refused subscriptions")
 @every_version
 async def test_subscription_that_the_endpoint_refuses_fires_the_error_handler(clients: Clients) -> None:
@@ -327,3 +306,78 @@ async def test_subscription_with_a_wrong_signature_fires_the_error_handler(
     assert (error["data"]["type"], error["data"]["status"]) == ("AuthError", 401)
     assert not (await publisher.channel(FORGED))["occupied"]
     assert await agent.call("state") == "connected"
+
+
+@pytest.mark.tried("bind, unbind, bind_global, unbind_global, unbind_all")
+@every_version
+@pytest.mark.parametrize("of", ["bound", None], ids=["channel", "client"])
+async def test_handlers_are_called_until_they_are_taken_back(
+    clients: Clients, publisher: PushlerClient, of: str | None
+) -> None:
+    agent = await clients.pusher()
+    await subscribe(agent, "bound")
+    await agent.call("bind", of=of, event="greeting", name="one")
+    await agent.call("bind", of=of, event="greeting", name="other")
+    await agent.call("bind", of=of, event=None, name="all")
+    await publisher.trigger("bound", "greeting", 1)
+    for name in ("one", "other", "all"):
+        assert (await agent.take(kind="bound", name=name, data=1))["data"] == 1
+    await agent.call("unbind", of=of, event="greeting", name="one")
+    await agent.call("unbind", of=of, event=None, name="all")
+    await publisher.trigger("bound", "greeting", 2)
+    await agent.take(kind="bound", name="other", data=2)
+    await agent.call("unbindAll", of=of)
+    # Without its handlers a channel reports nothing: the end is heard on another one.
+    await subscribe(agent, "the-other")
+    await publisher.trigger(["bound", "the-other"], "greeting", 3)
+    await agent.take(kind="event", channel="the-other", event="greeting")
+    assert [(report["name"], report["data"]) for report in agent.seen(kind="bound") if report["data"] in (2, 3)] == [
+        ("other", 2)
+    ]
+
+
+@pytest.mark.tried("allChannels, channel")
+@every_version
+async def test_client_knows_the_channels_that_it_is_in(clients: Clients) -> None:
+    agent = await clients.pusher()
+    assert await agent.call("allChannels") == []
+    for channel in ("first", "private-second", "presence-third"):
+        await subscribe(agent, channel)
+    await agent.call("unsubscribe", channel="first")
+    assert sorted(await agent.call("allChannels")) == ["presence-third", "private-second"]
+
+
+@pytest.mark.tried("members: each, get, me, count")
+@every_version
+async def test_members_are_found_one_by_one(clients: Clients) -> None:
+    ann, bob = await clients.pusher("ann"), await clients.pusher("bob")
+    for agent in (ann, bob):
+        await subscribe(agent, "presence-each")
+    people = [{"id": user, "info": {"name": user.title()}} for user in ("ann", "bob")]
+    assert sorted(await bob.call("eachMember", channel="presence-each"), key=str) == people
+    assert await bob.call("getMember", channel="presence-each", id="ann") == people[0]
+    assert await bob.call("getMember", channel="presence-each", id="eve") is None
+
+
+@pytest.mark.tried("disconnect, connect again; state events")
+@every_version
+async def test_client_that_disconnects_and_connects_again_is_in_its_channels_again(
+    clients: Clients, publisher: PushlerClient
+) -> None:
+    channels = ["again", "private-again-later", "presence-again"]
+    agent = await clients.pusher()
+    for channel in channels:
+        await subscribe(agent, channel)
+    socket_id = await agent.call("socketId")
+    await agent.call("disconnect")
+    await agent.take(kind="bound state", name="disconnected")
+    await agent.call("connectAgain")
+    for channel in channels:
+        await agent.take(channel=channel, event=SUCCEEDED)
+    assert await agent.call("socketId") != socket_id
+    await publisher.trigger(channels, "greeting", {})
+    for channel in channels:
+        await agent.take(channel=channel, event="greeting")
+    states = [report["name"] for report in agent.seen(kind="bound state")]
+    # The first attempt begins when the client is made, before it can report.
+    assert states == ["connected", "disconnected", "connecting", "connected"]

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess, free_port
@@ -121,6 +123,53 @@ async def test_users_of_a_presence_channel_are_listed_once_each(sdk: NodeAgent, 
         await subscribe_to("presence-js-users", user=user)
     outcome = await sdk.call("get", path="/channels/presence-js-users/users")
     assert outcome == ok({"users": [{"id": "ann"}, {"id": "bob"}]})
+
+
+@pytest.mark.tried("post")
+async def test_post_sends_whatever_its_user_writes(sdk: NodeAgent, subscribe_to: SubscribeTo) -> None:
+    subscriber = await subscribe_to("js-post")
+    body = {"name": "greeting", "data": "hello", "channel": "js-post"}
+    assert await sdk.call("post", path="/events", body=body) == ok({})
+    assert await subscriber.event() == ("js-post", "greeting", "hello")
+
+
+@pytest.mark.tried("createSignedQueryString")
+async def test_query_that_the_sdk_signs_is_taken(
+    sdk: NodeAgent, relay: RelayProcess, subscribe_to: SubscribeTo
+) -> None:
+    subscriber = await subscribe_to("js-signed")
+    path, body = f"/apps/{relay.app_id}/events", '{"name":"greeting","data":"hello","channel":"js-signed"}'
+    query = await sdk.call("createSignedQueryString", method="POST", path=path, body=body, params={"a": "b"})
+    url = URL(f"{relay.url}{path}?{query}", encoded=True)
+    async with aiohttp.ClientSession() as http, http.post(url, data=body) as response:
+        assert (response.status, await response.json()) == (200, {})
+    assert await subscriber.event() == ("js-signed", "greeting", "hello")
+
+
+@pytest.mark.tried("forURL")
+async def test_sdk_that_is_made_from_a_url_reaches_the_relay(
+    sdk: NodeAgent, relay: RelayProcess, subscribe_to: SubscribeTo
+) -> None:
+    subscriber = await subscribe_to("js-url")
+    await sdk.call("configureByUrl", url=f"http://{relay.key}:{relay.secret}@{HOST}:{relay.port}/apps/{relay.app_id}")
+    assert await sdk.call("trigger", channels="js-url", event="greeting", data="hello") == ok({})
+    assert await subscriber.event() == ("js-url", "greeting", "hello")
+
+
+@pytest.mark.tried("authenticate")
+async def test_older_name_of_authorising_does_the_same(sdk: NodeAgent, connect: Connect) -> None:
+    subscriber = await connect()
+    who = {"socketId": subscriber.socket_id, "channel": "presence-js-old", "member": {"user_id": "ann"}}
+    confirmation = await subscriber.subscribe("presence-js-old", await sdk.call("authenticate", **who))
+    assert confirmation["presence"]["ids"] == ["ann"]
+
+
+@pytest.mark.tried("authenticateUser")
+async def test_authenticated_user_is_signed_in(sdk: NodeAgent, connect: Connect) -> None:
+    subscriber = await connect()
+    user = {"id": "js-ann", "user_info": {"name": "Ann ☕"}}
+    auth = await sdk.call("authenticateUser", socketId=subscriber.socket_id, user=user)
+    assert decoded(await subscriber.sign_in(auth)) == user
 
 
 @pytest.mark.tried("authorizeChannel")

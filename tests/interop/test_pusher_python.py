@@ -1,13 +1,14 @@
 """The official server SDK of PyPI, unmodified, against a real relay: every call that the relay answers, and its errors."""
 
 import asyncio
+import json
 from typing import Any
 
 import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
 import pusher.errors  # type: ignore[import-untyped]  # as above
 import pytest
 
-from tests.helpers.processes import RelayProcess, free_port
+from tests.helpers.processes import HOST, RelayProcess, free_port
 from tests.interop.backend import close_sdk, official_sdk
 from tests.interop.subscribers import Connect, SubscribeTo
 from tests.interop.table import python_sdk
@@ -116,6 +117,40 @@ async def test_authenticated_subscriptions_are_taken(sdk: pusher.Pusher, connect
     )
     confirmation = await subscriber.subscribe("presence-py", presence)
     assert confirmation["presence"]["hash"] == {"ann": {"name": "Ann ☕"}}
+
+
+@pytest.mark.tried("authenticate_user")
+@pytest.mark.tried("send_to_user")
+async def test_user_that_was_authenticated_is_sent_to(sdk: pusher.Pusher, connect: Connect) -> None:
+    subscriber = await connect()
+    user = {"id": "py-ann", "user_info": {"name": "Ann ☕"}}
+    assert json.loads(await subscriber.sign_in(sdk.authenticate_user(subscriber.socket_id, user))) == user
+    await subscriber.subscribe("#server-to-user-py-ann", {})
+    assert await call(sdk.send_to_user, "py-ann", "notice", {"order": 1}) == {}
+    assert await subscriber.event() == ("#server-to-user-py-ann", "notice", {"order": 1})
+
+
+@pytest.mark.tried("trigger_batch")
+async def test_batch_that_is_encoded_already_is_sent_as_it_is(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
+    subscriber = await subscribe_to("py-encoded")
+    assert await call(sdk.trigger_batch, [{"channel": "py-encoded", "name": "a", "data": '{"number":1}'}], True) == {}
+    assert await subscriber.event() == ("py-encoded", "a", {"number": 1})
+
+
+@pytest.mark.tried("from_url, from_env")
+async def test_sdk_that_is_made_from_a_url_reaches_the_relay(
+    relay: RelayProcess, subscribe_to: SubscribeTo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscriber = await subscribe_to("py-url")
+    # The form of the URL has no place for a port.
+    url = f"http://{relay.key}:{relay.secret}@{HOST}/apps/{relay.app_id}"
+    monkeypatch.setenv("PUSHER_URL", url)
+    for made in (pusher.Pusher.from_url(url, port=relay.port), pusher.Pusher.from_env(port=relay.port)):
+        try:
+            assert await call(made.trigger, "py-url", "greeting", "hello") == {}
+            assert await subscriber.event() == ("py-url", "greeting", "hello")
+        finally:
+            close_sdk(made)
 
 
 @pytest.mark.tried("errors")

@@ -13,6 +13,7 @@ import pytest
 from relay.client import PushlerClient
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import DEADLINE
+from tests.interop.backend import Backend
 from tests.interop.table import python_sdk
 
 pytestmark = python_sdk("Pysher")
@@ -23,12 +24,21 @@ REMOVED = "pusher_internal:member_removed"
 
 
 class Client:
-    """A Pysher in `channels`. It signs subscriptions by itself; its callbacks come in a thread of its own."""
+    """A Pysher in `channels`. It signs subscriptions by itself, unless it is given an `auth_endpoint`; its callbacks come in
+    a thread of its own."""
 
-    def __init__(self, relay: RelayProcess, channels: Sequence[str], events: Sequence[str], user: str) -> None:
+    def __init__(
+        self,
+        relay: RelayProcess,
+        channels: Sequence[str],
+        events: Sequence[str],
+        user: str,
+        auth_endpoint: str | None = None,
+    ) -> None:
         self.library = pysher.Pusher(
             relay.key,
-            secret=relay.secret,
+            secret="" if auth_endpoint else relay.secret,
+            auth_endpoint=auth_endpoint,
             custom_host=HOST,
             port=relay.port,
             secure=False,
@@ -64,6 +74,11 @@ class Client:
             channel = self.library.subscribe(name)
             for event in (SUCCEEDED, ADDED, REMOVED, *self._events):
                 channel.bind(event, self._receiver(self._received[name, event]))
+            channel.bind("reconnect-now", lambda _data: self.library.connection.reconnect(0))
+
+    def has_received(self, channel: str, event: str) -> bool:
+        """Whether data of that event is there that nobody has taken."""
+        return not self._received[channel, event].empty()
 
     def _disconnect(self, _data: object) -> None:
         """Disconnect from within a callback: closed from another thread, the library may wait for a closed socket."""
@@ -74,8 +89,14 @@ class Client:
         return lambda data: self._loop.call_soon_threadsafe(queue.put_nowait, data)
 
 
-def pysher_client(relay: RelayProcess, *channels: str, events: Sequence[str] = ("greeting",), user: str = "ann") -> Any:
-    return Client(relay, channels, events, user).running()
+def pysher_client(
+    relay: RelayProcess,
+    *channels: str,
+    events: Sequence[str] = ("greeting",),
+    user: str = "ann",
+    auth_endpoint: str | None = None,
+) -> Any:
+    return Client(relay, channels, events, user, auth_endpoint).running()
 
 
 @pytest.mark.tried("public and private channels")
@@ -114,3 +135,43 @@ async def test_client_events_reach_the_others(relay: RelayProcess) -> None:
             await client.data_of(channel, SUCCEEDED)
         ann.library.channel(channel).trigger("client-typing", {"on": True})
         assert await bob.data_of(channel, "client-typing") == {"on": True}
+
+
+@pytest.mark.tried("auth_endpoint")
+async def test_subscription_that_an_endpoint_authorises_is_taken(
+    relay: RelayProcess, publisher: PushlerClient, backend: Backend
+) -> None:
+    channel = "private-pysher-endpoint"
+    async with pysher_client(relay, channel, auth_endpoint=backend.endpoint("official-sdk")) as client:
+        await client.data_of(channel, SUCCEEDED)
+        await publisher.trigger(channel, "greeting", {"number": 1})
+        assert await client.data_of(channel, "greeting") == {"number": 1}
+    assert backend.asked == [channel]
+
+
+@pytest.mark.tried("unsubscribe")
+async def test_client_that_unsubscribed_receives_nothing_more(relay: RelayProcess, publisher: PushlerClient) -> None:
+    left, kept = "pysher-left", "pysher-kept"
+    async with pysher_client(relay, left, kept) as client:
+        for channel in (left, kept):
+            await client.data_of(channel, SUCCEEDED)
+        client.library.unsubscribe(left)
+        async with asyncio.timeout(DEADLINE):
+            while (await publisher.channel(left))["occupied"]:  # noqa: ASYNC110 - the relay tells nobody
+                await asyncio.sleep(0.01)
+        await publisher.trigger([left, kept], "greeting", {"number": 1})
+        assert await client.data_of(kept, "greeting") == {"number": 1}
+        assert not client.has_received(left, "greeting")
+
+
+@pytest.mark.tried("reconnect")
+async def test_client_that_reconnects_goes_on_receiving(relay: RelayProcess, publisher: PushlerClient) -> None:
+    channel = "presence-pysher-again"
+    async with pysher_client(relay, channel) as client:
+        await client.data_of(channel, SUCCEEDED)
+        socket_id = client.library.connection.socket_id
+        await publisher.trigger(channel, "reconnect-now", {})
+        assert (await client.data_of(channel, SUCCEEDED))["presence"]["ids"] == ["ann"]
+        assert client.library.connection.socket_id != socket_id
+        await publisher.trigger(channel, "greeting", {"number": 1})
+        assert await client.data_of(channel, "greeting") == {"number": 1}

@@ -13,14 +13,14 @@ from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import Agent, NodeAgent
 from tests.interop.backend import NAMELESS, SIGNERS, Signer
-from tests.interop.runtimes import CHROMIUM_8, NODE_8, Clients
+from tests.interop.runtimes import CHROMIUM_8, NODE_7, NODE_8, Clients
 from tests.interop.table import npm_sdk, python_sdk
 from tests.interop.test_pusher_js import subscribe
 
 # Seconds: a client that means to come back does so after one.
 LONGEST_PAUSE = 3
 
-everywhere = pytest.mark.parametrize("runtime_name", [NODE_8, CHROMIUM_8])
+everywhere = pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, CHROMIUM_8])
 
 
 @pytest.fixture
@@ -53,11 +53,10 @@ async def test_event_to_a_user_reaches_its_connections_only(
 ) -> None:
     user = f"to-{runtime_name}-{signer}"
     ann, second, bob = [await signed_in(clients, name, signer=signer) for name in (user, user, "bob")]
-    # The SDK of PyPI has no call of its own for it.
-    await asyncio.to_thread(sdk.trigger, f"#server-to-user-{user}", "notice", {"text": "Привет"})
+    await asyncio.to_thread(sdk.send_to_user, user, "notice", {"text": "Привет"})
     for agent in (ann, second):
         assert (await agent.take(kind="user", event="notice"))["data"] == {"text": "Привет"}
-    await asyncio.to_thread(sdk.trigger, "#server-to-user-bob", "the-end", {})
+    await asyncio.to_thread(sdk.send_to_user, "bob", "the-end", {})
     await bob.take(kind="user", event="the-end")
     assert bob.seen(kind="user", event="notice") == []
 

@@ -1,6 +1,8 @@
 """Webhooks as a back end gets them: verified by the server SDKs of npm and PyPI, for what an unmodified pusher-js does."""
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 
 from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import RelayProcess
-from tests.interop.agents import NodeAgent, PageAgent
+from tests.interop.agents import DEADLINE, NodeAgent, PageAgent
 from tests.interop.runtimes import CHROMIUM_8, NODE_8, Clients
 from tests.interop.switched import Receiver, switched_relay
 from tests.interop.table import npm_sdk, python_sdk
@@ -48,7 +50,7 @@ async def make_one_of_each(clients: Clients, receiver: Receiver) -> list[dict[st
 
 
 @npm_sdk()
-@pytest.mark.tried("webhook, isValid")
+@pytest.mark.tried("webhook: isValid, extra tokens, getEvents, getData, getTime")
 @pytest.mark.node
 @pytest.mark.parametrize("runtime_name", ["pusher-js"])
 async def test_npm_sdk_takes_every_webhook_and_refuses_a_forged_one(clients: Clients, receiver: Receiver) -> None:
@@ -63,8 +65,16 @@ async def test_npm_sdk_takes_every_webhook_and_refuses_a_forged_one(clients: Cli
         taken = await sdk.call("webhook", headers=delivery.headers, rawBody=delivery.body)
         assert taken["isValid"]
         received += taken["events"]
+        assert taken["data"] == json.loads(delivery.body)
+        assert abs(taken["time"] / 1_000 - time.time()) < DEADLINE
         forged = delivery.body.replace("presence-cache-room", "presence-other-room") + " "
         assert not (await sdk.call("webhook", headers=delivery.headers, rawBody=forged))["isValid"]
+    # One that takes the webhooks of several apps.
+    await sdk.call("configure", options=app | {"key": "another-key", "secret": "another secret"})
+    first, tokens = receiver.deliveries[0], [{"key": app["key"], "secret": app["secret"]}]
+    for extra, is_valid in ((tokens, True), ([], False)):
+        taken = await sdk.call("webhook", headers=first.headers, rawBody=first.body, extraTokens=extra)
+        assert taken["isValid"] is is_valid
     assert all(event in received for event in events)
 
 

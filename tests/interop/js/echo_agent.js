@@ -4,7 +4,8 @@ import { plain } from './pusher_agent.js';
 
 export function echoCommands(Echo, Pusher, report) {
   let echo;
-  // `how` is Echo's own word for a kind of channel: channel, private or join.
+  const notified = {};
+  // `how` is Echo's own word for a kind of channel: channel, private, encryptedPrivate or join.
   const target = ({ how, name }) => echo[how](name);
 
   return {
@@ -25,6 +26,19 @@ export function echoCommands(Echo, Pusher, report) {
     listen({ how, name, event }) {
       target({ how, name }).listen(event, (data) => report({ kind: 'event', name, event, data: plain(data) }));
     },
+    // Echo's short form: subscribe to a public channel and listen, in one.
+    listenAtOnce({ name, event }) {
+      echo.listen(name, event, (data) => report({ kind: 'event', name, event, data: plain(data) }));
+    },
+    listenToAll({ how, name }) {
+      target({ how, name }).listenToAll((event, data) => report({ kind: 'any event', name, event, data: plain(data) }));
+    },
+    // All of them: Echo wraps a callback of listenToAll, and does not find it again.
+    stopListeningToAll: ({ how, name }) => void target({ how, name }).stopListeningToAll(),
+    stopListeningForWhisper: ({ how, name, event }) => void target({ how, name }).stopListeningForWhisper(event),
+    stopListeningForNotification({ how, name }) {
+      target({ how, name }).stopListeningForNotification(notified[name]);
+    },
     stopListening({ how, name, event }) {
       target({ how, name }).stopListening(event);
     },
@@ -35,9 +49,21 @@ export function echoCommands(Echo, Pusher, report) {
       target({ how, name }).whisper(event, data);
     },
     notification({ how, name }) {
-      target({ how, name }).notification((data) => report({ kind: 'notification', name, data: plain(data) }));
+      notified[name] = (data) => report({ kind: 'notification', name, data: plain(data) });
+      target({ how, name }).notification(notified[name]);
     },
     leave: ({ name }) => echo.leave(name),
+    leaveChannel: ({ name }) => echo.leaveChannel(name),
+    leaveAllChannels: () => echo.leaveAllChannels(),
+    watchStatus: () => void echo.connector.onConnectionChange((status) => report({ kind: 'status', status })),
+    connectionStatus: () => echo.connectionStatus(),
+    connectAgain: () => echo.connector.pusher.connect(),
+    signin() {
+      const { connection, user } = echo.connector.pusher;
+      user.bind_global((event, data) => report({ kind: 'user', event, data: plain(data) }));
+      connection.bind('message', ({ event }) => event === 'pusher:signin_success' && report({ kind: 'signed in' }));
+      echo.connector.signin();
+    },
     socketId: () => echo.socketId(),
     disconnect: () => echo.disconnect(),
   };

@@ -5,10 +5,14 @@ const PROTOCOL_EVENTS = new Set(['pusher:pong', 'pusher:ping', 'pusher:error', '
 
 export function pusherCommands(Pusher, report) {
   let pusher;
+  const handlers = {};
 
   return {
     connect({ key, options }) {
       pusher = new Pusher(key, options);
+      for (const name of ['connecting', 'connected', 'disconnected']) {
+        pusher.connection.bind(name, () => report({ kind: 'bound state', name }));
+      }
       pusher.connection.bind('state_change', ({ previous, current }) => report({ kind: 'state', previous, current }));
       pusher.connection.bind('error', (error) => report({ kind: 'error', error: plain(error) }));
       pusher.connection.bind('message', (message) => {
@@ -28,6 +32,21 @@ export function pusherCommands(Pusher, report) {
       pusher.channel(channel).bind(event, (data, metadata) =>
         report({ kind: 'heard', channel, event, data: plain(data), user_id: metadata?.user_id ?? null }));
     },
+    // Bind in each way that there is, or take it back; `of` is a channel, without one it is the client, of all channels.
+    bind({ of, event, name }) {
+      handlers[name] = (...values) => report({ kind: 'bound', name, data: plain(values.at(event ? 0 : 1)) });
+      const emitter = of ? pusher.channel(of) : pusher;
+      if (event) emitter.bind(event, handlers[name]);
+      else emitter.bind_global(handlers[name]);
+    },
+    unbind({ of, event, name }) {
+      const emitter = of ? pusher.channel(of) : pusher;
+      if (event) emitter.unbind(event, handlers[name]);
+      else emitter.unbind_global(handlers[name]);
+    },
+    unbindAll: ({ of }) => void (of ? pusher.channel(of) : pusher).unbind_all(),
+    allChannels: () => pusher.allChannels().map(({ name }) => name),
+    connectAgain: () => pusher.connect(),
     trigger({ channel, event, data }) {
       return pusher.channel(channel).trigger(event, data);
     },
@@ -35,6 +54,12 @@ export function pusherCommands(Pusher, report) {
       const { members, count, me } = pusher.channel(channel).members;
       return { members, count, me };
     },
+    eachMember({ channel }) {
+      const all = [];
+      pusher.channel(channel).members.each((member) => all.push(plain(member)));
+      return all;
+    },
+    getMember: ({ channel, id }) => pusher.channel(channel).members.get(id),
     subscriptionCount: ({ channel }) => pusher.channel(channel).subscriptionCount,
     signin() {
       pusher.user.bind_global((event, data) => report({ kind: 'user', event, data: plain(data) }));
