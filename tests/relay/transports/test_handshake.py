@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.transports.handshake import BadUpgrade, Upgrade, parse_head, parse_upgrade
+from relay.transports.handshake import BadUpgrade, Upgrade, forwarded_for, parse_head, parse_upgrade
 
 # RFC 6455 1.3.
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -20,6 +20,12 @@ HEADERS = {
 def upgrade(target: str = "/app/key", /, **changes: bytes | None) -> Upgrade | None:
     headers = HEADERS | {name.replace("_", "-").encode(): value for name, value in changes.items()}
     return parse_upgrade("/app/", target, {name: value for name, value in headers.items() if value is not None})
+
+
+def test_forwarded_addresses_are_those_of_every_such_header_in_its_order() -> None:
+    head = b"GET /x-forwarded-for:1 HTTP/1.1\r\nX-Forwarded-For: 1.1.1.1\r\nA: b\r\nx-forwarded-for:\xe9, 2.2.2.2"
+    assert forwarded_for(head) == [" 1.1.1.1", "é, 2.2.2.2"]
+    assert forwarded_for(b"") == []
 
 
 class TestHead:
