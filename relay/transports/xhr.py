@@ -27,6 +27,9 @@ log = structlog.get_logger()
 # How long a request that receives is held when there is nothing to say. Proxies give up after 60 s. Seconds.
 HEARTBEAT: Final = 25.0
 
+# How long the body of a request that sends may take to come. Seconds.
+SEND_TIMEOUT: Final = 10.0
+
 # The client drops a stream of more characters (UTF-16) than this and opens the next one: what is written to the old one
 # meanwhile would be lost, so nothing is. A client that has not done so within the timeout (seconds) does not do it.
 STREAM_CHARACTERS: Final = 262_144
@@ -102,7 +105,12 @@ class Fallback:
         if session is None:
             return self._refuse(request, HTTPStatus.NOT_FOUND, "There is no such session")
         try:
-            messages = sockjs.parse_messages(await request.read())
+            async with asyncio.timeout(SEND_TIMEOUT):
+                body = await request.read()
+            messages = sockjs.parse_messages(body)
+        except TimeoutError:
+            reason = f"The body of the request took more than {SEND_TIMEOUT:.0f} s"
+            return self._refuse(request, HTTPStatus.REQUEST_TIMEOUT, reason)
         except Malformed as error:
             return self._refuse(request, HTTPStatus.BAD_REQUEST, f"Invalid body: {error}")
         except web.HTTPRequestEntityTooLarge as error:

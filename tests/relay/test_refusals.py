@@ -13,6 +13,7 @@ import uvloop
 from msgspec.structs import replace
 
 from relay.api.routes import MAX_BODY
+from relay.transports import xhr
 from relay.transports.front import MAX_HEAD
 from tests.helpers.clients import APP, app_with
 from tests.helpers.frames import client_frame
@@ -125,6 +126,16 @@ class TestClients:
         assert (await client.closed())[0] == code
         who = {"app": "3", "socket_id": client.socket_id, "address": HERE}
         assert refusals(logged) == [{"event": "connection_cut", "code": code, "reason": reason} | who]
+
+    async def test_a_message_that_is_refused_is_a_line_for_debugging(self, relay: RunningRelay, logged: Lines) -> None:
+        client = await relay.connect()
+        await client.send_text("nonsense")
+        await client.subscribe("no name!")
+        lines = [line for line in logged if line["event"] == "message_refused"]
+        assert [line["log_level"] for line in lines] == ["debug", "debug"]
+        assert "Invalid message" in lines[0]["reason"]
+        assert "channel name" in lines[1]["reason"]
+        assert all((line["app"], line["socket_id"], line["address"]) == ("3", client.socket_id, HERE) for line in lines)
 
 
 class TestRequests:
@@ -243,6 +254,16 @@ class TestRequests:
         await relay.request("POST", "/app/key-3/1/abc/xhr?protocol=7")
         assert (await relay.request("POST", "/app/key-3/1/abc/xhr_send", io.BytesIO(body))).status == status
         assert [(line["status"], line["address"]) for line in refusals(logged)] == [(status, HERE)]
+
+    async def test_a_body_of_a_client_without_websocket_that_does_not_come_is_named(
+        self, relay: RunningRelay, logged: Lines, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(xhr, "SEND_TIMEOUT", 0.01)
+        await relay.request("POST", "/app/key-3/1/abc/xhr?protocol=7")
+        wire = await relay.wire()
+        await wire.send(b"POST /app/key-3/1/abc/xhr_send HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[")
+        assert (await wire.answer())[0] == 408
+        assert [(line["status"], line["address"]) for line in refusals(logged)] == [(408, HERE)]
 
 
 Ask = Callable[[RunningRelay], Awaitable[object]]
