@@ -62,6 +62,10 @@ _MASKED: Final = 0x80
 _WHOLE_TEXT: Final = _FIN | _TEXT
 _CONTROL_PAYLOAD: Final = 125  # 5.5
 
+# RFC 3629 3: the first two bytes of U+D800 to U+DFFF, which no UTF-8 holds.
+_SURROGATE: Final = b"\xed\xa0"
+_AFTER_SURROGATES: Final = b"\xee"
+
 # 7.4: the codes that may stand in a close frame.
 _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 _FIRST_FREE_CODE: Final = 3000
@@ -237,6 +241,9 @@ class FrameReader:
             self._utf8.decode(text, is_last)
         except UnicodeDecodeError:
             raise _not_utf8() from None
+        # Python waits for the third byte of a surrogate, whose second is wrong already.
+        if _SURROGATE <= self._utf8.getstate()[0] < _AFTER_SURROGATES:
+            raise _not_utf8()
         if is_last:
             self._utf8 = None
 

@@ -217,6 +217,18 @@ class TestBreakingTheFraming:
         first, second, _ = fragments("ж".encode()[:1], b"\xff", b"rest")
         assert refusal(first, second[:6], second[6:7]).code == 1007
 
+    @pytest.mark.parametrize("wrong", [b"\xed\xa0", b"\xed\xbf", b"\xf4\x90", b"\xe0\x9f", b"\xf0\x8f", b"\xc0"])
+    def test_the_first_byte_that_cannot_be_there_is_refused_at_once(self, wrong: bytes) -> None:
+        start = client_frame("ж".encode() + wrong + b"x" * 50)[: 6 + 2 + len(wrong)]
+        assert refusal(start).code == 1007
+        assert refusal(*[start[at : at + 1] for at in range(len(start))]).code == 1007
+        assert refusal(*fragments("ж".encode(), wrong, b"rest")[:2]).code == 1007
+
+    @pytest.mark.parametrize("character", ["\ud7ff", "\ue000", "\uee00", "\U0010ffff"])
+    def test_characters_beside_the_surrogates_are_read_byte_by_byte(self, character: str) -> None:
+        frame = client_frame(character.encode())
+        assert read(*[frame[at : at + 1] for at in range(len(frame))]) == [text(character.encode())]
+
     def test_what_is_no_text_is_not_looked_at(self) -> None:
         binary = client_frame(b"\xff" * 50, opcode=Opcode.BINARY)
         assert len(read(binary[:30], binary[30:])) == 1
