@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.protocol.deflate import MIN_BYTES, Deflater, accepts, inflate
+from relay.protocol.deflate import FINAL_BLOCKS, MIN_BYTES, Deflater, accepts, inflate
 from relay.protocol.errors import WebSocketCode
 from relay.protocol.frames import FrameError, FrameReader, Message, Opcode, payloads_of, text_frame
 from tests.helpers.frames import client_frame
@@ -19,6 +19,16 @@ def deflated(message: bytes) -> bytes:
     return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\x00\x00\xff\xff")
 
 
+def final(message: bytes) -> bytes:
+    """A block that is marked as the last one."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return compressor.compress(message) + compressor.flush()
+
+
+TEXT = b"".join(b"%d, " % number for number in range(200))
+STORED = zlib.compress(TEXT, 0)[2:-4]  # without zlib's own head and tail
+
+
 @pytest.mark.parametrize(
     "offers",
     [
@@ -27,6 +37,8 @@ def deflated(message: bytes) -> bytes:
         "permessage-deflate; client_max_window_bits=12; server_no_context_takeover",
         "x-webkit-deflate-frame, permessage-deflate",
         "permessage-deflate; server_max_window_bits=10, permessage-deflate",
+        'permessage-deflate ;client_max_window_bits\t= "8"',
+        "permessage-deflate; client_max_window_bits=7,,permessage-deflate",
     ],
 )
 def test_an_offer_without_a_limit_to_our_window_is_taken(offers: str) -> None:
@@ -34,7 +46,25 @@ def test_an_offer_without_a_limit_to_our_window_is_taken(offers: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "offers", ["", "permessage-bzip2", "permessage-deflate; server_max_window_bits=10", "permessage-deflate; x"]
+    "offers",
+    [
+        "",
+        "permessage-bzip2",
+        "permessage-deflate; server_max_window_bits=10",
+        "permessage-deflate; server_max_window_bits",
+        "permessage-deflate; x",
+        "permessage-deflate;",
+        "permessage-deflate x",
+        '"permessage-deflate"',
+        "permessage-deflate\xa0",
+        "permessage-deflate; client_max_window_bits=7",
+        "permessage-deflate; client_max_window_bits=16",
+        "permessage-deflate; client_max_window_bits=08",
+        "permessage-deflate; client_max_window_bits=",
+        'permessage-deflate; client_max_window_bits="a"',
+        "permessage-deflate; client_max_window_bits; client_max_window_bits=10",
+        "permessage-deflate; server_no_context_takeover=1",
+    ],
 )
 def test_any_other_offer_is_left(offers: str) -> None:
     assert not accepts(offers)
@@ -76,9 +106,52 @@ def test_a_bomb_is_refused_before_it_is_inflated() -> None:
     assert raised.value.code == WebSocketCode.TOO_BIG
 
 
-def test_what_is_not_deflated_is_refused_with_1007() -> None:
+def test_a_message_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    assert inflate(deflated(b"x" * LIMIT), LIMIT) == b"x" * LIMIT
     with pytest.raises(FrameError) as raised:
-        inflate(b"\xff\xff\xff\xff", LIMIT)
+        inflate(final(b"x" * LIMIT) + deflated(b"x"), LIMIT)
+    assert raised.value.code == WebSocketCode.TOO_BIG
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff\xff\xff\xff",
+        deflated(TEXT)[:-1],
+        deflated(TEXT)[:50],
+        STORED[:50],
+        final(TEXT),
+        final(TEXT) + b"\xff",
+    ],
+)
+def test_what_is_not_deflated_or_cut_short_is_refused_with_1007(payload: bytes) -> None:
+    with pytest.raises(FrameError) as raised:
+        inflate(payload, LIMIT)
+    assert raised.value.code == WebSocketCode.INVALID_PAYLOAD
+
+
+@pytest.mark.parametrize("payload", [b"\x00", b"\x02\x00", final(b"") + b"\x00"])
+def test_an_empty_message_is_read(payload: bytes) -> None:
+    assert inflate(payload, LIMIT) == b""
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=FINAL_BLOCKS + 1))
+def test_blocks_may_follow_one_that_is_marked_as_final(parts: list[bytes]) -> None:
+    *first, last = parts
+    assert inflate(b"".join(map(final, first)) + deflated(last), LIMIT) == b"".join(parts)
+
+
+def test_a_block_may_refer_to_what_stands_before_a_final_one() -> None:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=TEXT)
+    second = compressor.compress(TEXT) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    assert inflate(final(TEXT) + second.removesuffix(b"\x00\x00\xff\xff"), LIMIT) == TEXT * 2
+
+
+def test_more_final_blocks_than_the_limit_are_refused_with_1007() -> None:
+    assert inflate(final(b"x") * FINAL_BLOCKS + b"\x00", LIMIT) == b"x" * FINAL_BLOCKS
+    with pytest.raises(FrameError) as raised:
+        inflate(final(b"x") * (FINAL_BLOCKS + 1) + b"\x00", LIMIT)
     assert raised.value.code == WebSocketCode.INVALID_PAYLOAD
 
 
