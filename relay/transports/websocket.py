@@ -194,9 +194,15 @@ class WebSocket(asyncio.Protocol):
         self._transport.close()
 
     def _fail(self, error: FrameError) -> None:
-        """The framing is broken (7.1.7): say so, and read nothing more."""
+        """The framing is broken (7.1.7): say so, and take nothing more."""
         self._end(error.code, error.reason)
-        self._transport.close()
+        transport = self._transport
+        if transport.is_closing() or not transport.can_write_eof():  # TLS cannot
+            transport.close()
+            return
+        # 7.1.1: a socket that is closed with bytes unread resets the connection, and the close above may be lost with it.
+        transport.set_protocol(_Failed(self))
+        transport.write_eof()
 
     def _cut(self) -> None:
         if self._connection is None:
@@ -227,6 +233,17 @@ class ForwardedWebSocket(WebSocket):
     def address(self) -> str:
         """See relay.connection.Transport."""
         return self._address
+
+
+class _Failed(asyncio.Protocol):
+    """Reads what a failed client still sends, and forgets it, until the client goes too or CLOSE_TIMEOUT is over."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The TCP connection is gone."""
+        self._websocket.connection_lost(exc)
 
 
 def _write_compressed(transport: asyncio.Transport, deflate: Deflater, frames: bytes) -> None:

@@ -36,6 +36,8 @@ class FakeTransport(asyncio.Transport):
         self.written = b""
         self.state = "open"
         self.high: int | None = None
+        self.is_plain = True
+        self.protocol: asyncio.BaseProtocol | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert self.state == "open"
@@ -43,6 +45,19 @@ class FakeTransport(asyncio.Transport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self.high = high
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def can_write_eof(self) -> bool:
+        return self.is_plain
+
+    def write_eof(self) -> None:
+        assert self.state == "open"
+        self.state = "written"
+
+    def is_closing(self) -> bool:
+        return self.state in {"closed", "aborted"}
 
     def close(self) -> None:
         self.state = "closed"
@@ -237,7 +252,7 @@ class TestBreakingTheFraming:
             (b"GET / HTTP/1.1\r\n\r\n", 1002),
         ],
     )
-    def test_the_connection_is_failed_with_the_right_code_and_closed(
+    def test_the_connection_is_failed_with_the_right_code_and_ended(
         self, relay_alone: Relay, data: bytes, code: int
     ) -> None:
         client = relay_alone.client()
@@ -245,8 +260,37 @@ class TestBreakingTheFraming:
         answers = client.send(client_frame(message("pusher:ping")), data, client_frame(message("pusher:ping")))
         assert answers[0] == PONG_EVENT
         assert [(opcode, close[0]) for opcode, close in answers[1:]] == [(CLOSE, code)]
-        assert client.transport.state == "closed"
+        assert client.transport.state == "written"
         assert list(relay_alone.node.channels(APP)) == []
+
+    def test_what_a_failed_client_still_sends_is_read_and_forgotten(self, relay_alone: Relay) -> None:
+        client = relay_alone.client()
+        client.send(b"\x81\x01x")
+        failed = client.transport.protocol
+        assert isinstance(failed, asyncio.Protocol)
+        failed.data_received(client_frame(message("pusher:ping")))
+        assert client.take() == []
+        failed.connection_lost(None)
+        assert len(relay_alone.wheel) == 0
+
+    def test_a_failed_client_that_does_not_go_is_dropped(self, relay_alone: Relay) -> None:
+        client = relay_alone.client()
+        client.send(b"\x81\x01x")
+        relay_alone.wait(4)
+        assert client.transport.state == "written"
+        relay_alone.wait(3)
+        assert client.transport.state == "aborted"
+
+    def test_over_tls_a_failed_connection_is_closed(self, relay_alone: Relay) -> None:
+        client = relay_alone.client()
+        client.transport.is_plain = False
+        client.send(b"\x81\x01x")
+        assert client.transport.state == "closed"
+
+    def test_a_broken_frame_after_the_close_of_the_client_changes_nothing(self, relay_alone: Relay) -> None:
+        client = relay_alone.client()
+        assert client.send(client_frame(b"\x03\xe9", opcode=CLOSE), b"\x81\x01x") == [(CLOSE, (1001, ""))]
+        assert client.transport.state == "closed"
 
 
 class TestClosing:
