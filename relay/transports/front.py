@@ -174,7 +174,7 @@ class FrontDoor(asyncio.Protocol):
     def _handle_next(self) -> bool:
         """Handle the request at the start of the data; False when more has to come, or the connection has gone elsewhere."""
         data = self._data
-        end = data.find(END_OF_HEAD)
+        end = data.find(END_OF_HEAD, 0, MAX_HEAD + len(END_OF_HEAD))
         if end < 0:
             if len(data) > MAX_HEAD:
                 self._refuse(text_answer(431, f"The head of a request may hold {MAX_HEAD} bytes"))

@@ -5,6 +5,7 @@ Must not know sockets or the Pusher protocol beyond where its address ends.
 
 import binascii
 import hashlib
+import re
 from typing import Final
 from urllib.parse import unquote
 
@@ -16,6 +17,9 @@ from relay.protocol.signatures import parse_query
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES: Final = 16
+_VERSIONS: Final = frozenset({"HTTP/1.1", "HTTP/1.0"})
+# RFC 9110 5.1, 5.5: no space before the colon, no control characters, and no line that goes on in the next one.
+_HEADERS: Final = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)*")
 _SWITCHING: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
@@ -52,18 +56,24 @@ class BadUpgrade(Exception):
 
 
 def parse_head(head: bytes) -> tuple[str, dict[bytes, bytes]]:
-    """The target and the headers (names in lower case, the first of a repeated one) of a request's head.
+    """The target and the headers (names in lower case, the values of a repeated one joined by commas) of a request's head.
 
-    Raises ValueError when the head is no HTTP.
+    Raises ValueError when the head is no HTTP/1.
     """
     request_line, *lines = head.split(b"\r\n")
-    _, target, _ = request_line.decode("ascii").split(" ")
+    _, target, version = request_line.decode("ascii").split(" ")
+    if version not in _VERSIONS:
+        raise ValueError("another HTTP")
+    if _HEADERS.fullmatch(head, len(request_line)) is None:
+        raise ValueError("a line that is no header")
     headers: dict[bytes, bytes] = {}
     for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise ValueError("a header without a colon")
-        headers.setdefault(name.lower(), value.strip())
+        name, _, value = line.partition(b":")
+        name, value = name.lower(), value.strip()
+        # RFC 9110 5.3. What may stand there once is valid no more, as it has a comma in it.
+        headers[name] = headers[name] + b", " + value if name in headers else value
+    if version == "HTTP/1.0":
+        headers.pop(b"upgrade", None)  # RFC 9110 7.8: is ignored there
     return target, headers
 
 
@@ -78,13 +88,13 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
 
     `prefix` is the path before the app's key, "/app/".
     """
-    if (
-        headers.get(b"upgrade", b"").lower() != b"websocket"
-        or b"upgrade" not in headers.get(b"connection", b"").lower()
-    ):
+    if not (_names(headers.get(b"upgrade"), b"websocket") and _names(headers.get(b"connection"), b"upgrade")):
         return None
     if headers.get(b"sec-websocket-version") != b"13":
         raise BadUpgrade(text_answer(426, "This server speaks WebSocket 13", {"Sec-WebSocket-Version": "13"}))
+    host = headers.get(b"host")
+    if host is None or b"," in host:
+        raise BadUpgrade(text_answer(400, "A request has one Host"))  # RFC 9112 3.2
     key = headers.get(b"sec-websocket-key", b"")
     if not _is_nonce(key):
         raise BadUpgrade(text_answer(400, "Sec-WebSocket-Key must be 16 bytes in base64"))
@@ -97,6 +107,15 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
         accept,
         headers.get(b"sec-websocket-extensions"),
     )
+
+
+def _names(values: bytes | None, wanted: bytes) -> bool:
+    """Whether a list of words, written in whatever case, has `wanted` in it (4.2.1)."""
+    if values is None:
+        return False
+    values = values.lower()
+    # Nearly all clients send nothing else; Firefox sends a list.
+    return values == wanted or any(value.strip(b" \t") == wanted for value in values.split(b","))
 
 
 def _origin(headers: dict[bytes, bytes]) -> str | None:

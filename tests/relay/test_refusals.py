@@ -149,7 +149,10 @@ class TestRequests:
                 "This server speaks WebSocket 13",
             ),
             (
-                b"GET /app/key-3 HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                (
+                    b"GET /app/key-3 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    b"Sec-WebSocket-Version: 13\r\n\r\n"
+                ),
                 400,
                 "Sec-WebSocket-Key must be 16 bytes in base64",
             ),

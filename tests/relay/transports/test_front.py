@@ -109,6 +109,10 @@ class TestOnTheWire:
         answer = await relay.exchange(start + b"a" * (MAX_HEAD + 1 - len(start)))
         assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
 
+    async def test_a_whole_head_over_the_limit_gets_431(self, relay: RunningRelay) -> None:
+        answer = await relay.exchange(HANDSHAKE.replace(b"Host: ", b"X: %b\r\nHost: " % (b"a" * MAX_HEAD)))
+        assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
     async def test_a_client_that_goes_before_its_head_is_whole_is_forgotten(self, relay: RunningRelay) -> None:
         wire = await relay.wire()
         await wire.send(HANDSHAKE[:20])

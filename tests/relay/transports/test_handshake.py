@@ -10,6 +10,7 @@ from relay.transports.handshake import BadUpgrade, Upgrade, forwarded_for, parse
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 HEADERS = {
+    b"host": b"relay:6001",
     b"upgrade": b"websocket",
     b"connection": b"Upgrade",
     b"sec-websocket-version": b"13",
@@ -35,8 +36,11 @@ class TestHead:
             {b"host": b"x:1", b"upgrade": b"websocket", b"empty": b""},
         )
 
-    def test_of_a_repeated_header_the_first_counts(self) -> None:
-        assert parse_head(b"GET / HTTP/1.1\r\nA: 1\r\na: 2")[1] == {b"a": b"1"}
+    def test_the_values_of_a_repeated_header_are_one_list(self) -> None:
+        assert parse_head(b"GET / HTTP/1.1\r\nA: 1\r\nb: 3\r\na: 2")[1] == {b"a": b"1, 2", b"b": b"3"}
+
+    def test_upgrade_is_ignored_in_http_1_0(self) -> None:
+        assert parse_head(b"GET / HTTP/1.0\r\nUpgrade: websocket\r\nA: 1")[1] == {b"a": b"1"}
 
     @pytest.mark.parametrize(
         "head",
@@ -49,6 +53,12 @@ class TestHead:
             b"GET /\xff HTTP/1.1",
             b"GET / HTTP/1.1\r\nno colon",
             b"GET / HTTP/1.1\r\n",
+            b"GET / HTTP/2.0",
+            b"GET / HTTP/1.1\r\nA : b",
+            b"GET / HTTP/1.1\r\n: b",
+            b"GET / HTTP/1.1\r\nA: b\r\n c: d",
+            b"GET / HTTP/1.1\r\nA: b\nC: d",
+            b"GET / HTTP/1.1\r\nA: b\x00",
         ],
     )
     def test_what_is_no_http_is_refused(self, head: bytes) -> None:
@@ -81,6 +91,8 @@ class TestUpgrade:
             {"upgrade": b"WebSocket"},
             {"connection": b"keep-alive, Upgrade"},
             {"connection": b"UPGRADE"},
+            {"connection": b",upgrade\t"},
+            {"upgrade": b"h2c, WebSocket"},
         ],
     )
     def test_the_words_may_be_written_in_other_ways(self, changes: dict[str, bytes]) -> None:
@@ -88,10 +100,23 @@ class TestUpgrade:
 
     @pytest.mark.parametrize(
         "changes",
-        [{"upgrade": None}, {"upgrade": b"h2c"}, {"connection": None}, {"connection": b"keep-alive"}],
+        [
+            {"upgrade": None},
+            {"upgrade": b"h2c"},
+            {"upgrade": b"websocket2"},
+            {"connection": None},
+            {"connection": b"keep-alive"},
+            {"connection": b"upgrade-insecure, no upgrade"},
+        ],
     )
     def test_a_request_that_asks_for_no_websocket_is_none(self, changes: dict[str, bytes | None]) -> None:
         assert upgrade(**changes) is None
+
+    @pytest.mark.parametrize("host", [None, b"one, two"])
+    def test_a_request_without_one_host_is_refused_with_400(self, host: bytes | None) -> None:
+        with pytest.raises(BadUpgrade) as refused:
+            upgrade(host=host)
+        assert refused.value.answer.status == 400
 
     @pytest.mark.parametrize("version", [None, b"8", b"14", b"", b"13,8"])
     def test_another_version_is_refused_with_426_and_ours(self, version: bytes | None) -> None:
@@ -113,6 +138,7 @@ class TestUpgrade:
             base64.b64encode(b"x" * 17),
             KEY[:-1],
             KEY + b"\n",
+            KEY + b", " + KEY,
         ],
     )
     def test_a_key_that_is_not_sixteen_bytes_is_refused_with_400(self, key: bytes | None) -> None:
