@@ -1,5 +1,6 @@
 """permessage-deflate: what is offered, what is compressed, and what comes back."""
 
+import tracemalloc
 import zlib
 
 import pytest
@@ -101,9 +102,16 @@ def test_a_broadcast_is_compressed_once() -> None:
 
 
 def test_a_bomb_is_refused_before_it_is_inflated() -> None:
-    with pytest.raises(FrameError) as raised:
-        inflate(deflated(bytes(50_000_000)), LIMIT)
+    bomb = deflated(bytes(50_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FrameError) as raised:
+            inflate(bomb, LIMIT)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert raised.value.code == WebSocketCode.TOO_BIG
+    assert peak < 10 * LIMIT
 
 
 def test_a_message_may_be_as_long_as_the_limit_and_no_longer() -> None:
