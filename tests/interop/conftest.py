@@ -1,14 +1,13 @@
 """Fixtures of the interoperability tests: a real relay process, a back end, and client libraries in their runtimes."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
 import pytest
 
 from relay.client import PushlerClient
+from tests.helpers import tables
 from tests.helpers.processes import RelayProcess, running_relay
 from tests.interop import table
 from tests.interop.backend import Backend, close_sdk, official_sdk
@@ -23,15 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Remember what passed."""
-    if call.when == "call" and call.excinfo is None:
-        table.passed(item)
+    tables.remember(item, call)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the table of what was tried, if the environment names a file for it."""
-    path = os.environ.get(table.FILE_VARIABLE)
-    if path is not None:
-        Path(path).write_text(table.of_session(session))
+    table.TABLE.write(table.of_session(session))
 
 
 @pytest.fixture(scope="session")

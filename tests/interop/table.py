@@ -7,25 +7,18 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 
 from tests.helpers.parts import INTEROP
-from tests.helpers.processes import ROOT
+from tests.helpers.tables import Table, has_passed
 
-# Names the file that a run writes the table to: what passed, or what there is when the run only collects.
-FILE_VARIABLE: Final = "INTEROP_TABLE"
-
-DOCUMENT: Final = ROOT / "docs" / "protocol.md"
-BEGIN: Final = "<!-- tried: written by tests/interop -->\n"
-END: Final = "<!-- end of tried -->"
+TABLE: Final = Table("docs/protocol.md", "tried", "tests/interop", "INTEROP_TABLE")
 
 # Of our own parts; no SDK is tried there.
 _NO_SDK: Final = {"test_pushler_client.py", "test_table.py"}
 
-_PASSED: Final = pytest.StashKey[bool]()
 _PACKAGES: Final[dict[str, str]] = json.loads((INTEROP / "package.json").read_text())["dependencies"]
 
 
@@ -61,24 +54,14 @@ def ensure_marked(items: Iterable[pytest.Item]) -> None:
             raise pytest.UsageError(f"{item.nodeid}: needs the markers `sdk` and `tried`")
 
 
-def passed(item: pytest.Item) -> None:
-    """Remember that the test passed."""
-    item.stash[_PASSED] = True
-
-
 def of_session(session: pytest.Session) -> str:
     """The table of all trials whose tests passed, every one of them; of all trials when the run only collected."""
     tried, failed = set(), set()
     for item in session.items:
         tried |= _trials(item)
-        if not session.config.option.collectonly and not item.stash.get(_PASSED, False):
+        if not has_passed(item):
             failed |= _trials(item)
     return _table(tried - failed)
-
-
-def of_document(document: Path = DOCUMENT) -> str:
-    """The table as it is committed."""
-    return document.read_text().partition(BEGIN)[2].partition(END)[0]
 
 
 def _trials(item: pytest.Item) -> set[Trial]:

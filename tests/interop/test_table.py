@@ -15,13 +15,11 @@ def test_committed_table_lists_what_the_tests_try(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(INTEROP)],
         cwd=ROOT,
-        env=os.environ | {table.FILE_VARIABLE: str(collected)},
+        env=os.environ | {table.TABLE.variable: str(collected)},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert table.of_document() == collected.read_text(), (
-        f"run: {table.FILE_VARIABLE}=table.md pytest tests/interop, and put table.md between the comments"
-    )
+    assert table.TABLE.committed == collected.read_text(), table.TABLE.remedy
