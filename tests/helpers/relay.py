@@ -202,8 +202,10 @@ class RunningRelay:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await self.request("POST", self.target("POST", path, raw, app=app), raw)
 
-    async def trigger(self, channel: str, name: str = "event", data: str = "{}", **fields: object) -> Answer:
-        return await self.post("/events", {"name": name, "data": data, "channel": channel} | fields)
+    async def trigger(
+        self, channel: str, name: str = "event", data: str = "{}", app: App | None = None, **fields: object
+    ) -> Answer:
+        return await self.post("/events", {"name": name, "data": data, "channel": channel} | fields, app)
 
 
 @asynccontextmanager
