@@ -411,9 +411,17 @@ class Rooms(RuleBasedStateMachine):
     def vacate(self, client: Client, channel: str) -> None:
         seat = self.seat(client, channel)
         assert seat is not None
-        self.rooms[channel].remove(seat)
+        seats = self.rooms[channel]
+        at = seats.index(seat)
+        seats.remove(seat)
         if seat[1] and seat[1] not in self.users(channel):
             self.tell(channel, removed(channel, seat[1]))
+            return
+        # A user who is there by another connection keeps the place of the first one among the members.
+        later = next((other for other in seats[at:] if other[1] == seat[1] != ""), None)
+        if later is not None and seat[1] not in [user for _, user in seats[:at]]:
+            seats.remove(later)
+            seats.insert(at, later)
 
     @rule(client=clients, channel=st.sampled_from(CHANNELS))
     def leave(self, client: Client, channel: str) -> None:
