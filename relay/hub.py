@@ -76,6 +76,9 @@ class Channel:
     def __len__(self) -> int:
         return len(self._writers)
 
+    def __contains__(self, socket_id: str | None) -> bool:
+        return socket_id in self._writers
+
     def add(self, connection: Connection) -> None:
         """Subscribe the connection: it gets what is sent from now on."""
         socket_id = connection.session.socket_id
@@ -162,6 +165,9 @@ class Hub:
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._channels.values())
+
+    def __len__(self) -> int:
+        return len(self._channels)
 
     def get(self, name: str) -> Channel | None:
         """The channel, if anybody is subscribed to it."""

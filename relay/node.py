@@ -7,18 +7,20 @@ transports' and the API's business.
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import assert_never
 
 import orjson
 import structlog
 from orjson import dumps
 
+from relay import happenings
 from relay.apps import App, Apps
 from relay.bus.base import Bus
 from relay.cache import CachedEvent
 from relay.connection import Connection, Transport
 from relay.counts import SubscriptionCounts
+from relay.happenings import Observers
 from relay.hub import Channel, Hub
 from relay.metrics import AppStats, Gauges
 from relay.protocol import events
@@ -51,7 +53,7 @@ class Node:
     """One process of the relay.
 
     `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long. `clock` gives seconds, `defer`
-    calls something when the present turn of the event loop ends.
+    calls something when the present turn of the event loop ends. `observers` are told what happens, if there are any.
     """
 
     def __init__(
@@ -62,8 +64,10 @@ class Node:
         activity_timeout: int,
         clock: Callable[[], float],
         defer: Callable[[Callable[[], None]], object],
+        observers: Observers,
     ) -> None:
         self.apps = apps
+        self.observers = observers
         self._bus = bus
         self._activity_timeout = activity_timeout
         self._webhooks = webhooks
@@ -129,8 +133,8 @@ class Node:
             )
         return app
 
-    def connect(self, app: App, protocol: str | None, transport: Transport) -> Connection:
-        """Welcome a client; the transport writes `greeting` first. Raises Rejected: see `refused`."""
+    def connect(self, app: App, protocol: str | None, transport: Transport, origin: str | None = None) -> Connection:
+        """Welcome a client on a page of `origin`; the transport writes `greeting` first. Raises Rejected: see `refused`."""
         ensure_protocol(protocol)
         if self._is_stopping:
             raise Rejected(CloseCode.OVER_CAPACITY, "the server is restarting")
@@ -144,6 +148,8 @@ class Node:
         connection = Connection(app, Session(app, socket_id), transport)
         hub.connections[socket_id] = connection
         hub.stats.connections_opened += 1
+        if self.observers:
+            self.observers.tell(app.id, happenings.Connected(socket_id, transport.address, origin))
         return connection
 
     def greeting(self, connection: Connection) -> bytes:
@@ -152,7 +158,7 @@ class Node:
         self._count_told(connection, frame)
         return frame
 
-    def refused(self, key: str, rejected: Rejected, address: str) -> None:
+    def refused(self, key: str, rejected: Rejected, address: str, origin: str | None = None) -> None:
         """A transport turned away the client at `address` that asked for the app of `key`, since one of the above raised."""
         app = self.apps.by_key(key)
         if app is not None:
@@ -166,8 +172,11 @@ class Node:
             code=int(rejected.code),
             reason=rejected.message,
         )
+        if self.observers:
+            turned_away = happenings.RefusedConnection(rejected.code, rejected.message, address, origin)
+            self.observers.tell(None if app is None else app.id, turned_away)
 
-    def disconnect(self, connection: Connection, code: int = WebSocketCode.ABNORMAL) -> None:
+    def disconnect(self, connection: Connection, code: int = WebSocketCode.ABNORMAL, reason: str = "") -> None:
         """The client is gone, or is being closed with `code`: nothing is written to it after this. May be called again."""
         hub, session = self._hubs[connection.app.id], connection.session
         if hub.connections.pop(session.socket_id, None) is None:
@@ -178,6 +187,8 @@ class Node:
             self._leave(connection, channel)
         if session.user is not None and hub.sign_out(connection, session.user):
             self._tell_watchers(hub, events.watchlist_events((), [session.user.user_id]), session.user.user_id)
+        if self.observers:
+            self.observers.tell(connection.app.id, happenings.Disconnected(session.socket_id, code, reason))
 
     def receive(self, connection: Connection, message: bytes | bytearray, now: float) -> None:
         """Handle a text message of a client at `now` (seconds, monotonic)."""
@@ -194,12 +205,12 @@ class Node:
             stats.hit(refused.limit)
             stats.rate_limited += isinstance(refused, RateLimited)
             self._tell(connection, text_frame(events.error(refused.message, refused.code, refused.channel)))
-            _log_refusal(connection, refused.message)
+            self._tell_refused(connection, refused, message)
         except SubscriptionRefused as refused:
             self._hubs[connection.app.id].stats.hit(refused.limit)
             error = events.subscription_error(refused.channel, refused.kind, refused.message, refused.code)
             self._tell(connection, text_frame(error))
-            _log_refusal(connection, refused.message)
+            self._tell_refused(connection, refused, message)
         stats = self._hubs[connection.app.id].stats
         stats.messages_received[kind] += 1
         stats.bytes_received[kind] += len(message)
@@ -213,6 +224,10 @@ class Node:
                 cached = CachedEvent(frame, data, self._clock() + app.limits.cache_ttl)
                 if self._hubs[app.id].cache.put(rules.name, cached):
                     self._hubs[app.id].stats.hit("cached_events")
+            if self.observers:
+                count = self._recipients(app, rules.name, event.exclude)
+                published = happenings.Published(rules.name, event.name, event.data, count, event.exclude)
+                self.observers.tell(app.id, published)
             self._bus.publish(app.id, rules.name, frame, event.exclude)
         self._hubs[app.id].stats.events_published += len(event.channels)
 
@@ -257,7 +272,11 @@ class Node:
             channels = list(hub)
             yield app_id, Gauges(len(hub.connections), len(channels), sum(len(channel) for channel in channels))
 
-    def channels(self, app: App) -> Iterable[Channel]:
+    def connections(self, app: App) -> int:
+        """How many connections the app has."""
+        return len(self._hubs[app.id].connections)
+
+    def channels(self, app: App) -> Hub:
         """The occupied channels."""
         return self._hubs[app.id]
 
@@ -276,6 +295,8 @@ class Node:
                 self._relay(connection, effect)
             case Join():
                 self._join(connection, effect)
+                if self.observers:
+                    self._tell_joined(connection, effect.rules.name)
             case Leave():
                 self._leave(connection, effect.channel)
             case Identify():
@@ -303,6 +324,11 @@ class Node:
         self._hubs[connection.app.id].stats.client_events += 1
         if connection.app.webhooks:
             self._webhooks.happened(connection.app, _client_event(connection, event))
+        if self.observers:
+            sender, data = connection.session.socket_id, event.data.decode()
+            count = self._recipients(connection.app, event.channel, sender)
+            sent = happenings.ClientEvent(sender, event.channel, event.name, data, count, event.user_id)
+            self.observers.tell(connection.app.id, sent)
 
     def _join(self, connection: Connection, join: Join) -> None:
         app, name = connection.app, join.rules.name
@@ -350,6 +376,9 @@ class Node:
         if channel is None:
             raise RuntimeError(f"{connection.session.socket_id} is subscribed to {name!r}, which is not occupied")
         channel.remove(connection)
+        if self.observers:
+            left = happenings.Unsubscribed(connection.session.socket_id, name, len(channel), user_id)
+            self.observers.tell(app.id, left)
         is_last = user_id is not None and channel.presence is not None and channel.presence.leave(user_id)
         if is_last and user_id is not None:
             self._bus.publish(app.id, name, text_frame(events.member_removed(name, user_id)), None)
@@ -366,6 +395,8 @@ class Node:
             hub.sign_out(connection, effect.earlier)
         is_first = hub.sign_in(connection, user) and effect.earlier is None
         self._tell(connection, text_frame(events.signin_success(effect.user_data)))
+        if self.observers:
+            self.observers.tell(connection.app.id, happenings.SignedIn(connection.session.socket_id, user.user_id))
         if effect.has_too_many_watched:
             hub.stats.hit("watchlist")
             text = f"A watchlist holds {connection.app.limits.watchlist} users; the first of them are watched"
@@ -379,6 +410,29 @@ class Node:
         frame = text_frame(message)
         for watcher in hub.watchers_of(user_id):
             self._tell(watcher, frame)
+
+    def _tell_joined(self, connection: Connection, name: str) -> None:
+        """Tell the observers of a new subscription."""
+        session, subscribers = connection.session, self._recipients(connection.app, name, None)
+        joined = happenings.Subscribed(session.socket_id, name, subscribers, session.subscriptions[name])
+        self.observers.tell(connection.app.id, joined)
+
+    def _tell_refused(
+        self, connection: Connection, refused: MessageRefused | SubscriptionRefused, message: bytes | bytearray
+    ) -> None:
+        """Tell the log and the observers of a message that was answered with an error."""
+        _log_refusal(connection, refused.message)
+        if self.observers:
+            is_join = isinstance(refused, SubscriptionRefused)
+            of_kind = happenings.RefusedSubscription if is_join else happenings.RefusedMessage
+            socket_id, text = connection.session.socket_id, message.decode("utf-8", "replace")
+            told = of_kind(socket_id, refused.message, text, refused.code, refused.channel)
+            self.observers.tell(connection.app.id, told)
+
+    def _recipients(self, app: App, name: str, exclude: str | None) -> int:
+        """How many on this node get what is sent to the channel."""
+        channel = self._hubs[app.id].get(name)
+        return 0 if channel is None else len(channel) - (exclude in channel)
 
     def _send_cached(self, connection: Connection, name: str) -> None:
         """Send the last event of a cache channel, or that there is none."""

@@ -21,6 +21,7 @@ from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.bus.local import LocalBus
 from relay.config import ConfigError, Settings, load
+from relay.happenings import Observers
 from relay.liveness import Wheel
 from relay.logs import HttpServerLog
 from relay.metrics import Metrics
@@ -56,8 +57,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     """A relay that serves while the context lasts. Raises OSError when it cannot listen."""
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop.time())
-    webhooks = HttpWebhooks(settings.apps, loop.time)
-    node = Node(Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time, loop.call_soon)
+    observers = Observers()
+    webhooks = HttpWebhooks(settings.apps, loop.time, observers=observers)
+    node = Node(
+        Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time, loop.call_soon, observers
+    )
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()

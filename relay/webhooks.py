@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
 
 from relay.apps import App, Webhook
+from relay.happenings import Observers, WebhookFailed
 from relay.metrics import WebhookStats
 from relay.protocol.webhooks import WebhookEvent, body_of, headers_of
 
@@ -67,6 +69,7 @@ class _Target:
         clock: Callable[[], float],
         pace: Pace,
         stats: WebhookStats,
+        observers: Observers,
     ) -> None:
         self.app = app
         self.hook = hook
@@ -77,6 +80,10 @@ class _Target:
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stats = stats
+        self._observers = observers
+        # Without what may be a secret: a password, a query.
+        parts = urlsplit(hook.url)
+        self._shown_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self._task = asyncio.create_task(self._run(), name=f"webhook of {app.id}")
 
     def __len__(self) -> int:
@@ -125,6 +132,8 @@ class _Target:
                 self._drop(len(batch), failure)
                 return
             log.info("webhook_waits", app=self.app.id, url=self.hook.url, reason=failure, seconds=pause)
+            if self._observers:
+                self._observers.tell(self.app.id, WebhookFailed(self._shown_url, failure, len(batch)))
             try:
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
@@ -160,10 +169,15 @@ class _Target:
     def _drop(self, count: int, reason: str) -> None:
         self._stats.events_dropped += count
         log.error("webhooks_dropped", app=self.app.id, url=self.hook.url, count=count, reason=reason)
+        if self._observers:
+            self._observers.tell(self.app.id, WebhookFailed(self._shown_url, reason, count, is_given_up=True))
 
 
 class HttpWebhooks:
-    """See Webhooks. `monotonic` gives seconds for delays, `clock` unix time for bodies; call `tick` once a second."""
+    """See Webhooks. `monotonic` gives seconds for delays, `clock` unix time for bodies; call `tick` once a second.
+
+    `observers` are told which deliveries failed.
+    """
 
     def __init__(
         self,
@@ -171,11 +185,13 @@ class HttpWebhooks:
         monotonic: Callable[[], float],
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
+        observers: Observers | None = None,
     ) -> None:
         self._apps = list(apps)
         self._monotonic = monotonic
         self._clock = clock
         self._pace = pace or Pace()
+        self._observers = Observers() if observers is None else observers
         self._targets: dict[str, list[_Target]] = {}
         self._ending: dict[asyncio.Task[None], _Target] = {}
         # Of all apps that ever had a target.
@@ -202,7 +218,7 @@ class HttpWebhooks:
                 target = kept.pop(hook, None)
                 if target is None:
                     stats = self._stats.setdefault(app.id, WebhookStats())
-                    target = _Target(app, hook, self._session, self._clock, self._pace, stats)
+                    target = _Target(app, hook, self._session, self._clock, self._pace, stats, self._observers)
                 target.app = app
                 targets.append(target)
             if targets:

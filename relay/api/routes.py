@@ -32,6 +32,7 @@ from relay.api.responses import (
 )
 from relay.api.users import terminate
 from relay.apps import App
+from relay.happenings import RefusedRequest
 from relay.node import Node
 from relay.protocol.errors import ProtocolError
 from relay.protocol.http import Answer
@@ -142,6 +143,9 @@ class Api:
             status=answer.status,
             reason=error.message,
         )
+        if self._node.observers:
+            refused = RefusedRequest(method, path, answer.status, error.message, address)
+            self._node.observers.tell(None if app is None else app.id, refused)
         return answer
 
     def _route(self, method: str, path: str, query: str, parts: list[str], body: bytes) -> Answer:

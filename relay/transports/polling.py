@@ -74,10 +74,10 @@ class PollingSession:
         """Connect the client to its app, or let it be told why not."""
         try:
             app = self._node.app_for(app_key, origin)
-            self._connection = self._node.connect(app, protocol, self)
+            self._connection = self._node.connect(app, protocol, self, origin)
             self.write(self._node.greeting(self._connection))
         except Rejected as rejected:
-            self._node.refused(app_key, rejected, self.address)
+            self._node.refused(app_key, rejected, self.address, origin)
             self.close(rejected.code, rejected.message)
 
     def attach(self, receiver: object) -> None:
@@ -132,7 +132,7 @@ class PollingSession:
         if self._end is not None:
             return
         self._end = sockjs.close_frame(code, reason)
-        self._disconnect(code)
+        self._disconnect(code, reason)
         self.wake.set()
         if self._receiver is None:
             self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
@@ -165,13 +165,13 @@ class PollingSession:
             self._node.slow(self._connection)
             self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
 
-    def _disconnect(self, code: int) -> None:
+    def _disconnect(self, code: int, reason: str) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._node.disconnect(connection, code)
+            self._node.disconnect(connection, code, reason)
 
     def drop(self) -> None:
         """Forget the session: nobody will ask for it any more."""
-        self._disconnect(WebSocketCode.ABNORMAL)
+        self._disconnect(WebSocketCode.ABNORMAL, "the client did not come back")
         self._wheel.forget(self)
         self._forget()

@@ -94,13 +94,13 @@ class WebSocket(asyncio.Protocol):
             self._reader = FrameReader(app.limits.message_bytes, inflate if is_compressed else None)
             if is_compressed:
                 self.write = partial(_write_compressed, self._transport, self._node.deflate)
-            connection = self._node.connect(app, upgrade.params.get("protocol"), self)
+            connection = self._node.connect(app, upgrade.params.get("protocol"), self, upgrade.origin)
         except Rejected as rejected:
             # A12: refused after the upgrade, else client libraries take WebSocket for blocked and try something else.
             self._reader = FrameReader(1_024)
             error = text_frame(events.error(rejected.message, rejected.code))
             self._transport.write(upgrade.answer(is_compressed=False) + error)
-            self._node.refused(upgrade.app_key, rejected, self.address)
+            self._node.refused(upgrade.app_key, rejected, self.address, upgrade.origin)
             self.close(rejected.code, rejected.message)
             return
         # One write, one system call (bench/, scenario "connect").
@@ -125,7 +125,7 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The TCP connection is gone."""
-        self._detach(WebSocketCode.ABNORMAL)
+        self._detach(WebSocketCode.ABNORMAL, "the connection was lost")
         self._wheel.forget(self)
 
     def pause_writing(self) -> None:
@@ -159,7 +159,7 @@ class WebSocket(asyncio.Protocol):
         if self._is_closing:
             return
         self._is_closing = True
-        self._detach(code)
+        self._detach(code, reason)
         self.write(close_frame(code, reason))
         self._wheel.watch(self, self._loop.time() + CLOSE_TIMEOUT)
 
@@ -169,10 +169,10 @@ class WebSocket(asyncio.Protocol):
             self._node.cut(self._connection, code, reason)
         self.close(code, reason)
 
-    def _detach(self, code: int) -> None:
+    def _detach(self, code: int, reason: str) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._node.disconnect(connection, code)
+            self._node.disconnect(connection, code, reason)
 
     def _handle_control(self, message: Message) -> None:
         match message.opcode:
@@ -188,7 +188,10 @@ class WebSocket(asyncio.Protocol):
         """The client closes (5.5.1): echo its code, unless ours is out already, and end when it is sent."""
         if not self._is_closing:
             self._is_closing = True
-            self._detach(code if code in _LEAVING else _OTHER)
+            if code in _LEAVING:
+                self._detach(code, "closed by the client")
+            else:
+                self._detach(_OTHER, f"closed by the client with {code}")
             self.write(close_frame(WebSocketCode.NORMAL if code == WebSocketCode.NO_STATUS else code))
             self._wheel.watch(self, self._loop.time() + CLOSE_TIMEOUT)
         self._transport.close()

@@ -5,6 +5,7 @@ from typing import Any
 from relay.apps import App, Apps
 from relay.bus.base import Bus, Deliver
 from relay.connection import Connection
+from relay.happenings import Observers
 from relay.node import Node
 from relay.protocol.channels import rules_for
 from relay.protocol.errors import Rejected
@@ -79,7 +80,9 @@ def node_of(
     *apps: App, bus: Bus, webhooks: RecordingWebhooks | None = None, clock: Clock | None = None, timeout: int = 120
 ) -> Node:
     """A node that serves `apps`; `timeout` is the activity timeout. No turn ends by itself: see `end_turn`."""
-    return Node(Apps(apps), bus, webhooks or RecordingWebhooks(), timeout, clock or Clock(), lambda _call: None)
+    return Node(
+        Apps(apps), bus, webhooks or RecordingWebhooks(), timeout, clock or Clock(), lambda _call: None, Observers()
+    )
 
 
 def end_turn(node: Node) -> None:
