@@ -26,7 +26,7 @@ def serve() -> None:
     try:
         uvloop.run(server.serve(settings))
     except OSError as error:
-        _fail(_explain(error, settings), 1)
+        _fail(_explain(error), 1)
 
 
 @main.command("check-config")
@@ -70,11 +70,14 @@ def _load() -> config.Settings:
         _fail(str(error), 2)
 
 
-def _explain(error: OSError, settings: config.Settings) -> str:
-    address = f"{settings.host}:{settings.port}"
+def _explain(error: OSError) -> str:
+    """What to do about a port that cannot be listened on, or about another failure of the system."""
+    if not isinstance(error, server.CannotListen):
+        return f"The relay cannot run: {error.strerror or error}"
+    address, setting = f"{error.host}:{error.port}", f"{config.PREFIX}{error.part.upper()}"
     if error.errno == errno.EADDRINUSE:
-        return f"Port {settings.port} is busy: something else listens on {address}. Choose another with RELAY_PORT."
-    return f"Cannot listen on {address}: {error.strerror or error}. Choose another with RELAY_HOST and RELAY_PORT."
+        return f"Port {error.port} is busy: something else listens on {address}. Choose another with {setting}PORT."
+    return f"Cannot listen on {address}: {error.strerror}. Choose another with {setting}HOST and {setting}PORT."
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -7,8 +7,8 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -39,6 +39,16 @@ log = structlog.get_logger()
 BACKLOG = 4_096
 
 
+class CannotListen(OSError):
+    """An address cannot be listened on; `part` begins the names of its settings: "" or "metrics_"."""
+
+    def __init__(self, cause: OSError, part: str, host: str, port: int) -> None:
+        super().__init__(cause.errno, cause.strerror or str(cause))
+        self.part = part
+        self.host = host
+        self.port = port
+
+
 class Running(NamedTuple):
     """A relay that listens: the port, and the parts whose apps may be replaced."""
 
@@ -54,7 +64,7 @@ class Running(NamedTuple):
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
-    """A relay that serves while the context lasts. Raises OSError when it cannot listen."""
+    """A relay that serves while the context lasts. Raises CannotListen."""
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop.time())
     observers = Observers()
@@ -111,7 +121,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 
 async def serve(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM; SIGHUP reads the apps anew. Raises OSError when the address cannot be listened on."""
+    """Run until SIGINT or SIGTERM; SIGHUP reads the apps anew. Raises CannotListen."""
     _raise_file_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -178,15 +188,13 @@ async def _handle(api: Api, fallback: Fallback, request: web.BaseRequest) -> web
 
 async def _listen(
     doors: Doors, certificate: Certificate | None, metrics: Metrics, settings: Settings
-) -> tuple[asyncio.Server, asyncio.AbstractServer | None]:
-    """The socket for everybody, and the one of the metrics, if there is one. Raises OSError."""
-    server = await asyncio.get_running_loop().create_server(
-        doors,
-        settings.host,
-        settings.port,
-        backlog=BACKLOG,
-        ssl=None if certificate is None else certificate.context,
-    )
+) -> tuple[asyncio.Server, asyncio.Server | None]:
+    """The socket for everybody, and the one of the metrics, if there is one. Raises CannotListen."""
+    context = None if certificate is None else certificate.context
+    with _naming("", settings.host, settings.port):
+        server = await asyncio.get_running_loop().create_server(
+            doors, settings.host, settings.port, backlog=BACKLOG, ssl=context
+        )
     try:
         return server, await _expose(metrics, settings)
     except OSError:
@@ -194,8 +202,8 @@ async def _listen(
         raise
 
 
-async def _expose(metrics: Metrics, settings: Settings) -> asyncio.AbstractServer | None:
-    """Serve the metrics on their own port, if they have one. Raises OSError."""
+async def _expose(metrics: Metrics, settings: Settings) -> asyncio.Server | None:
+    """Serve the metrics on their own port, if they have one. Raises CannotListen."""
     if not settings.metrics_port:
         return None
 
@@ -204,8 +212,18 @@ async def _expose(metrics: Metrics, settings: Settings) -> asyncio.AbstractServe
             return web.Response(status=404, text="The metrics are at /metrics")
         return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(web.Server(answer, access_log=None), settings.metrics_host, settings.metrics_port)
+    host, port = settings.metrics_host, settings.metrics_port
+    with _naming("metrics_", host, port):
+        return await asyncio.get_running_loop().create_server(web.Server(answer, access_log=None), host, port)
+
+
+@contextmanager
+def _naming(part: str, host: str, port: int) -> Iterator[None]:
+    """Say of an OSError which settings it is about."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotListen(error, part, host, port) from error
 
 
 async def _tick(metrics: Metrics, parts: Sequence[Callable[[float], None]]) -> None:

@@ -16,7 +16,7 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
-from relay import cli
+from relay import cli, server
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
@@ -102,13 +102,39 @@ class TestCheckConfig:
 class TestServing:
     def test_a_relay_that_cannot_listen_says_so_and_the_code_is_1(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fail(settings: object) -> None:
-            raise PermissionError(13, "Permission denied")
+            raise server.CannotListen(PermissionError(13, "Permission denied"), "", "127.0.0.1", 80)
 
         monkeypatch.setattr("relay.server.serve", fail)
         result = run("serve", RELAY_PORT="80")
         assert result.exit_code == 1
         assert result.stderr == (
             "Cannot listen on 127.0.0.1:80: Permission denied. Choose another with RELAY_HOST and RELAY_PORT.\n"
+        )
+
+    def test_another_failure_of_the_system_is_said_as_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def fail(settings: object) -> None:
+            raise OSError(23, "Too many open files in system")
+
+        monkeypatch.setattr("relay.server.serve", fail)
+        result = run("serve")
+        assert (result.exit_code, result.stderr) == (1, "The relay cannot run: Too many open files in system\n")
+
+    @pytest.mark.parametrize("part", ["METRICS"])
+    def test_a_busy_port_of_another_part_is_named_with_its_setting(self, part: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            done = subprocess.run(
+                [sys.executable, "-m", "relay", "serve"],
+                cwd=ROOT,
+                env=environment({"RELAY_PORT": "0", f"RELAY_{part}_PORT": str(port)}),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"Port {port} is busy: something else listens on 127.0.0.1:{port}. Choose another with RELAY_{part}_PORT.\n"
         )
 
     def test_a_busy_port_is_said_in_one_line_and_the_code_is_1(self) -> None:
