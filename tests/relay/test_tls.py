@@ -2,7 +2,6 @@
 
 import os
 import ssl
-import subprocess
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from websockets.asyncio.client import connect
 
 from relay.tls import INTERVAL, Certificate
 from tests.helpers.relay import running_relay
+from tests.helpers.tls import make_certificate
 
 
 class Files:
@@ -25,12 +25,7 @@ class Files:
         self.make("first")
 
     def make(self, name: str) -> None:
-        subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        target = ["-keyout", str(self.key), "-out", str(self.certificate)]
-        subprocess.run(
-            ["openssl", "req", "-x509", "-days", "2", *curve, *subject, *target], check=True, capture_output=True
-        )
+        make_certificate(self.certificate, self.key, name)
         self.touch()
 
     def touch(self) -> None:
