@@ -33,8 +33,8 @@ def serve() -> None:
 def check_config() -> None:
     """Check the settings and print them, secrets masked."""
     settings = _load()
-    for name in config.Settings.__struct_fields__:
-        click.echo(f"{name} = {getattr(settings, name)!r}")
+    for name, text in settings.shown().items():
+        click.echo(f"{name} = {text}")
 
 
 @main.command()

@@ -29,6 +29,7 @@ _TABLES: Final[dict[str, type[Struct]]] = {"apps": App, "webhooks": Webhook, "ot
 _LISTS: Final = ("trusted_proxies",)
 _APP_FIELDS: Final = ("id", "key", "secret")
 _FILE_VARIABLE: Final = "RELAY_CONFIG"
+_SECRETS: Final = ("console_password",)
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,12 +69,31 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     metrics_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
     """The port of the metrics; 0 for none. It is a port of its own, so that a proxy does not publish it."""
 
+    console_host: str = "127.0.0.1"
+    """The address of the console."""
+
+    console_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """The port of the console; 0 for none. It is a port of its own, so that a proxy does not publish it."""
+
+    console_password: Annotated[str, Meta(max_length=200)] = ""
+    """What the console asks for; empty: nothing, of this machine's own browsers alone."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     log_format: Literal["console", "json"] = "console"
 
     apps: tuple[App, ...] = (DEVELOPMENT_APP,)
     """The apps. Without any in the file or the environment: one for development, on loopback only."""
+
+    def shown(self) -> dict[str, str]:
+        """Each setting as text, secrets masked."""
+        return {
+            name: "'***'" if name in _SECRETS and getattr(self, name) else repr(getattr(self, name))
+            for name in self.__struct_fields__
+        }
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={text}' for name, text in self.shown().items())})"
 
 
 class ConfigError(Exception):
@@ -227,6 +247,14 @@ def _check_whole(settings: Settings) -> list[str]:
         problems.append(
             f"host: {settings.host} is not a loopback address, and an app has the development secret that everybody knows; "
             f"set {', '.join(_app_variables())}, or [[apps]] in the file that {_FILE_VARIABLE} names"
+        )
+    # Whoever reaches the console sees everything, and may publish.
+    is_open = not is_loopback(settings.console_host) and len(settings.console_password) < SECRET_LENGTH
+    if settings.console_port and is_open:
+        problems.append(
+            f"console_host: {settings.console_host} is not a loopback address: the console needs a console_password "
+            f"({PREFIX}CONSOLE_PASSWORD) of at least {SECRET_LENGTH} characters there; or leave it on 127.0.0.1 "
+            "and reach it through an SSH tunnel"
         )
     return problems
 

@@ -7,6 +7,7 @@ import asyncio
 import gc
 import resource
 import signal
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -20,7 +21,8 @@ from relay.addresses import parse_networks
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.bus.local import LocalBus
-from relay.config import ConfigError, Settings, load
+from relay.config import ConfigError, Settings, is_loopback, load
+from relay.console.pages import Address, Console
 from relay.happenings import Observers
 from relay.liveness import Wheel
 from relay.logs import HttpServerLog
@@ -40,13 +42,21 @@ BACKLOG = 4_096
 
 
 class CannotListen(OSError):
-    """An address cannot be listened on; `part` begins the names of its settings: "" or "metrics_"."""
+    """An address cannot be listened on; `part` begins the names of its settings: "", "metrics_" or "console_"."""
 
     def __init__(self, cause: OSError, part: str, host: str, port: int) -> None:
         super().__init__(cause.errno, cause.strerror or str(cause))
         self.part = part
         self.host = host
         self.port = port
+
+
+class Listening(NamedTuple):
+    """The socket for everybody, and the metrics and the console on ports of their own, where they are switched on."""
+
+    server: asyncio.Server
+    metrics: asyncio.Server | None
+    console: Console | None
 
 
 class Running(NamedTuple):
@@ -92,12 +102,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         trusted=trusted,
     )
     try:
-        server, exposed = await _listen(doors, certificate, metrics, settings)
+        server, exposed, console = await _listen(doors, certificate, metrics, node, settings)
     except OSError:
         await node.stop()
         await webhooks.stop()
         raise
-    ticks = [wheel.tick, node.tick, webhooks.tick, *([] if certificate is None else [certificate.tick])]
+    ticks: list[Callable[[float], None]] = [wheel.tick, node.tick, webhooks.tick]
+    ticks += [part.tick for part in (certificate, console) if part is not None]
     ticking = asyncio.create_task(_tick(metrics, ticks))
     _settle_memory()
     ready.set()
@@ -114,6 +125,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await http.shutdown(CLOSE_TIMEOUT)
         fallback.close()
         await _drain(wheel)
+        # Last: its viewers see how the others end.
+        if console is not None:
+            await console.stop()
         if exposed is not None:
             exposed.close()
         ticking.cancel()
@@ -131,6 +145,10 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(signal.SIGHUP, _reload, relay)
         scheme = "https" if settings.tls_certificate else "http"
         log.info("relay_listening", url=f"{scheme}://{settings.host}:{relay.port}", apps=len(settings.apps))
+        if settings.console_port:
+            host = settings.console_host
+            console_scheme = "http" if is_loopback(host) else scheme
+            log.info("console_listening", url=f"{console_scheme}://{host}:{settings.console_port}/")
         await stop.wait()
         log.info("relay_stopping")
 
@@ -187,18 +205,23 @@ async def _handle(api: Api, fallback: Fallback, request: web.BaseRequest) -> web
 
 
 async def _listen(
-    doors: Doors, certificate: Certificate | None, metrics: Metrics, settings: Settings
-) -> tuple[asyncio.Server, asyncio.Server | None]:
-    """The socket for everybody, and the one of the metrics, if there is one. Raises CannotListen."""
+    doors: Doors, certificate: Certificate | None, metrics: Metrics, node: Node, settings: Settings
+) -> Listening:
+    """Open all ports, or none. Raises CannotListen."""
     context = None if certificate is None else certificate.context
     with _naming("", settings.host, settings.port):
         server = await asyncio.get_running_loop().create_server(
             doors, settings.host, settings.port, backlog=BACKLOG, ssl=context
         )
+    exposed = None
     try:
-        return server, await _expose(metrics, settings)
+        exposed = await _expose(metrics, settings)
+        port = server.sockets[0].getsockname()[1]
+        return Listening(server, exposed, await _open_console(node, port, context, settings))
     except OSError:
         server.close()
+        if exposed is not None:
+            exposed.close()
         raise
 
 
@@ -215,6 +238,21 @@ async def _expose(metrics: Metrics, settings: Settings) -> asyncio.Server | None
     host, port = settings.metrics_host, settings.metrics_port
     with _naming("metrics_", host, port):
         return await asyncio.get_running_loop().create_server(web.Server(answer, access_log=None), host, port)
+
+
+async def _open_console(
+    node: Node, relay_port: int, context: ssl.SSLContext | None, settings: Settings
+) -> Console | None:
+    """Serve the console on its own port, if it has one; by TLS where others can listen in. Raises CannotListen."""
+    host, port = settings.console_host, settings.console_port
+    if not port:
+        return None
+    address = Address(settings.host, relay_port, settings.path_prefix, context is not None)
+    trusted = parse_networks(settings.trusted_proxies)
+    console = Console(node, address, settings.console_password, trusted, asyncio.get_running_loop().time)
+    with _naming("console_", host, port):
+        await console.start(host, port, None if is_loopback(host) else context)
+    return console
 
 
 @contextmanager

@@ -159,8 +159,9 @@ class RunningRelay:
         client.socket_id = welcome["data"]["socket_id"]
         return client
 
-    async def wire(self) -> Wire:
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port))
+    async def wire(self, port: int | None = None) -> Wire:
+        """A TCP connection to the relay, or to another port of it."""
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", port or self.port))
         self._exits.push_async_callback(wire.close)
         return wire
 
@@ -187,9 +188,11 @@ class RunningRelay:
         fields = signed_params(owner.key, owner.secret, method, full, body, at, (params or {}).items())
         return f"{full}?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in fields)
 
-    async def request(self, method: str, target: str, body: bytes | BinaryIO | None = None, **options: Any) -> Answer:
-        """Send one HTTP request, the target as it is."""
-        url = URL(self.url + target, encoded=True)
+    async def request(
+        self, method: str, target: str, body: bytes | BinaryIO | None = None, *, at: str | None = None, **options: Any
+    ) -> Answer:
+        """Send one HTTP request, the target as it is, to the relay or to another port of it."""
+        url = URL((at or self.url) + target, encoded=True)
         async with asyncio.timeout(PATIENCE), self._http.request(method, url, data=body, **options) as response:
             return Answer(response.status, await response.text(), dict(response.headers))
 

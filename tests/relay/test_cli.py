@@ -78,6 +78,12 @@ class TestCheckConfig:
         assert "App(id='shop', key='key', secret='***')" in result.output
         assert SECRET not in result.output
 
+    def test_the_password_of_the_console_is_masked(self) -> None:
+        result = run("check-config", RELAY_CONSOLE_PORT="6002", RELAY_CONSOLE_PASSWORD=SECRET)
+        assert result.exit_code == 0
+        assert "console_password = '***'\n" in result.output
+        assert SECRET not in result.output
+
     def test_wrong_settings_are_named_on_stderr_and_the_code_is_2(self) -> None:
         result = run("check-config", RELAY_PORT="http", RELAY_COLOUR="red")
         assert (result.exit_code, result.stdout) == (2, "")
@@ -119,7 +125,7 @@ class TestServing:
         result = run("serve")
         assert (result.exit_code, result.stderr) == (1, "The relay cannot run: Too many open files in system\n")
 
-    @pytest.mark.parametrize("part", ["METRICS"])
+    @pytest.mark.parametrize("part", ["METRICS", "CONSOLE"])
     def test_a_busy_port_of_another_part_is_named_with_its_setting(self, part: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]

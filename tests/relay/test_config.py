@@ -311,6 +311,45 @@ class TestSecrets:
         assert "secret='***'" in repr(settings)
 
 
+class TestConsole:
+    def test_it_is_off_by_default_and_needs_no_password_on_loopback(self) -> None:
+        settings = load({})
+        assert (settings.console_host, settings.console_port, settings.console_password) == ("127.0.0.1", 0, "")
+        assert load({"RELAY_CONSOLE_PORT": "6002"}).console_port == 6002
+        assert load({"RELAY_CONSOLE_PORT": "6002", "RELAY_CONSOLE_HOST": "::1"}).console_host == "::1"
+
+    @pytest.mark.parametrize("password", ["", "short", "x" * 15])
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "console.example"])  # noqa: S104 - refused
+    def test_off_loopback_it_needs_a_password_that_cannot_be_guessed(self, host: str, password: str) -> None:
+        environ = {"RELAY_CONSOLE_HOST": host, "RELAY_CONSOLE_PASSWORD": password}
+        (problem,) = problems(environ | {"RELAY_CONSOLE_PORT": "6002"})
+        assert problem.startswith(f"console_host: {host} is not a loopback address")
+        assert "RELAY_CONSOLE_PASSWORD" in problem
+        assert "at least 16 characters" in problem
+        assert not password or password not in problem
+        assert load(environ).console_port == 0  # what is off does no harm
+        assert load(environ | {"RELAY_CONSOLE_PORT": "6002", "RELAY_CONSOLE_PASSWORD": SECRET}).console_host == host
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "expected"),
+        [
+            ("RELAY_CONSOLE_PORT", "x", "RELAY_CONSOLE_PORT: expected `int`, got `str`"),
+            ("RELAY_CONSOLE_PORT", "65536", "RELAY_CONSOLE_PORT: expected `int` <= 65535"),
+            ("RELAY_CONSOLE_PASSWORD", SECRET * 20, "RELAY_CONSOLE_PASSWORD: expected `str` of length <= 200"),
+        ],
+    )
+    def test_wrong_values_are_named(self, variable: str, value: str, expected: str) -> None:
+        assert problems({variable: value}) == [expected]
+
+    def test_the_password_is_never_shown(self) -> None:
+        settings = load({"RELAY_CONSOLE_PASSWORD": SECRET})
+        assert settings.console_password == SECRET
+        assert SECRET not in f"{settings} {settings!r} {settings.shown()}"
+        assert settings.shown()["console_password"] == "'***'"
+        assert "console_password='***'" in repr(settings)
+        assert Settings().shown()["console_password"] == "''"
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["RELAY_HOST", "RELAY_PORT", "RELAY_LOG_LEVEL", "RELAY_X", *APP_VARIABLES]),

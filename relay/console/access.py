@@ -1,0 +1,146 @@
+"""Who may use the console: the one place where that is decided, for every path.
+
+With a password, whoever knows it. Without one, browsers and programs of this machine that ask for it by a name of this
+machine: neither what a proxy here brings from outside, nor a page whose site's name was pointed here (DNS rebinding).
+Must not know what is asked for.
+"""
+
+import base64
+import binascii
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from relay.addresses import site_of
+
+# Wrong passwords from one address in a window (seconds); after that even the right one is refused until it is over.
+FAILURES: Final = 10
+FAILURE_WINDOW: Final = 60.0
+# Addresses whose failures are remembered; for a new one, the one that failed longest ago is forgotten.
+ADDRESSES: Final = 1_024
+
+# What a proxy adds. Through it, everybody's requests would come from this machine.
+FORWARDING: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Relay console", charset="UTF-8"'}
+_JSON: Final = "application/json"
+_LOCAL_ONLY: Final = "Without a console_password the console is for this machine alone: "
+_REMEDY: Final = ". Set console_password (RELAY_CONSOLE_PASSWORD), or come through an SSH tunnel."
+
+
+class Denied(Exception):
+    """The request is not served: the HTTP `status`, a text for the person who sent it, and headers of the answer."""
+
+    def __init__(self, status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+class Access:
+    """Lets requests in, or raises Denied. `password` empty: none is asked for."""
+
+    def __init__(self, password: str) -> None:
+        self._password = password.encode()
+        # Address → when its first failure was, and how many there were since; the newest last.
+        self._failures: dict[str, tuple[float, int]] = {}
+
+    def check(self, method: str, path: str, address: str, headers: Mapping[str, str], now: float) -> None:
+        """Let a request of the client at `address` in at `now` (seconds, monotonic). Raises Denied.
+
+        `headers` are found by their names in any case.
+        """
+        if path != "/":
+            # A link to the page may stand anywhere; what the page fetches, only the page may fetch.
+            _ensure_own_page(headers)
+        if self._password:
+            self._ensure_password(address, headers, now)
+        else:
+            _ensure_this_machine(address, headers)
+        if method not in {"GET", "HEAD"}:
+            _ensure_intended(headers)
+
+    def _ensure_password(self, address: str, headers: Mapping[str, str], now: float) -> None:
+        given = headers.get("Authorization")
+        if given is None:
+            raise Denied(HTTPStatus.UNAUTHORIZED, "The console asks for its password, with any user name", _CHALLENGE)
+        caller = site_of(address)
+        since, count = self._failures.get(caller, (now, 0))
+        if now - since >= FAILURE_WINDOW:
+            since, count = now, 0
+        if count >= FAILURES:
+            wait = FAILURE_WINDOW - (now - since)
+            text = f"{FAILURES} wrong passwords came from this address: wait for {wait:.0f} s"
+            raise Denied(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": f"{wait:.0f}"})
+        if not hmac.compare_digest(_password_of(given), self._password):
+            self._failures.pop(caller, None)
+            self._failures[caller] = since, count + 1
+            if len(self._failures) > ADDRESSES:
+                del self._failures[next(iter(self._failures))]
+            raise Denied(HTTPStatus.UNAUTHORIZED, "This is not the console's password", _CHALLENGE)
+
+
+def _ensure_this_machine(address: str, headers: Mapping[str, str]) -> None:
+    """Raises Denied unless the request was made on this machine, for this machine."""
+    if not _is_loopback(address):
+        raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}this request came from {address}{_REMEDY}")
+    proxies = [name for name in FORWARDING if name in headers]
+    if proxies:
+        text = f"this request came through a proxy, which sent {', '.join(proxies)}"
+        raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}{text}{_REMEDY}")
+    host = headers.get("Host", "")
+    if not _is_loopback(_hostname(host)):
+        text = f"this request was for {host[:100]!r}, not for localhost or 127.0.0.1"
+        raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}{text}{_REMEDY}")
+
+
+def _ensure_own_page(headers: Mapping[str, str]) -> None:
+    """Raises Denied when a browser says that another site's page makes it ask."""
+    if headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
+        raise Denied(HTTPStatus.FORBIDDEN, "Only the console's own page may ask for this")
+
+
+def _ensure_intended(headers: Mapping[str, str]) -> None:
+    """Raises Denied unless the console's own page sends this: what no other page can make a browser send (CSRF)."""
+    if headers.get("Content-Type", "").partition(";")[0].strip().lower() != _JSON:
+        raise Denied(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {_JSON}")
+    if headers.get("Sec-Fetch-Site") == "same-origin":
+        return  # a browser's word, which no page can change; behind a proxy, Host may differ from what the browser sees
+    if urlsplit(headers.get("Origin", "")).netloc.lower() != headers.get("Host", "-").lower():
+        raise Denied(HTTPStatus.FORBIDDEN, "Only the console's own page may send this: Origin is not the one of Host")
+
+
+def _password_of(authorization: str) -> bytes:
+    """The password of a Basic authorization (RFC 7617); empty for anything else, which is never right."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return b""
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _hostname(host: str) -> str:
+    """The name in a Host header, without the port; empty when it is no Host header."""
+    try:
+        return urlsplit(f"//{host}").hostname or "" if not set(host) & set("/?#@\\") else ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(name: str) -> bool:
+    """Whether a host or an address is this machine, seen from itself."""
+    if name == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback

@@ -1,0 +1,185 @@
+"""What the viewers of the console are told: the state of an app once a second, and what happens to it, as lines of
+Server-Sent Events.
+
+Each viewer has a bounded queue: what does not fit is left out, and the viewer is told how much that was. Nothing here waits
+for a viewer. Must not know HTTP.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from heapq import nlargest
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from relay.apps import App
+from relay.happenings import Happening, Observers
+from relay.node import Node
+
+# Viewers at once, of all apps.
+VIEWERS: Final = 20
+# Entries that may wait for one viewer, and their size in bytes.
+QUEUE: Final = 1_000
+QUEUE_BYTES: Final = 4_194_304
+# Characters of a text that are shown: the data of any event under the default limits.
+TEXT_SHOWN: Final = 16_384
+# Channels that are listed, those with the most subscribers; and channels that are looked at for that, so that a look costs
+# a few milliseconds at most.
+CHANNELS_SHOWN: Final = 500
+CHANNELS_COUNTED: Final = 10_000
+# A viewer is told something at least so often, so that both ends notice when the other is gone. Seconds.
+HEARTBEAT: Final = 15.0
+
+_HEARTBEAT: Final = b": still here\n\n"
+_encode = msgspec.json.Encoder().encode
+
+
+class TooManyViewers(Exception):
+    """All places are taken."""
+
+    def __str__(self) -> str:
+        return f"{VIEWERS} pages of the console are open, which is the most there may be: close one"
+
+
+class Viewer:
+    """One open page: what it has not been told yet."""
+
+    def __init__(self, app_id: str) -> None:
+        self.app_id = app_id
+        self._entries: deque[bytes] = deque()
+        self._size = 0
+        self._missed = 0
+        self._state = b""
+        self._told_state = b""
+        self._is_over = False
+        self._wake = asyncio.Event()
+
+    def add(self, entry: bytes) -> None:
+        """Queue an entry, or leave it out where there is no room."""
+        if len(self._entries) >= QUEUE or self._size + len(entry) > QUEUE_BYTES or self._missed:
+            self._missed += 1
+        else:
+            self._entries.append(entry)
+            self._size += len(entry)
+        self._wake.set()
+
+    def show(self, state: bytes) -> None:
+        """The app's present state: only the newest is told, when it differs from what was told before."""
+        if state != self._told_state:
+            self._state = self._told_state = state
+            self._wake.set()
+
+    def end(self) -> None:
+        """Tell nothing more."""
+        self._is_over = True
+        self._wake.set()
+
+    async def next(self) -> bytes:
+        """What is to be told next, a heartbeat when nothing has happened for long; empty when it is over."""
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await self._wake.wait()
+        except TimeoutError:
+            return _HEARTBEAT
+        self._wake.clear()
+        return b"" if self._is_over else self._take()
+
+    def _take(self) -> bytes:
+        parts = [self._state, *self._entries]
+        if self._missed:
+            parts.append(_message("missed", {"count": self._missed}))
+        self._entries.clear()
+        self._size, self._missed, self._state = 0, 0, b""
+        return b"".join(parts)
+
+
+class Feeds:
+    """All viewers of this relay. `clock` gives unix time, for people. Call `tick` once a second."""
+
+    def __init__(self, node: Node, observers: Observers, clock: Callable[[], float] = time.time) -> None:
+        self._node = node
+        self._observers = observers
+        self._clock = clock
+        self._viewers: dict[str, list[Viewer]] = {}
+
+    def open(self, app: App) -> Viewer:
+        """A new viewer of the app; it gets the state first. Raises TooManyViewers."""
+        if sum(map(len, self._viewers.values())) >= VIEWERS:
+            raise TooManyViewers
+        viewer = Viewer(app.id)
+        viewer.show(self._state(app))
+        self._viewers.setdefault(app.id, []).append(viewer)
+        self._observers[app.id] = lambda happening: self._happened(app.id, happening)
+        return viewer
+
+    def close(self, viewer: Viewer) -> None:
+        """The viewer is gone. When it was the app's last one, the app is not observed any more."""
+        viewers = self._viewers[viewer.app_id]
+        viewers.remove(viewer)
+        if not viewers:
+            del self._viewers[viewer.app_id], self._observers[viewer.app_id]
+
+    def stop(self) -> None:
+        """End all."""
+        for viewers in self._viewers.values():
+            for viewer in viewers:
+                viewer.end()
+
+    def tick(self, _now: float) -> None:
+        """Look at the state of the apps that are watched; one that is no more ends."""
+        apps = {app.id: app for app in self._node.apps} if self._viewers else {}
+        for app_id, viewers in self._viewers.items():
+            app = apps.get(app_id)
+            state = b"" if app is None else self._state(app)
+            for viewer in viewers:
+                if app is None:
+                    viewer.end()
+                else:
+                    viewer.show(state)
+
+    def _happened(self, app_id: str, happening: Happening) -> None:
+        """Encode once for all viewers of the app."""
+        entry = _message("happened", {"at": round(self._clock() * 1_000)} | _shown(happening))
+        for viewer in self._viewers[app_id]:
+            viewer.add(entry)
+
+    def _state(self, app: App) -> bytes:
+        channels, stats = self._node.channels(app), self._node.stats(app)
+        counted = list(islice(channels, CHANNELS_COUNTED))
+        state = {
+            "connections": self._node.connections(app),
+            "channels": len(channels),
+            "subscriptions": sum(map(len, counted)),
+            # With more channels than are looked at, there are more subscriptions than counted.
+            "is_partial": len(channels) > len(counted),
+            "published": stats.events_published,
+            "client_events": stats.client_events,
+            "occupied": [
+                {
+                    "name": channel.rules.name,
+                    "subscriptions": len(channel),
+                    "users": None if channel.presence is None else len(channel.presence),
+                }
+                for channel in nlargest(CHANNELS_SHOWN, counted, len)
+            ],
+        }
+        return _message("state", state)
+
+
+def _message(event: str, data: object) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (event.encode(), _encode(data))
+
+
+def _shown(happening: Happening) -> dict[str, object]:
+    """The fields of a happening, long texts cut and then named in `cut`. What is no Unicode is replaced."""
+    fields: dict[str, object] = msgspec.to_builtins(happening)
+    cut = []
+    for name, value in fields.items():
+        if isinstance(value, str):
+            fields[name] = value[:TEXT_SHOWN].encode("utf-8", "replace").decode()
+            if len(value) > TEXT_SHOWN:
+                cut.append(name)
+    return fields | {"cut": cut} if cut else fields
