@@ -7,7 +7,7 @@ fails for five minutes or its queue is full; what is dropped then is counted and
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -210,6 +210,8 @@ class HttpWebhooks:
         """Tell the targets of `apps` from now on. One that stays keeps its queue, one that goes still gets what waits."""
         if self._session is None:
             raise RuntimeError("the webhooks are not started")
+        apps = list(apps)
+        self._tell_leaving(self._targets.keys() - {app.id for app in apps if app.webhooks})
         earlier, self._targets = self._targets, {}
         for app in apps:
             kept = {target.hook: target for target in earlier.pop(app.id, ())}
@@ -227,6 +229,11 @@ class HttpWebhooks:
         for targets in earlier.values():
             self._end(targets)
 
+    def _tell_leaving(self, app_ids: Container[str]) -> None:
+        """Wait no longer for those that left in these apps: nobody can be told of their coming back."""
+        for key in [key for key in self._leaving if key[0] in app_ids]:
+            self._queue(key[0], self._leaving.pop(key)[1])
+
     def _end(self, targets: Iterable[_Target]) -> None:
         for target in targets:
             task = asyncio.create_task(target.stop())
@@ -235,9 +242,7 @@ class HttpWebhooks:
 
     async def stop(self) -> None:
         """Tell what is still waiting, then end."""
-        for (app_id, *_), (_, event) in self._leaving.items():
-            self._queue(app_id, event)
-        self._leaving.clear()
+        self._tell_leaving(self._targets.keys())
         targets = [target for targets in self._targets.values() for target in targets]
         await asyncio.gather(*self._ending, *(target.stop() for target in targets))
         if self._session is not None:

@@ -406,6 +406,21 @@ class TestReloading:
             running.happened(OCCUPIED)
         assert receiver.requests.empty()
 
+    async def test_an_app_that_goes_is_told_at_once_who_left_last_and_nothing_twice_when_it_comes_back(
+        self, receiver: Receiver
+    ) -> None:
+        app = app_of(receiver)
+        async with at_work(app) as running:
+            running.webhooks.came(app, OCCUPIED)
+            running.webhooks.left(app, VACATED, "channel_occupied")
+            running.webhooks.reload([])
+            assert await receiver.names(2) == ["channel_occupied", "channel_vacated"]
+            running.webhooks.reload([app])
+            running.webhooks.came(app, OCCUPIED)
+            assert await receiver.names(1) == ["channel_occupied"]
+            running.wait(10.0)
+        assert receiver.requests.empty()
+
 
 class TestTheNodesWord:
     def test_a_member_leaves_before_its_channel_is_vacated(self) -> None:
