@@ -26,13 +26,19 @@ class EventCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def bound(self, max_entries: int) -> None:
+        """Remember so many channels from now on."""
+        self._max_entries = max_entries
+        while len(self._entries) > max_entries:
+            self._drop_oldest()
+
     def put(self, channel: str, event: CachedEvent) -> bool:
         """Remember the event in the place of the channel's earlier one; True when another channel's went for it."""
         self._entries.pop(channel, None)
         self._entries[channel] = event
         if len(self._entries) <= self._max_entries:
             return False
-        del self._entries[next(iter(self._entries))]
+        self._drop_oldest()
         return True
 
     def get(self, channel: str, now: float) -> CachedEvent | None:
@@ -42,3 +48,6 @@ class EventCache:
             del self._entries[channel]
             return None
         return event
+
+    def _drop_oldest(self) -> None:
+        del self._entries[next(iter(self._entries))]

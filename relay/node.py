@@ -115,6 +115,7 @@ class Node:
         self.apps = apps
         for app in apps:
             hub = self._hubs.setdefault(app.id, Hub(app.limits.cached_events, self._defer))
+            hub.cache.bound(app.limits.cached_events)
             for connection in list(hub.connections.values()):
                 connection.adopt(app)
                 if not app.enabled:

@@ -160,6 +160,8 @@ class Session:
     def adopt(self, app: SessionApp) -> None:
         """Go on under changed settings of the same app."""
         self._app = app
+        # Made anew at the next client event, with the rate of these settings.
+        self._client_events = None
 
     def receive(self, message: bytes | bytearray, now: float) -> Effect | None:
         """What follows from a text message at the time `now` (seconds, monotonic).

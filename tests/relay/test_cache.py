@@ -31,6 +31,16 @@ class TestEventCache:
         assert [channel for channel in "abc" if cache.get(channel, 0.0) is not None] == ["a", "c"]
         assert len(cache) == 2
 
+    def test_a_lower_bound_counts_at_once_and_a_higher_one_makes_room(self) -> None:
+        cache = EventCache(3)
+        for channel in "abc":
+            cache.put(channel, event(channel))
+        cache.bound(1)
+        assert [channel for channel in "abc" if cache.get(channel, 0.0) is not None] == ["c"]
+        cache.bound(2)
+        cache.put("d", event("d"))
+        assert len(cache) == 2
+
 
 def miss(channel: str) -> dict[str, str]:
     return {"event": "pusher:cache_miss", "channel": channel}

@@ -42,6 +42,16 @@ class TestNode:
         (error,) = client.send(message("client-x", 1, "private-a"))
         assert error["data"]["message"] == "Client events are switched off for this app"
 
+    def test_a_new_rate_of_client_events_counts_for_connections_that_are_open(self) -> None:
+        relay = Relay()
+        client = relay.client()
+        client.subscribe("private-a")
+        event = message("client-x", 1, "private-a")
+        assert client.send(event) == []
+        reload(relay, app_with(client_events_per_second=2))
+        answers = [client.send(event) for _ in range(3)]
+        assert [len(answer) for answer in answers] == [0, 0, 1]
+
     def test_clients_of_an_app_that_is_gone_are_closed_with_4001(self) -> None:
         gone = replace(app_with(app_id="2"), subscription_count=True)
         relay = Relay(APP, gone)
@@ -67,6 +77,14 @@ class TestNode:
         new = app_with(app_id="4")
         reload(relay, APP, new)
         assert Client(relay.node, relay.node.app_for("key-4", None)).connection.app is new
+
+    def test_fewer_events_are_remembered_at_once(self) -> None:
+        relay = Relay()
+        relay.publish("x", "1", "cache-a")
+        relay.publish("x", "1", "cache-b")
+        reload(relay, app_with(cached_events=1))
+        events = [relay.client().subscribe(channel)[1]["event"] for channel in ("cache-a", "cache-b")]
+        assert events == ["pusher:cache_miss", "x"]
 
     def test_counts_stay_and_what_is_remembered_stays(self) -> None:
         relay = Relay()
