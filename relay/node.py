@@ -451,10 +451,13 @@ class Node:
     def _tell_count(self, app_id: str, name: str) -> None:
         hub = self._hubs.get(app_id)
         channel = None if hub is None else hub.get(name)
-        if channel is not None:
+        if channel is None:
+            return
+        app = self.apps.by_id(app_id)
+        # A reload may have switched it off while the count waited.
+        if app.subscription_count:
             count = len(channel)
             channel.send(text_frame(events.subscription_count(name, count)))
-            app = self.apps.by_id(app_id)
             self._webhooks.happened(app, WebhookEvent("subscription_count", name, subscription_count=count))
 
     def _deliver(self, app_id: str, name: str, frame: bytes, exclude: str | None) -> None:

@@ -2,6 +2,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from relay.apps import Apps
 from relay.counts import INTERVAL, SMALL_CHANNEL, SubscriptionCounts
 from tests.helpers.clients import APP, member
 from tests.helpers.node import Relay, succeeded
@@ -105,6 +106,17 @@ class TestSubscribers:
         assert first.told() == [count("a", 103)]
         told = {"name": "subscription_count", "channel": "a", "subscription_count": 103}
         assert relay.webhooks.take() == [("happened", told)]
+
+    def test_a_count_that_waits_when_they_are_switched_off_is_told_to_nobody(self) -> None:
+        relay = Relay(COUNTING)
+        clients = [relay.client(COUNTING) for _ in range(102)]
+        for client in clients:
+            client.subscribe("a")
+        clients[0].told()
+        relay.webhooks.take()
+        relay.node.reload(Apps([APP]))
+        relay.wait(INTERVAL)
+        assert (clients[0].told(), relay.webhooks.take()) == ([], [])
 
     def test_a_channel_that_was_vacated_before_its_count_was_due_is_told_to_nobody(self) -> None:
         relay = Relay(COUNTING)
