@@ -405,12 +405,14 @@ class Node:
         if user.watched:
             self._tell(connection, text_frame(_statuses(hub, user)))
         if is_first:
-            self._tell_watchers(hub, events.watchlist_events([user.user_id], ()), user.user_id)
+            # Who watches itself has just been told.
+            self._tell_watchers(hub, events.watchlist_events([user.user_id], ()), user.user_id, connection)
 
-    def _tell_watchers(self, hub: Hub, message: bytes, user_id: str) -> None:
+    def _tell_watchers(self, hub: Hub, message: bytes, user_id: str, exclude: Connection | None = None) -> None:
         frame = text_frame(message)
         for watcher in hub.watchers_of(user_id):
-            self._tell(watcher, frame)
+            if watcher is not exclude:
+                self._tell(watcher, frame)
 
     def _tell_joined(self, connection: Connection, name: str) -> None:
         """Tell the observers of a new subscription."""

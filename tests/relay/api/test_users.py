@@ -70,6 +70,14 @@ class TestWatchlists:
         new.sign_in(user("9"))
         assert watcher.told() == [statuses(online=["9"])]
 
+    def test_who_watches_itself_is_told_once_that_it_came(self) -> None:
+        relay = Relay()
+        client, tab = relay.client(), relay.client()
+        data = user("7", "7")
+        assert client.sign_in(data) == [success(data), statuses(online=["7"])]
+        assert tab.sign_in(data) == [success(data), statuses(online=["7"])]
+        assert client.told() == []
+
     def test_a_watcher_that_went_is_told_nothing_more(self) -> None:
         relay = Relay()
         watcher = relay.client()
