@@ -11,6 +11,7 @@ from relay.protocol.channels import rules_for
 from relay.protocol.errors import Rejected
 from relay.protocol.requests import Publish
 from relay.protocol.webhooks import WebhookEvent
+from relay.webhooks import Webhooks
 from tests.helpers.clients import APP, message, signature, subscription
 from tests.helpers.transport import RecordingTransport
 
@@ -77,7 +78,7 @@ class DirectBus:
 
 
 def node_of(
-    *apps: App, bus: Bus, webhooks: RecordingWebhooks | None = None, clock: Clock | None = None, timeout: int = 120
+    *apps: App, bus: Bus, webhooks: Webhooks | None = None, clock: Clock | None = None, timeout: int = 120
 ) -> Node:
     """A node that serves `apps`; `timeout` is the activity timeout. No turn ends by itself: see `end_turn`."""
     return Node(
@@ -124,8 +125,11 @@ class Client:
 
     def sign_in(self, user_data: str) -> list[dict[str, Any]]:
         """Sign in, with a good signature."""
+        return self.send(self.sign_in_message(user_data))
+
+    def sign_in_message(self, user_data: str) -> bytes:
         auth = f"{self.app.key}:{signature(self.app.secret, f'{self.socket_id}::user::{user_data}')}"
-        return self.send(message("pusher:signin", {"auth": auth, "user_data": user_data}))
+        return message("pusher:signin", {"auth": auth, "user_data": user_data})
 
     def drop(self) -> None:
         self.node.disconnect(self.connection)
