@@ -126,6 +126,9 @@ class PollingSession:
         for message in messages:
             if self._connection is not None:
                 self._node.receive(self._connection, message, self._loop.time())
+                if self._waiting > self._backlog:
+                    # A body may hold so many messages that their answers pass the bound by far.
+                    self._cut()
 
     def close(self, code: int, reason: str) -> None:
         """End the session: the client is told with its next lines."""

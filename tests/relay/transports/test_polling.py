@@ -260,6 +260,15 @@ class TestClosing:
         assert client.poll() == [(4200, "restart")]
         assert relay.channels() == []
 
+    def test_a_client_that_sends_more_than_it_may_be_answered_is_cut_before_the_rest_is_read(
+        self, relay: Relay
+    ) -> None:
+        client = relay.client().welcomed()
+        client.session.receive([b"nonsense"] * 10_000)
+        messages, (code, _) = client.poll()
+        assert code == 4100
+        assert sum(len(json.dumps(told)) for told in messages) < BACKLOG + 500
+
     def test_a_client_over_its_backlog_is_cut_with_4100_after_the_fan_out(
         self, logged: list[MutableMapping[str, Any]]
     ) -> None:
