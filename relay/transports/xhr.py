@@ -114,6 +114,7 @@ class Fallback:
         except Malformed as error:
             return self._refuse(request, HTTPStatus.BAD_REQUEST, f"Invalid body: {error}")
         except web.HTTPRequestEntityTooLarge as error:
+            # Not raised further: it would keep what was read until the garbage collector comes by, which is seldom.
             return self._refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error.reason)
         session.receive(messages)
         return web.Response(status=HTTPStatus.NO_CONTENT, headers=_CORS)
