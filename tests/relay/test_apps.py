@@ -1,7 +1,7 @@
 import pytest
 from msgspec import convert
 
-from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps
+from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair
 from tests.helpers.clients import APP, app_with
 
 ONE, TWO = app_with(app_id="1"), app_with(app_id="2")
@@ -42,6 +42,7 @@ def test_two_apps_cannot_share_a_key() -> None:
 
 def test_an_app_never_shows_its_secret() -> None:
     assert repr(APP) == "App(id='3', key='key-3', secret='***')"
+    assert repr(KeyPair("old-key", "old-secret")) == "KeyPair(key='old-key', secret='***')"
     assert APP.secret not in f"{APP} {[APP]!r} {(APP,)}"
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import selectors
 import signal
 import socket
@@ -17,6 +18,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from relay import cli, server
+from tests.helpers.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
@@ -66,6 +68,29 @@ def serving(**environ: str) -> Iterator[tuple["subprocess.Popen[str]", int]]:
         if process.poll() is None:
             process.kill()
         process.communicate(timeout=PATIENCE)
+
+
+class TestDoctor:
+    @pytest.fixture(autouse=True)
+    def _enough_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(resource, "getrlimit", lambda _which: (1_024, resource.RLIM_INFINITY))
+
+    def test_a_relay_that_is_well_gets_a_line_a_check_and_the_code_is_0(self) -> None:
+        with serving() as (_, port):
+            result = run("doctor", "--url", f"http://127.0.0.1:{port}/")
+        assert result.exit_code == 0
+        assert [line[:4] for line in result.output.splitlines()] == ["ok  "] * 5
+
+    def test_a_fault_comes_with_an_advice_and_the_code_is_1(self) -> None:
+        result = run("doctor", RELAY_PORT=str(free_port()))
+        assert result.exit_code == 1
+        _, fault, advice = result.output.splitlines()
+        assert fault.startswith("FAIL  nothing answers at http://127.0.0.1:")
+        assert advice.startswith("      start the relay")
+
+    def test_an_app_that_is_not_in_the_settings_is_named_and_the_code_is_2(self) -> None:
+        result = run("doctor", "--app", "nobody")
+        assert (result.exit_code, result.stderr) == (2, "There is no app 'nobody' in the settings\n")
 
 
 class TestCheckConfig:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from relay.apps import App
 from relay.doctor import FEW_FILES, Finding, check_files, examine
-from tests.helpers.clients import APP
+from tests.helpers.clients import APP, app_with
 from tests.helpers.relay import RunningRelay, running_relay
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -98,6 +98,14 @@ async def test_a_server_that_is_no_relay_is_told(proxy: Callable[[Handler], Awai
         raise web.HTTPNotFound
 
     assert "/up answers 404" in faults(await findings(await proxy(answer)))[0]
+
+
+async def test_an_app_that_has_all_its_connections_is_told() -> None:
+    app = app_with(connections=1)
+    async with running_relay(app) as relay:
+        await relay.connect()
+        (fault,) = faults(await findings(relay.url, app))
+    assert "has its 1 connections (4004)" in fault
 
 
 async def test_a_clock_that_is_off_is_told(proxy: Callable[[Handler], Awaitable[str]]) -> None:

@@ -318,6 +318,9 @@ class TestStopping:
         clients = [Client(node, APP) for _ in range(3)]
         await node.stop()
         assert [client.transport.closed for client in clients] == [(4100, "the server is restarting")] * 3
+        with pytest.raises(Rejected, match="the server is restarting") as rejected:
+            Client(node, APP)
+        assert rejected.value.code == 4100
 
 
 def test_a_subscription_to_a_channel_that_nobody_knows_is_our_own_mistake(relay: Relay) -> None:
