@@ -12,12 +12,16 @@ NODE_HOME := .node
 export PATH := $(CURDIR)/$(NODE_HOME)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types format schema bundle bench clean parts
+.PHONY: help run test test-all coverage protocol-coverage check lint types format schema bundle bench clean parts
+
+# Of all branches of the relay, its own tests take so many; of those of relay/protocol, its own tests take all. Percent.
+RELAY_FLOOR := 98
+PROTOCOL_FLOOR := 100
 
 help: ## show this
 	@echo "Pushdesk: a realtime relay that speaks the Pusher protocol, and a support desk on top of it"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo
 	@echo "Set by the environment (docs/configuration.md lists all):"
 	@echo "  RELAY_HOST, RELAY_PORT                             where the relay listens (127.0.0.1, 6001)"
@@ -46,9 +50,22 @@ run: $(VENV)/.run ## start relay, support desk, demo page and operator's panel
 	@$(BIN)/python -m support_api first-run
 	@exec $(BIN)/honcho start
 
-test: $(VENV)/.dev parts ## install what the tests need, and run them all
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev parts protocol-coverage ## install what the tests need, and run them all but for the long ones
+	$(BIN)/python -m pytest --ignore=tests/relay/protocol
 	cd client_js && npm test
+
+# FUZZ_SECONDS and SOAK_SECONDS say for how long (60 and 300), FUZZ_SEED and SOAK_SEED repeat what failed.
+test-all: test coverage ## the same, the relay's coverage, and the long ones: state machine, fuzzing, soak (10 minutes more)
+	$(BIN)/python -m pytest -m long
+
+coverage: protocol-coverage ## how many branches of the relay its tests take; too few are an error
+	$(BIN)/python -m pytest tests/relay --ignore=tests/relay/protocol --cov=relay --cov-append --cov-report=
+	$(BIN)/coverage report --include='relay/*' --fail-under=$(RELAY_FLOOR)
+
+# Runs the tests of relay/protocol as well: `test` need not run them twice.
+protocol-coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/relay/protocol --cov=relay --cov-report=
+	$(BIN)/coverage report --include='relay/protocol/*' --fail-under=$(PROTOCOL_FLOOR)
 
 check: $(VENV)/.dev $(NODE_DIRS:%=%/node_modules/.installed) lint types ## everything that can be checked without running it
 
