@@ -184,8 +184,9 @@ class Node:
             return
         hub.stats.closed(code)
         hub.sites.leave(session.socket_id)
-        for channel in list(session.subscriptions):
-            self._leave(connection, channel)
+        # Out of all of them before any is told: what one channel holds back goes out when the next one is sent something.
+        for channel in [self._take_out(connection, name) for name in session.subscriptions]:
+            self._tell_left(connection, channel)
         if session.user is not None and hub.sign_out(connection, session.user):
             self._tell_watchers(hub, events.watchlist_events((), [session.user.user_id]), session.user.user_id)
         if self.observers:
@@ -370,13 +371,20 @@ class Node:
             raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED, limit="presence_members")
 
     def _leave(self, connection: Connection, name: str) -> None:
-        app = connection.app
-        hub = self._hubs[app.id]
-        channel = hub.get(name)
-        user_id = connection.session.subscriptions.pop(name)
+        self._tell_left(connection, self._take_out(connection, name))
+
+    def _take_out(self, connection: Connection, name: str) -> Channel:
+        channel = self._hubs[connection.app.id].get(name)
         if channel is None:
             raise RuntimeError(f"{connection.session.socket_id} is subscribed to {name!r}, which is not occupied")
         channel.remove(connection)
+        return channel
+
+    def _tell_left(self, connection: Connection, channel: Channel) -> None:
+        """What follows when the connection has been taken out of the channel."""
+        app, name = connection.app, channel.rules.name
+        hub = self._hubs[app.id]
+        user_id = connection.session.subscriptions.pop(name)
         if self.observers:
             left = happenings.Unsubscribed(connection.session.socket_id, name, len(channel), user_id)
             self.observers.tell(app.id, left)

@@ -202,6 +202,18 @@ class TestPresence:
         assert watcher.told() == [removed("presence-a", "2"), removed("presence-b", "2")]
         assert [channel.rules.name for channel in relay.node.channels(APP)] == ["presence-a", "presence-b"]
 
+    def test_who_is_closed_is_not_told_of_others_that_left_in_the_same_turn(self, relay: Relay) -> None:
+        one, two = relay.client(), relay.client()
+        for client in (one, two):
+            for channel in ("presence-a", "presence-b"):
+                client.subscribe(channel, member(client.socket_id))
+        for client in (one, two):
+            client.told()
+        one.drop()
+        two.transport.close(4200, "gone")
+        # Of the first channel that the other one left it was told before.
+        assert two.told() == [removed("presence-a", one.socket_id)]
+
     @given(user_id=TEXTS.filter(lambda text: 0 < len(text) <= 128), info=JSON)
     def test_ids_and_infos_of_any_text_come_out_as_they_went_in(self, user_id: str, info: object) -> None:
         app = app_with(presence_member_bytes=100_000)
