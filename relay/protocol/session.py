@@ -277,7 +277,7 @@ class Session:
             text = f"The data of an event may hold {limits.event_data_bytes} bytes"
             raise MessageRefused(text, CLIENT_EVENT_REFUSED, channel, limit="event_data_bytes")
         bucket = self._client_events
-        if bucket is None or bucket.rate != limits.client_events_per_second:  # a reload may have changed it
+        if bucket is None:
             bucket = self._client_events = TokenBucket(limits.client_events_per_second, now)
         if not bucket.take(now):
             text = f"Rate limit reached: a connection may send {limits.client_events_per_second} client events a second"
