@@ -269,9 +269,9 @@ class Soak:
             "client_events_total": self.said,
             "slow_clients_cut_total": self.cut,
             "rate_limited_total": 0,
-            "messages_refused_total": 0,
         }
         assert {name: self.metric(name) for name in expected} == expected
+        assert self.metric("messages_received_total", "refused") == 0
 
     def check_members(self) -> None:
         """Who is in the presence channels, as everybody in them was told and as the API says."""
@@ -299,10 +299,11 @@ class Soak:
     def subscriptions(self) -> int:
         return sum(len(guest.ear.channels) for guest in self.crowd.everybody())
 
-    def metric(self, name: str) -> int:
-        """A figure of the one app."""
+    def metric(self, name: str, kind: str | None = None) -> int:
+        """A figure of the one app; of its messages, those of one kind."""
+        labels = 'app="[^"]*"' if kind is None else f'app="[^"]*",kind="{kind}"'
         with urllib.request.urlopen(self.metrics_url, timeout=10.0) as answer:  # noqa: S310 - the scheme is ours
-            found = re.search(rf"^relay_{name}{{[^}}]*}} (\S+)$", answer.read().decode(), re.MULTILINE)
+            found = re.search(rf"^relay_{name}{{{labels}}} (\S+)$", answer.read().decode(), re.MULTILINE)
         assert found is not None, name
         return int(float(found[1]))
 
