@@ -4,6 +4,8 @@ A wheel of one-second slots. A connection that was active in the meantime is not
 something a message, but looked at when its slot comes, and put into a later one.
 """
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Protocol
 
 
@@ -30,6 +32,9 @@ class Wheel:
 
     def __len__(self) -> int:
         return self._count
+
+    def __iter__(self) -> Iterator[Watched]:
+        return chain.from_iterable(self._slots.values())
 
     def watch(self, watched: Watched, deadline: float) -> None:
         """Look at `watched` once `deadline` (seconds, monotonic) has passed; replaces an earlier deadline."""

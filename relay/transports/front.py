@@ -67,7 +67,6 @@ class Doors:
         self.max_body = max_body
         self.trusted = trusted
         self.loop = asyncio.get_running_loop()
-        self.waiting: set[FrontDoor] = set()
         self._second = 0
         self._date = ""
 
@@ -85,7 +84,7 @@ class Doors:
 
     def close(self) -> None:
         """End the connections that wait for a request."""
-        for door in list(self.waiting):
+        for door in [watched for watched in self.wheel if isinstance(watched, FrontDoor)]:
             door.close()
 
 
@@ -109,12 +108,11 @@ class FrontDoor(asyncio.Protocol):
         """A client came."""
         # A server's TCP transport; uvloop's is no subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self._doors.waiting.add(self)
         self._doors.wheel.watch(self, self._since + REQUEST_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went."""
-        self._leave()
+        self._doors.wheel.forget(self)
 
     def on_deadline(self, now: float) -> float | None:
         """End what takes too long: the first request, or a later one that has begun; and an idle connection."""
@@ -134,7 +132,7 @@ class FrontDoor(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection when what was written has gone out, within REQUEST_TIMEOUT."""
-        self._leave()
+        self._doors.wheel.forget(self)
         self._data = b""
         self._transport.close()
         if self._transport.get_write_buffer_size():
@@ -214,7 +212,7 @@ class FrontDoor(asyncio.Protocol):
         if upgrade is None:
             return False
         rest = self._data[end + len(END_OF_HEAD) :]
-        self._leave()
+        self._doors.wheel.forget(self)
         protocol = self._doors.websocket(self._transport, self._address() if self._doors.trusted else None)
         self._transport.set_protocol(protocol)
         protocol.open(upgrade)
@@ -230,7 +228,7 @@ class FrontDoor(asyncio.Protocol):
         return parse_upgrade(self._doors.app_path, target, headers)
 
     def _hand_to_http(self) -> None:
-        self._leave()
+        self._doors.wheel.forget(self)
         protocol = self._doors.http()
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
@@ -246,7 +244,3 @@ class FrontDoor(asyncio.Protocol):
         log.info("request_refused", address=self._address(), status=answer.status, reason=answer.body.decode())
         self._transport.write(answer.encode(self._doors.date(), is_last=True))
         self.close()
-
-    def _leave(self) -> None:
-        self._doors.wheel.forget(self)
-        self._doors.waiting.discard(self)

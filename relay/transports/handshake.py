@@ -6,6 +6,7 @@ Must not know sockets or the Pusher protocol beyond where its address ends.
 import binascii
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -17,6 +18,8 @@ from relay.protocol.signatures import parse_query
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES: Final = 16
+# Targets that are remembered: the clients of an app ask for the same one (bench/, scenario "connections").
+_KNOWN_TARGETS: Final = 256
 _VERSIONS: Final = frozenset({"HTTP/1.1", "HTTP/1.0"})
 # RFC 9110 5.1, 5.5: no space before the colon, no control characters, and no line that goes on in the next one.
 _HEADERS: Final = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)*")
@@ -31,7 +34,8 @@ class Upgrade(Struct, frozen=True):
     """A valid request to switch to WebSocket: where to, and what `answer` needs to know."""
 
     app_key: str
-    params: dict[str, str]
+    protocol: str | None
+    """The version of the Pusher protocol that the client asks for."""
     origin: str | None
     accept: bytes
     extensions: bytes | None
@@ -66,15 +70,22 @@ def parse_head(head: bytes) -> tuple[str, dict[bytes, bytes]]:
         raise ValueError("another HTTP")
     if _HEADERS.fullmatch(head, len(request_line)) is None:
         raise ValueError("a line that is no header")
-    headers: dict[bytes, bytes] = {}
-    for line in lines:
-        name, _, value = line.partition(b":")
-        name, value = name.lower(), value.strip()
-        # RFC 9110 5.3. What may stand there once is valid no more, as it has a comma in it.
-        headers[name] = headers[name] + b", " + value if name in headers else value
+    pairs = [line.split(b":", 1) for line in lines]
+    headers = {name.lower(): value.strip() for name, value in pairs}
+    if len(headers) < len(pairs):
+        headers = _joined(pairs)
     if version == "HTTP/1.0":
         headers.pop(b"upgrade", None)  # RFC 9110 7.8: is ignored there
     return target, headers
+
+
+def _joined(pairs: list[list[bytes]]) -> dict[bytes, bytes]:
+    """Headers of which some are repeated (RFC 9110 5.3). What may stand there once is valid no more, with a comma in it."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        key, text = name.lower(), value.strip()
+        headers[key] = headers[key] + b", " + text if key in headers else text
+    return headers
 
 
 def forwarded_for(head: bytes) -> list[str]:
@@ -98,15 +109,23 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
     key = headers.get(b"sec-websocket-key", b"")
     if not _is_nonce(key):
         raise BadUpgrade(text_answer(400, "Sec-WebSocket-Key must be 16 bytes in base64"))
-    path, _, query = target.partition("?")
+    app_key, protocol = _address_of(target, prefix)
+    origin = headers.get(b"origin")
     accept = binascii.b2a_base64(hashlib.sha1(key + _GUID, usedforsecurity=False).digest(), newline=False)
     return Upgrade(
-        unquote(path.removeprefix(prefix)),
-        parse_query(query),
-        _origin(headers),
+        app_key,
+        protocol,
+        None if origin is None else origin.decode("latin-1"),
         accept,
         headers.get(b"sec-websocket-extensions"),
     )
+
+
+@lru_cache(maxsize=_KNOWN_TARGETS)
+def _address_of(target: str, prefix: str) -> tuple[str, str | None]:
+    """The app's key and the protocol version in a target."""
+    path, _, query = target.partition("?")
+    return unquote(path.removeprefix(prefix)), parse_query(query).get("protocol")
 
 
 def _names(values: bytes | None, wanted: bytes) -> bool:
@@ -116,11 +135,6 @@ def _names(values: bytes | None, wanted: bytes) -> bool:
     values = values.lower()
     # Nearly all clients send nothing else; Firefox sends a list.
     return values == wanted or any(value.strip(b" \t") == wanted for value in values.split(b","))
-
-
-def _origin(headers: dict[bytes, bytes]) -> str | None:
-    origin = headers.get(b"origin")
-    return None if origin is None else origin.decode("latin-1")
 
 
 def _is_nonce(key: bytes) -> bool:

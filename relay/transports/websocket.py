@@ -94,7 +94,7 @@ class WebSocket(asyncio.Protocol):
             self._reader = FrameReader(app.limits.message_bytes, inflate if is_compressed else None)
             if is_compressed:
                 self.write = partial(_write_compressed, self._transport, self._node.deflate)
-            connection = self._node.connect(app, upgrade.params.get("protocol"), self, upgrade.origin)
+            connection = self._node.connect(app, upgrade.protocol, self, upgrade.origin)
         except Rejected as rejected:
             # A12: refused after the upgrade, else client libraries take WebSocket for blocked and try something else.
             self._reader = FrameReader(1_024)

@@ -46,6 +46,14 @@ def test_a_new_deadline_replaces_the_old_one() -> None:
     assert watched.seen == [6.0]
 
 
+def test_what_is_watched_can_be_gone_through() -> None:
+    wheel, near, far, gone = Wheel(0.0), Watched(), Watched(), Watched()
+    for watched, deadline in ((near, 1.0), (far, 50.0), (gone, 1.0)):
+        wheel.watch(watched, deadline)
+    wheel.forget(gone)
+    assert set(wheel) == {near, far}
+
+
 def test_what_is_forgotten_is_not_looked_at() -> None:
     wheel, watched, other = Wheel(0.0), Watched(), Watched()
     wheel.watch(watched, 1.0)

@@ -436,7 +436,7 @@ class TestClientsThatDoNotRead:
         door.protocol.data_received(api(b"a"))
         door.doors.close()
         assert door.transport.closed
-        assert door.doors.waiting == set()
+        assert len(door.wheel) == 0
 
 
 class TestPrefix:

@@ -79,7 +79,7 @@ class TestUpgrade:
     def test_the_example_of_the_rfc_is_answered_as_there(self) -> None:
         accepted = upgrade("/app/key?protocol=7&client=js")
         assert accepted is not None
-        assert (accepted.app_key, accepted.params) == ("key", {"protocol": "7", "client": "js"})
+        assert (accepted.app_key, accepted.protocol) == ("key", "7")
         assert accepted.answer(is_compressed=False) == (
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + ACCEPT + b"\r\n\r\n"

@@ -108,8 +108,7 @@ class Client:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(asyncio, "get_running_loop", lambda: relay.loop)
             self.protocol = WebSocket(relay.node, relay.wheel, self.transport, ping_after=150, backlog=50_000)
-        params = {} if protocol is None else {"protocol": protocol}
-        upgrade = Upgrade(key, params, origin, b"accept", extensions=None)
+        upgrade = Upgrade(key, protocol, origin, b"accept", extensions=None)
         self.protocol.open(upgrade)
         switched = upgrade.answer(is_compressed=False)
         assert self.transport.written.startswith(switched)
