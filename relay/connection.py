@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from relay.apps import App
+from relay.protocol.limits import Limits
 from relay.protocol.session import Session
 
 
@@ -20,6 +21,9 @@ class Transport(Protocol):
     @property
     def write(self) -> Callable[[bytes], None]:
         """Sends one or more whole frames that `frames.text_frame` built. Must not be called after `close`."""
+
+    def adopt(self, limits: Limits) -> None:
+        """Go on under changed limits of the app."""
 
     def close(self, code: int, reason: str) -> None:
         """Tell the client why and end: what was written before still goes out, within the transport's deadline."""
@@ -40,3 +44,4 @@ class Connection:
         """Go on under changed settings of the same app."""
         self.app = app
         self.session.adopt(app)
+        self.transport.adopt(app.limits)

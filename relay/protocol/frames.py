@@ -124,12 +124,12 @@ class FrameReader:
     FrameError the reader is of no more use.
     """
 
-    __slots__ = ("_fragments", "_inflate", "_is_compressed", "_max_message", "_rest", "_utf8", "_validated")
+    __slots__ = ("_fragments", "_inflate", "_is_compressed", "_rest", "_utf8", "_validated", "max_message")
 
     def __init__(self, max_message: int, inflate: Inflate | None = None) -> None:
         self._inflate = inflate
         self._is_compressed = False
-        self._max_message = max_message
+        self.max_message = max_message
         self._rest = b""
         self._fragments: Message | None = None
         # Of a text that has not come whole: what decodes it, and how much of the present frame it has seen.
@@ -152,7 +152,7 @@ class FrameReader:
                 if size < at + 2 + width:
                     break
                 length, start = int.from_bytes(data[at + 2 : at + 2 + width]), start + width
-            if length > self._max_message or self._fragments is not None:
+            if length > self.max_message or self._fragments is not None:
                 self._ensure_room(first, length)
             end = start + length
             if end > size:
@@ -174,8 +174,8 @@ class FrameReader:
         if first & _CONTROL:  # 5.4: one may come between fragments, and is no part of their message
             return
         have = 0 if self._fragments is None else len(self._fragments.payload)
-        if length + have > self._max_message:
-            raise FrameError(WebSocketCode.TOO_BIG, f"a message may hold {self._max_message} bytes")
+        if length + have > self.max_message:
+            raise FrameError(WebSocketCode.TOO_BIG, f"a message may hold {self.max_message} bytes")
 
     def _ensure_header(self, first: int, second: int) -> None:
         opcode = first & 0x0F
@@ -251,7 +251,7 @@ class FrameReader:
         """A compressed message as it was; where it is text, only the whole of it can be looked at."""
         if self._inflate is None:
             raise RuntimeError("a compressed frame passed the check of its header")
-        whole = Message(message.opcode, self._inflate(message.payload, self._max_message))
+        whole = Message(message.opcode, self._inflate(message.payload, self.max_message))
         if whole.opcode == _TEXT:
             _ensure_utf8(whole.payload)
         return whole

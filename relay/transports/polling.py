@@ -14,7 +14,7 @@ from relay.node import Node
 from relay.protocol import sockjs
 from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
 from relay.protocol.frames import payloads_of
-from relay.protocol.limits import AUTHORIZATION_TIMEOUT
+from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
 
 # How long a session lives without a request that receives. The client never says that it leaves. Seconds.
 DETACHED_TIMEOUT: Final = 15.0
@@ -129,6 +129,9 @@ class PollingSession:
                 if self._waiting > self._backlog:
                     # A body may hold so many messages that their answers pass the bound by far.
                     self._cut()
+
+    def adopt(self, limits: Limits) -> None:
+        """See relay.connection.Transport. Messages come in bodies, whose bound is the same for all apps."""
 
     def close(self, code: int, reason: str) -> None:
         """End the session: the client is told with its next lines."""

@@ -27,7 +27,7 @@ from relay.protocol.frames import (
     control_frame,
     text_frame,
 )
-from relay.protocol.limits import AUTHORIZATION_TIMEOUT, PONG_TIMEOUT
+from relay.protocol.limits import AUTHORIZATION_TIMEOUT, PONG_TIMEOUT, Limits
 from relay.transports.handshake import Upgrade
 
 # How long a client may take to answer our close and to read what was written before it. Seconds.
@@ -153,6 +153,10 @@ class WebSocket(asyncio.Protocol):
         self._pinged = True
         self.write(_PING)
         return now + PONG_TIMEOUT
+
+    def adopt(self, limits: Limits) -> None:
+        """See relay.connection.Transport."""
+        self._reader.max_message = limits.message_bytes
 
     def close(self, code: int, reason: str) -> None:
         """Tell the client why and end; what was written before goes out first, within CLOSE_TIMEOUT."""

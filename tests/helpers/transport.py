@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from relay.protocol.frames import payloads_of
+from relay.protocol.limits import Limits
 
 
 class RecordingTransport:
@@ -19,6 +20,9 @@ class RecordingTransport:
     def write(self, frame: bytes) -> None:
         assert self.closed is None, "nothing may be written after close"
         self.frames.append(frame)
+
+    def adopt(self, limits: Limits) -> None:
+        """Nothing here has a limit."""
 
     def close(self, code: int, reason: str) -> None:
         if self.closed is None:

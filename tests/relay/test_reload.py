@@ -133,6 +133,16 @@ class TestServer:
             relay.reload([APP])
             assert (await relay.get("/channels")).status == 200
 
+    async def test_a_changed_size_of_messages_counts_for_connections_that_are_open(self) -> None:
+        async with running_relay(app_with(message_bytes=70_000)) as relay:
+            roomy, strict = await relay.connect(), await relay.connect()
+            long = json.dumps({"event": "pusher:ping", "data": "x" * 65_000})
+            await roomy.send_text(long)
+            assert (await roomy.receive())["event"] == "pusher:pong"
+            relay.reload([app_with(message_bytes=2_000)])
+            await strict.send_text(long)
+            assert (await strict.closed())[0] == 1009
+
     async def test_wrong_settings_change_nothing_and_are_named(
         self, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, object]]
     ) -> None:
