@@ -77,6 +77,8 @@ class _Target:
         self._session = session
         self._clock = clock
         self._queue: deque[WebhookEvent] = deque()
+        # Events that found no room: told in one line when there is some again.
+        self._overflow = 0
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stats = stats
@@ -95,7 +97,8 @@ class _Target:
         if event.name not in self.hook.events or not event.channel.startswith(self.hook.channel_prefix):
             return
         if len(self._queue) >= self._pace.queue:
-            self._drop(1, "the queue is full")
+            self._overflow += 1
+            self._stats.events_dropped += 1
             return
         self._queue.append(event)
         self._news.set()
@@ -108,6 +111,7 @@ class _Target:
         if not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._tell_overflow()
         if self._queue:
             self._drop(len(self._queue), "the relay stops")
             self._queue.clear()
@@ -120,6 +124,7 @@ class _Target:
                 await self._deliver(batch)
                 for _ in batch:
                     self._queue.popleft()
+                self._tell_overflow()
             elif self._stopping.is_set():
                 return
             else:
@@ -131,7 +136,7 @@ class _Target:
             if time.monotonic() - started + pause > self._pace.budget:
                 self._drop(len(batch), failure)
                 return
-            log.info("webhook_waits", app=self.app.id, url=self.hook.url, reason=failure, seconds=pause)
+            log.info("webhook_waits", app=self.app.id, url=self._shown_url, reason=failure, seconds=pause)
             if self._observers:
                 self._observers.tell(self.app.id, WebhookFailed(self._shown_url, failure, len(batch)))
             try:
@@ -168,7 +173,15 @@ class _Target:
 
     def _drop(self, count: int, reason: str) -> None:
         self._stats.events_dropped += count
-        log.error("webhooks_dropped", app=self.app.id, url=self.hook.url, count=count, reason=reason)
+        self._tell_dropped(count, reason)
+
+    def _tell_overflow(self) -> None:
+        if self._overflow:
+            self._tell_dropped(self._overflow, "the queue is full")
+            self._overflow = 0
+
+    def _tell_dropped(self, count: int, reason: str) -> None:
+        log.error("webhooks_dropped", app=self.app.id, url=self._shown_url, count=count, reason=reason)
         if self._observers:
             self._observers.tell(self.app.id, WebhookFailed(self._shown_url, reason, count, is_given_up=True))
 
