@@ -194,7 +194,7 @@ class Node:
 
     def receive(self, connection: Connection, message: bytes | bytearray, now: float) -> None:
         """Handle a text message of a client at `now` (seconds, monotonic)."""
-        kind = "refused"
+        stats, kind = self._hubs[connection.app.id].stats, "refused"
         try:
             effect = connection.session.receive(message, now)
             if effect is None:
@@ -202,18 +202,11 @@ class Node:
             else:
                 self._apply(connection, effect)
                 kind = effect.kind
-        except MessageRefused as refused:
-            stats = self._hubs[connection.app.id].stats
+        except (MessageRefused, SubscriptionRefused) as refused:
             stats.hit(refused.limit)
             stats.rate_limited += isinstance(refused, RateLimited)
-            self._tell(connection, text_frame(events.error(refused.message, refused.code, refused.channel)))
+            self._tell(connection, text_frame(_error_of(refused)))
             self._tell_refused(connection, refused, message)
-        except SubscriptionRefused as refused:
-            self._hubs[connection.app.id].stats.hit(refused.limit)
-            error = events.subscription_error(refused.channel, refused.kind, refused.message, refused.code)
-            self._tell(connection, text_frame(error))
-            self._tell_refused(connection, refused, message)
-        stats = self._hubs[connection.app.id].stats
         stats.messages_received[kind] += 1
         stats.bytes_received[kind] += len(message)
 
@@ -497,6 +490,13 @@ def _client_event(connection: Connection, event: Relay) -> WebhookEvent:
     """What a back end is told of a client event: its data as text, whatever it was (D)."""
     text = orjson.loads(event.data) if event.data[:1] == b'"' else event.data.decode()
     return WebhookEvent("client_event", event.channel, event.name, text, connection.session.socket_id, event.user_id)
+
+
+def _error_of(refused: MessageRefused | SubscriptionRefused) -> bytes:
+    """What the client is told of a message that was refused (A6)."""
+    if isinstance(refused, SubscriptionRefused):
+        return events.subscription_error(refused.channel, refused.kind, refused.message, refused.code)
+    return events.error(refused.message, refused.code, refused.channel)
 
 
 def _statuses(hub: Hub, user: User) -> bytes:
