@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from relay.addresses import parse_networks
+from pushdesk.addresses import parse_networks
 from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair, Webhook
 from relay.protocol.limits import Limits
 

@@ -6,7 +6,7 @@ Says what changed; what follows from it is the node's business. Must not know JS
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from relay.addresses import Sites
+from pushdesk.addresses import Sites
 from relay.cache import EventCache
 from relay.connection import Connection
 from relay.metrics import AppStats

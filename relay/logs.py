@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TextIO
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
-from relay.addresses import UNKNOWN
+from pushdesk.addresses import UNKNOWN
 
 # Characters of one value in a line.
 MAX_VALUE: Final = 500

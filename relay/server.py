@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from relay.addresses import parse_networks
+from pushdesk.addresses import parse_networks
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.bus.local import LocalBus

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pushdesk.addresses import Network, parse_networks
+
 ENV_PREFIX = "SUPPORT_"
 CONFIG_VARIABLE = "SUPPORT_CONFIG"
 DEFAULT_SECRET_KEY = "development-secret"  # noqa: S105 - known to everybody; refused outside loopback
@@ -24,9 +26,6 @@ MIN_SECRET_KEY = 32
 
 MIN_RELAY_SECRET = 16
 """Characters of the shortest secret of the relay's app outside loopback; those of other Pusher services have 20."""
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class SettingsError(Exception):
@@ -183,7 +182,7 @@ def _origin(text: str) -> str:
 
 
 def _networks(value: object) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(one) for one in _items(value))
+    return parse_networks(_items(value))
 
 
 def _items(value: object) -> list[str]:

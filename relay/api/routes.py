@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import structlog
 from aiohttp import web
 
-from relay.addresses import Network, requester
+from pushdesk.addresses import Network, requester
 from relay.api.channels import list_channels, list_users, show_channel
 from relay.api.events import publish, publish_batch
 from relay.api.responses import (

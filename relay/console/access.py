@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from relay.addresses import site_of
+from pushdesk.addresses import site_of
 
 # Wrong passwords from one address in a window (seconds); after that even the right one is refused until it is over.
 FAILURES: Final = 10

@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 from msgspec import Struct, to_builtins
 
-from relay.addresses import Network, requester
+from pushdesk.addresses import Network, requester
 from relay.apps import App
 from relay.console.access import Access, Denied
 from relay.console.feed import Feeds, TooManyViewers, Viewer

@@ -13,7 +13,7 @@ from typing import Final, cast
 
 import structlog
 
-from relay.addresses import Network, client_address, peer_of
+from pushdesk.addresses import Network, client_address, peer_of
 from relay.liveness import Wheel
 from relay.protocol.http import END_OF_HEAD, Answer, PlainRequest, parse_plain, text_answer
 from relay.transports.handshake import BadUpgrade, Upgrade, forwarded_for, parse_head, parse_upgrade

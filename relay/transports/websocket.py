@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from relay.addresses import UNKNOWN, peer_of
+from pushdesk.addresses import UNKNOWN, peer_of
 from relay.connection import Connection
 from relay.liveness import Wheel
 from relay.node import Node

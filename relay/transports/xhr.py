@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from msgspec import Struct
 
-from relay.addresses import Network, requester
+from pushdesk.addresses import Network, requester
 from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import sockjs

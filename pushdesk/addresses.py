@@ -1,6 +1,6 @@
 """Where a client is: the address that logs and limits name, also behind reverse proxies that are trusted.
 
-Must not know settings or what an address is used for. The support desk reads X-Forwarded-For in the same way.
+Must not know settings or what an address is used for.
 """
 
 import asyncio
@@ -57,6 +57,12 @@ def site_of(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((parsed, _IPV6_SITE), strict=False))
     return address if parsed is None else str(parsed)
+
+
+def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
+    """Whether the other side of a connection is one of the trusted proxies."""
+    address = _parse(peer or "")
+    return address is not None and _is_trusted(address, trusted)
 
 
 def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:

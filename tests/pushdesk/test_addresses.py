@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.addresses import Sites, client_address, parse_networks, site_of
+from pushdesk.addresses import Sites, client_address, parse_networks, site_of
 
 TRUSTED = parse_networks(["10.0.0.0/8", "192.0.2.7", "fd00::/8"])
 
