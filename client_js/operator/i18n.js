@@ -2,6 +2,8 @@
  * Texts of the panel and their choice. Knows nothing of where they are shown.
  */
 
+import { fill } from '../shared/sentence.js';
+
 export const texts = {
   en: {
     product: 'Pushdesk',
@@ -136,7 +138,7 @@ export function chooseLang(...wishes) {
 
 /** A function from a text's key (and values for its {places}) to the text. */
 export function translator(lang) {
-  return (key, values = {}) => texts[lang][key].replace(/{(\w+)}/g, (_, name) => values[name]);
+  return (key, values = {}) => fill(texts[lang][key], values);
 }
 
 /** A length of time in the largest fitting unit: "40 sec", "5 min", "2 hr". */

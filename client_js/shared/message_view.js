@@ -48,7 +48,8 @@ function newNode(message, side, name) {
   const meta = h('span', { className: 'meta' });
   // For the eyes: who listens has the name before each message.
   const title = h('div', { className: 'meta', 'aria-hidden': true, dir: 'auto' });
-  const body = h('p', { dir: 'auto' }, h('span', { className: 'spoken' }, `${name}: `), message.content);
+  // Isolated: the direction of a message is that of its own first letter.
+  const body = h('p', { dir: 'auto' }, h('bdi', { className: 'spoken' }, `${name}: `), message.content);
   const node = h('div', { className: `message ${side}` }, title, body, meta);
   node._meta = meta;
   node._title = title;

@@ -24,9 +24,14 @@ for (const [name, { texts, chooseLang, translator }] of Object.entries({ panel, 
 
   test(`${name}: values stand in their places`, () => {
     const [key, text] = Object.entries(texts.ru).find(([, one]) => places(one).length === 1);
-    assert.equal(translator('ru')(key, { [places(text)[0]]: 'three' }), text.replace(/{\w+}/, 'three'));
+    assert.equal(translator('ru')(key, { [places(text)[0]]: 3 }), text.replace(/{\w+}/, '3'));
   });
 }
+
+test('a name in a sentence of widget and panel keeps its direction to itself', () => {
+  assert.equal(panel.translator('en')('typing', { name: 'עמית' }), '\u2068עמית\u2069 is typing…');
+  assert.equal(widget.translator('ru')('joined', { name: 'עמית' }), '\u2068עמית\u2069 теперь с вами в чате.');
+});
 
 test('a length of time is told in the largest fitting unit', () => {
   assert.deepEqual([-5, 5000, 65_000, 7_300_000].map((ms) => panel.durationText(ms, 'en')), ['0 sec', '5 sec', '1 min', '2 hr']);

@@ -2,6 +2,8 @@
  * Texts of the widget and the choice of their language. Knows nothing of where they are shown.
  */
 
+import { fill } from '../shared/sentence.js';
+
 export const texts = {
   en: {
     title: 'Support',
@@ -102,5 +104,5 @@ export function chooseLang(...wishes) {
 
 /** A function from a text's key (and values for its {places}) to the text. */
 export function translator(lang) {
-  return (key, values = {}) => texts[lang][key].replace(/{(\w+)}/g, (_, name) => values[name]);
+  return (key, values = {}) => fill(texts[lang][key], values);
 }
