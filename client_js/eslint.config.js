@@ -3,7 +3,7 @@ import js from '@eslint/js';
 const timers = { setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', queueMicrotask: 'readonly' };
 const common = { ...timers, console: 'readonly', crypto: 'readonly', fetch: 'readonly', URL: 'readonly', URLSearchParams: 'readonly', TextEncoder: 'readonly', AbortController: 'readonly' };
 export const page = Object.fromEntries(
-  ['document', 'navigator', 'location', 'addEventListener', 'focus', 'CSSStyleSheet', 'Notification', 'AudioContext', 'Worker', 'postMessage', 'matchMedia'].map((name) => [name, 'readonly']),
+  ['document', 'navigator', 'location', 'addEventListener', 'focus', 'CSSStyleSheet', 'Notification', 'AudioContext', 'Worker', 'postMessage', 'matchMedia', 'ResizeObserver', 'MutationObserver', 'requestAnimationFrame'].map((name) => [name, 'readonly']),
 );
 const node = { process: 'readonly', Buffer: 'readonly', global: 'readonly', EventTarget: 'readonly', Event: 'readonly', Response: 'readonly' };
 
@@ -31,7 +31,7 @@ export default [
     },
   },
   { files: ['pushler/**', 'shared/{storage,conversation,outbox,timing,thread,http,ids,refusal,limits,locale}.js'], languageOptions: { globals: { document: 'readonly' } } },
-  { files: ['widget/**', 'operator/**', 'demo/**', 'shared/{dom,message_view}.js'], languageOptions: { globals: page } },
+  { files: ['widget/**', 'operator/**', 'demo/**', 'shared/{composer,dom,message_view}.js'], languageOptions: { globals: page } },
   { files: ['demo/demo.js'], languageOptions: { sourceType: 'script' } },
   { files: ['scripts/**', 'tests/**', 'eslint.config.js'], languageOptions: { globals: { ...node, ...page } } },
 ];
