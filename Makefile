@@ -25,7 +25,7 @@ help: ## show this
 	@echo
 	@echo "Set by the environment (docs/configuration.md lists all):"
 	@echo "  RELAY_HOST, RELAY_PORT                             where the relay listens (127.0.0.1, 6001)"
-	@echo "  RELAY_APP_ID, RELAY_APP_KEY, RELAY_APP_SECRET      the relay's app (app-id, app-key, app-secret: loopback only)"
+	@echo "  RELAY_APP_ID, RELAY_APP_KEY, RELAY_APP_SECRET      the relay's app (1, app-key, app-secret: loopback only)"
 	@echo "  RELAY_CONSOLE_PORT                                 a page that shows what happens, live (off)"
 	@echo "  RELAY_CONFIG, SUPPORT_CONFIG                       settings from a TOML file"
 	@echo "  SUPPORT_HOST, SUPPORT_PORT                         where the support desk listens (127.0.0.1, 8080)"

@@ -33,7 +33,7 @@ class Server:
     name: str
     command: Sequence[str]
     environ: Mapping[str, str] = field(default_factory=dict)
-    app_id: str = "app-id"
+    app_id: str = "1"
     key: str = "app-key"
     secret: str = "app-secret"
 

@@ -79,7 +79,7 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
         return f"App(id={self.id!r}, key={self.key!r}, secret='***')"
 
 
-DEVELOPMENT_APP: Final = App(id="app-id", key="app-key", secret=DEVELOPMENT_SECRET)
+DEVELOPMENT_APP: Final = App(id="1", key="app-key", secret=DEVELOPMENT_SECRET)
 
 
 class Apps:

@@ -69,7 +69,7 @@ class Settings:
     """Where this process reaches the relay."""
     relay_public_url: str = ""
     """Where browsers reach the relay; empty: the same."""
-    relay_app_id: str = "app-id"
+    relay_app_id: str = "1"
     relay_app_key: str = "app-key"
     relay_app_secret: Secret = Secret(DEFAULT_RELAY_SECRET)
     secret_keys: tuple[Secret, ...] = (Secret(DEFAULT_SECRET_KEY),)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from tests.helpers.processes import HOST, ROOT, Process, RelayProcess, environment, free_port
 
-APP_ID: Final = "app-id"
+APP_ID: Final = "1"
 APP_KEY: Final = "app-key"
 APP_SECRET: Final = "app-secret"
 

@@ -48,7 +48,7 @@ def test_an_app_never_shows_its_secret() -> None:
 
 def test_the_development_app_is_the_one_of_the_documentation() -> None:
     assert (DEVELOPMENT_APP.id, DEVELOPMENT_APP.key, DEVELOPMENT_APP.secret) == (
-        "app-id",
+        "1",
         "app-key",
         DEVELOPMENT_SECRET,
     )

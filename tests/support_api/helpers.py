@@ -58,8 +58,8 @@ class RecordingRelay:
 
     def application(self) -> web.Application:
         app = web.Application()
-        app.router.add_post("/apps/app-id/batch_events", self._batch)
-        app.router.add_post("/apps/app-id/events", self._single)
+        app.router.add_post("/apps/1/batch_events", self._batch)
+        app.router.add_post("/apps/1/events", self._single)
         app.router.add_get("/up", self._up)
         return app
 

@@ -25,7 +25,7 @@ async def announce(store: Store, *names: str, socket_id: str | None = None) -> N
 
 @pytest.fixture
 async def client(relay: RecordingRelay) -> Any:
-    async with PushlerClient("app-key", "app-secret", app_id="app-id", url=relay.url) as client:
+    async with PushlerClient("app-key", "app-secret", app_id="1", url=relay.url) as client:
         yield client
 
 
@@ -86,7 +86,7 @@ async def test_nothing_is_lost_when_no_relay_is_there_at_all(store: Store, relay
     async with nowhere, outbox_of(store, nowhere).running():
         await asyncio.sleep(0.05)
     assert await store.outbox.counts() == (1, 0)
-    client = PushlerClient("app-key", "app-secret", app_id="app-id", url=relay.url)
+    client = PushlerClient("app-key", "app-secret", app_id="1", url=relay.url)
     async with client, outbox_of(store, client).running():
         await relay.events(1)
     assert await store.outbox.counts() == (0, 0)
