@@ -164,8 +164,9 @@ class PushlerClient:
     ) -> dict[str, str]:
         """The answer of an authorisation endpoint for a private or presence channel (B1).
 
-        `member` is {"user_id": …, "user_info": …} and only for presence channels. Raises ValueError for a bad channel name
-        or socket id, so that nothing else than a subscription gets signed.
+        `member` is {"user_id": …, "user_info": …}: who joins a presence channel, or whose subscription of another kind it
+        is, which only the relay then knows. Raises ValueError for a bad channel name or socket id, so that nothing else
+        than a subscription gets signed.
         """
         if not is_socket_id(socket_id):
             raise ValueError(f"not a socket id: {socket_id!r}")
@@ -175,8 +176,6 @@ class PushlerClient:
             raise ValueError(f"{error}: {channel!r}") from None
         if not rules.needs_auth:
             raise ValueError(f"a public channel needs no authorisation: {channel!r}")
-        if member is not None and not rules.is_presence:
-            raise ValueError(f"only a presence channel has members: {channel!r}")
         channel_data = None if member is None else orjson.dumps(member).decode()
         signature = signatures.sign(self._secret, signatures.channel_text(socket_id, channel, channel_data))
         answer = {"auth": f"{self.key}:{signature}"}

@@ -39,7 +39,7 @@ class RefusedConnection(Happening, frozen=True, tag="connection_refused"):
 
 
 class Subscribed(Happening, frozen=True, tag="subscribed"):
-    """A connection is in a channel, as `user_id` on a presence channel; `subscribers` are there now."""
+    """A connection is in a channel, as `user_id` where its subscription was signed for one; `subscribers` are there now."""
 
     socket_id: str
     channel: str

@@ -335,7 +335,7 @@ class Node:
             self._webhooks.came(app, WebhookEvent("channel_occupied", name))
         if join.member is None or channel.presence is None:
             channel.add(connection)
-            connection.session.subscriptions[name] = None
+            connection.session.subscriptions[name] = join.user_id
             self._tell(connection, text_frame(events.subscription_succeeded(name)))
             if channel.rules.is_cache:
                 self._send_cached(connection, name)

@@ -62,12 +62,16 @@ class User(Struct, frozen=True):
 
 
 class Join(Struct, frozen=True):
-    """The subscription is legal: put the connection into the channel, with `member` on a presence channel."""
+    """The subscription is legal: put the connection into the channel, with `member` on a presence channel.
+
+    `user_id` is whom the signed channel_data of a channel without members names, None where it names nobody.
+    """
 
     kind: ClassVar = "subscribe"
 
     rules: ChannelRules
     member: Member | None
+    user_id: str | None = None
 
 
 class Leave(Struct, frozen=True):
@@ -150,7 +154,7 @@ class Session:
     def __init__(self, app: SessionApp, socket_id: str) -> None:
         self._app = app
         self.socket_id = socket_id
-        # Channel name → the user id that this connection has there, None where the channel has no members.
+        # Channel name → the user id that the subscription was signed for, None where none was.
         self.subscriptions: dict[str, str | None] = {}
         self.user: User | None = None
         # Whether the client ever proved anything: a sign-in, or a subscription that needs a signature.
@@ -198,23 +202,41 @@ class Session:
             raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED, limit="subscriptions")
         if rules.kind is Kind.SERVER_TO_USER and (self.user is None or rules.user_id != self.user.user_id):
             raise _unauthorised(name, "Only a connection that is signed in as this user may subscribe")
-        if rules.needs_auth:
-            self._ensure_authorised(command, rules)
-            self.is_authorized = True
-        return Join(rules, self._member(command) if rules.is_presence else None)
+        if not rules.needs_auth:
+            return Join(rules, None)
+        has_signed_data = self._ensure_authorised(command, rules)
+        self.is_authorized = True
+        if rules.is_presence:
+            return Join(rules, self._member(command))
+        return Join(rules, None, self._user_named(command.channel_data) if has_signed_data else None)
 
-    def _ensure_authorised(self, command: Subscribe, rules: ChannelRules) -> None:
-        """Check the signature of a subscription (B1), in constant time."""
+    def _ensure_authorised(self, command: Subscribe, rules: ChannelRules) -> bool:
+        """Check the signature of a subscription (B1), in constant time; True when it covers the channel_data that came.
+
+        Back ends sign channel_data for every kind of channel when they are given some, and then it is sent along. Where it
+        is sent but not signed, only a presence channel refuses: elsewhere nothing depends on it.
+        """
         key, _, signature = (command.auth or "").partition(":")
         if not signature:
             raise _unauthorised(rules.name, "auth must be the answer of your authorisation endpoint, KEY:SIGNATURE")
         secret = self._app.secret_for(key)
         if secret is None:
             raise _unauthorised(rules.name, f"Invalid key in auth: this connection's app has the key {self._app.key!r}")
-        channel_data = command.channel_data if rules.is_presence else None
-        text = signatures.channel_text(self.socket_id, rules.name, channel_data)
-        if not signatures.is_signed(secret, text, signature):
+        text = signatures.channel_text(self.socket_id, rules.name, command.channel_data)
+        if signatures.is_signed(secret, text, signature):
+            return command.channel_data is not None
+        bare = signatures.channel_text(self.socket_id, rules.name)
+        if command.channel_data is None or rules.is_presence or not signatures.is_signed(secret, bare, signature):
             raise _unauthorised(rules.name, f"Invalid signature: the text to sign is {text!r}")
+        return False
+
+    def _user_named(self, channel_data: str | None) -> str | None:
+        """The user in the signed data of a channel without members: it may hold anything, and need not name one."""
+        try:
+            user_id = str(_decode_channel_data(channel_data or "").user_id)
+        except Malformed:
+            return None
+        return user_id if 1 <= len(user_id) <= self._app.limits.user_id_length else None
 
     def _member(self, command: Subscribe) -> Member:
         """The member in the signed channel_data of a presence subscription (A5)."""
@@ -267,8 +289,8 @@ class Session:
         channel, limits = event.channel, self._app.limits
         if channel not in self.subscriptions:
             raise MessageRefused(f"No current subscription to channel {channel[:200]}", None, channel[:200])
-        # The name was checked when it was subscribed to.
-        if not (self._app.client_messages and rules_for(channel).allows_client_events):
+        rules = rules_for(channel)  # the name was checked when it was subscribed to
+        if not (self._app.client_messages and rules.allows_client_events):
             raise self._client_events_refused(channel)
         if len(event.name) > limits.event_name_length:
             text = f"The name of an event is at most {limits.event_name_length} characters long"
@@ -282,7 +304,7 @@ class Session:
         if not bucket.take(now):
             text = f"Rate limit reached: a connection may send {limits.client_events_per_second} client events a second"
             raise RateLimited(text, CLIENT_EVENT_REFUSED, channel, limit="client_events_per_second")
-        return Relay(event.name, channel, event.data, self.subscriptions[channel])
+        return Relay(event.name, channel, event.data, self.subscriptions[channel] if rules.is_presence else None)
 
     def _client_events_refused(self, channel: str) -> MessageRefused:
         text = "Client events are switched off for this app"

@@ -27,6 +27,8 @@ SIGNERS: Final[tuple[Signer, ...]] = ("official-sdk", "relay-client")
 REFUSED: Final = "private-refused"
 FORGED: Final = "private-forged"
 NAMELESS: Final = "presence-signed-in"  # no channel_data: the member is whom the connection is signed in as
+# Also of private channels: the endpoint signs channel_data, which then goes along with the subscription.
+WITH_DATA: Final = "with-data"
 
 # Encrypts between the back end and its clients; the relay never has it.
 ENCRYPTION_KEY: Final = base64.b64encode(bytes(range(32))).decode()
@@ -92,7 +94,7 @@ class Backend:
         if channel.startswith(REFUSED):
             return web.json_response({"error": "not you"}, status=403)
         sign = self._forge if channel.startswith(FORGED) else self._sign[request.match_info["signer"]]
-        has_member = channel.startswith("presence-") and not channel.startswith(NAMELESS)
+        has_member = WITH_DATA in channel or (channel.startswith("presence-") and not channel.startswith(NAMELESS))
         answer = sign(channel, socket_id, member(user) if has_member else None)
         return web.json_response(answer, dumps=partial(json.dumps, default=_as_text))
 

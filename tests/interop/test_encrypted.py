@@ -12,7 +12,7 @@ import pytest
 from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import NodeAgent
-from tests.interop.backend import ENCRYPTION_KEY, close_sdk, official_sdk
+from tests.interop.backend import ENCRYPTION_KEY, WITH_DATA, close_sdk, official_sdk
 from tests.interop.runtimes import (
     CHROMIUM_8_ENCRYPTED,
     ECHO_IN_CHROMIUM_ENCRYPTED,
@@ -58,10 +58,10 @@ async def send(relay: RelayProcess, channel: str, *, in_a_batch: bool = False) -
 @pytest.mark.tried("encrypted channels")
 @pytest.mark.parametrize("transport", [WEBSOCKET, NO_WEBSOCKET])
 @pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, CHROMIUM_8_ENCRYPTED])
+@pytest.mark.parametrize("channel", ["private-encrypted-letters", f"private-encrypted-{WITH_DATA}"])
 async def test_event_of_an_encrypted_channel_is_readable_for_its_subscriber(
-    clients: Clients, relay: RelayProcess
+    clients: Clients, relay: RelayProcess, channel: str
 ) -> None:
-    channel = "private-encrypted-letters"
     agent = await clients.pusher()
     await subscribe(agent, channel)
     await send(relay, channel)

@@ -6,7 +6,7 @@ import pytest
 
 from relay.client import PushlerClient
 from tests.interop.agents import Agent, NodeAgent, PageAgent, Report
-from tests.interop.backend import FORGED, REFUSED, SIGNERS, Signer
+from tests.interop.backend import FORGED, REFUSED, SIGNERS, WITH_DATA, Signer
 from tests.interop.runtimes import CHROMIUM_8, NO_WEBSOCKET, NODE_4, NODE_7, NODE_8, WEBSOCKET, Clients, Options
 
 pytestmark = pytest.mark.parametrize("transport", [WEBSOCKET, NO_WEBSOCKET])
@@ -145,6 +145,20 @@ async def test_subscriber_of_a_private_channel_receives_an_event(
     await publisher.trigger(channel, "shipped", {"order": 12})
     assert (await agent.take(kind="event", channel=channel, event="shipped"))["data"] == {"order": 12}
     assert clients.backend.asked == [channel]
+
+
+@pytest.mark.tried("private channels: with channel_data")
+@every_version
+@pytest.mark.parametrize(
+    ("channel", "signer"), [(f"private-{WITH_DATA}", "official-sdk"), (f"private-cache-{WITH_DATA}", "relay-client")]
+)
+async def test_subscriber_of_a_private_channel_authorised_with_channel_data_receives_an_event(
+    clients: Clients, publisher: PushlerClient, channel: str, signer: Signer
+) -> None:
+    agent = await clients.pusher(signer=signer)
+    await subscribe(agent, channel)
+    await publisher.trigger(channel, "shipped", {"order": 12})
+    assert (await agent.take(kind="event", channel=channel, event="shipped"))["data"] == {"order": 12}
 
 
 @pytest.mark.tried("presence channels: members come and go")

@@ -179,6 +179,8 @@ async def test_authorised_subscriptions_are_taken(sdk: NodeAgent, connect: Conne
     private = await sdk.call("authorizeChannel", socketId=socket_id, channel="private-js")
     await subscriber.subscribe("private-js", private)
     who = {"user_id": "ann", "user_info": {"name": "Ann ☕"}}
+    named = await sdk.call("authorizeChannel", socketId=socket_id, channel="private-js-named", member=who)
+    assert await subscriber.subscribe("private-js-named", named) == {}
     presence = await sdk.call("authorizeChannel", socketId=socket_id, channel="presence-js", member=who)
     confirmation = await subscriber.subscribe("presence-js", presence)
     assert confirmation["presence"]["hash"] == {"ann": {"name": "Ann ☕"}}

@@ -112,6 +112,8 @@ async def test_authenticated_subscriptions_are_taken(sdk: pusher.Pusher, connect
     subscriber = await connect()
     private = sdk.authenticate("private-py", subscriber.socket_id)
     await subscriber.subscribe("private-py", private)
+    named = sdk.authenticate("private-py-named", subscriber.socket_id, {"user_id": "ann"})
+    assert await subscriber.subscribe("private-py-named", named) == {}
     presence = sdk.authenticate(
         "presence-py", subscriber.socket_id, {"user_id": "ann", "user_info": {"name": "Ann ☕"}}
     )

@@ -129,17 +129,16 @@ class TestAuthorisation:
         with pytest.raises(ValueError, match="a public channel needs no authorisation: 'a'"):
             self.client.authorize_channel("a", "1.2")
 
-    def test_a_member_is_for_presence_channels_only(self) -> None:
-        with pytest.raises(ValueError, match="only a presence channel has members"):
-            self.client.authorize_channel("private-a", "1.2", {"user_id": 1})
-
+    @pytest.mark.parametrize("channel", ["presence-a", "private-a", "private-encrypted-a", "private-cache-a"])
     async def test_a_subscription_signed_here_is_taken_by_the_relay(
-        self, relay: RunningRelay, client: PushlerClient
+        self, relay: RunningRelay, client: PushlerClient, channel: str
     ) -> None:
         listener = await relay.connect()
-        signed = client.authorize_channel("presence-a", listener.socket_id, {"user_id": 7})
-        await listener.send("pusher:subscribe", {"channel": "presence-a", **signed})
+        signed = client.authorize_channel(channel, listener.socket_id, {"user_id": 7})
+        await listener.send("pusher:subscribe", {"channel": channel, **signed})
         assert (await listener.receive())["event"] == "pusher_internal:subscription_succeeded"
+        (connection,) = relay.node.channels(relay.app).connections.values()
+        assert connection.session.subscriptions == {channel: "7"}
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from tests.helpers.clients import APP, app_with, member, message, signature, sub
 from tests.helpers.json_values import JSON, MESSAGES, TEXTS
 
 SOCKET_ID = "12.34"
+PRIVATE = ("private-a", "private-encrypted-a", "private-cache-a", "private-encrypted-cache-a")
 
 
 def session(app: App = APP, **subscriptions: str | None) -> Session:
@@ -74,14 +75,46 @@ class TestSubscribing:
         assert subscribe(session(), channel, auth="") == Join(rules_for(channel), None)
         assert subscribe(session(), channel, auth="nonsense") == Join(rules_for(channel), None)
 
-    @pytest.mark.parametrize(
-        "channel", ["private-a", "private-encrypted-a", "private-cache-a", "private-encrypted-cache-a"]
-    )
+    @pytest.mark.parametrize("channel", PRIVATE)
     def test_a_private_channel_takes_a_signed_subscription(self, channel: str) -> None:
         assert subscribe(session(), channel) == Join(rules_for(channel), None)
 
-    def test_channel_data_of_a_private_channel_is_neither_signed_nor_read(self) -> None:
-        assert subscribe(session(), "private-a", channel_data="{") == Join(rules_for("private-a"), None)
+    @pytest.mark.parametrize("channel", PRIVATE)
+    @pytest.mark.parametrize(
+        ("channel_data", "user_id"),
+        [
+            ('{"user_id":"7","user_info":{"name":"Olga"}}', "7"),
+            ('{"user_id": 7}', "7"),
+            (member("x" * 128), "x" * 128),
+            ('{"user_id":""}', None),
+            (member("x" * 129), None),
+            ('{"any":"thing"}', None),
+            ("{", None),
+            ("not JSON", None),
+            ("", None),
+        ],
+    )
+    def test_a_private_channel_takes_signed_channel_data_and_keeps_the_user_that_it_names(
+        self, channel: str, channel_data: str, user_id: str | None
+    ) -> None:
+        assert subscribe(session(), channel, channel_data) == Join(rules_for(channel), None, user_id)
+
+    @pytest.mark.parametrize("channel", PRIVATE)
+    def test_a_private_channel_takes_a_signature_without_the_channel_data_and_believes_none_of_it(
+        self, channel: str
+    ) -> None:
+        for channel_data in ("{", member("7")):
+            assert subscribe(session(), channel, channel_data=channel_data) == Join(rules_for(channel), None)
+
+    @pytest.mark.parametrize("channel", PRIVATE)
+    @pytest.mark.parametrize("channel_data", [member("8"), member("7") + " ", "", None])
+    def test_a_private_channel_refuses_other_channel_data_than_was_signed(
+        self, channel: str, channel_data: str | None
+    ) -> None:
+        refused = refusal(session(), channel, member("7"), channel_data=channel_data)
+        assert (refused.kind, refused.code) == ("AuthError", 401)
+        wanted = f"12.34:{channel}" if channel_data is None else f"12.34:{channel}:{channel_data}"
+        assert refused.message == f"Invalid signature: the text to sign is {wanted!r}"
 
     @pytest.mark.parametrize("channel", ["presence-a", "presence-cache-a"])
     def test_a_presence_channel_takes_a_signed_member(self, channel: str) -> None:
@@ -252,9 +285,12 @@ def client_event(channel: str, data: object = None, name: str = "client-x") -> b
 
 class TestClientEvents:
     @pytest.mark.parametrize("channel", ["private-a", "private-cache-a"])
-    def test_an_event_on_a_private_channel_is_relayed_without_a_user(self, channel: str) -> None:
+    @pytest.mark.parametrize("signed_for", [None, "7"])
+    def test_an_event_on_a_private_channel_is_relayed_without_a_user(
+        self, channel: str, signed_for: str | None
+    ) -> None:
         target = session()
-        target.subscriptions[channel] = None
+        target.subscriptions[channel] = signed_for
         assert target.receive(client_event(channel, {"a": 1}), 0.0) == Relay("client-x", channel, b'{"a": 1}', None)
 
     @pytest.mark.parametrize("channel", ["presence-a", "presence-cache-a"])

@@ -112,6 +112,16 @@ class TestPolling:
             await browser.relay.trigger("private-a", f"e{number}")
         assert [event["event"] for event in await browser.messages()] == ["e0", "e1", "e2"]
 
+    @pytest.mark.parametrize("channel", ["private-a", "private-encrypted-a", "private-cache-a"])
+    async def test_a_client_subscribes_with_channel_data_that_names_its_user(
+        self, browser: Browser, channel: str
+    ) -> None:
+        await browser.open()
+        await browser.subscribe(channel, member("7"))
+        assert (await browser.messages())[0]["event"] == "pusher_internal:subscription_succeeded"
+        (connection,) = browser.relay.node.channels(browser.relay.app).connections.values()
+        assert connection.session.subscriptions == {channel: "7"}
+
     async def test_a_poll_waits_for_what_comes(self, browser: Browser) -> None:
         await browser.open()
         waiting = asyncio.create_task(browser.messages())
