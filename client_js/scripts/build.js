@@ -15,6 +15,13 @@ export const bundles = {
   'dist/widget.js': 'widget/tag.js',
 };
 
+/**
+ * What the relay's console has of ours: it is served without client_js. From here to there; `npm run bundle` writes it.
+ */
+export const copies = {
+  'shared/dom.js': '../relay/console/static/dom.js',
+};
+
 const cssAsText = {
   name: 'css-as-text',
   setup(build) {

@@ -1,8 +1,8 @@
-/** Writes dist/ and says how much the bundles weigh. */
+/** Writes dist/ and the relay's copies, and says how much the bundles weigh. */
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
-import { build, bundles } from './build.js';
+import { build, bundles, copies } from './build.js';
 
 const root = new URL('../', import.meta.url);
 
@@ -12,3 +12,4 @@ for (const [file, entry] of Object.entries(bundles)) {
   await writeFile(new URL(file, root), text);
   console.log(`${file}: ${Buffer.byteLength(text)} bytes, ${gzipSync(text, { level: 9 }).length} gzip`);
 }
+for (const [file, copy] of Object.entries(copies)) await copyFile(new URL(file, root), new URL(copy, root));

@@ -1,7 +1,7 @@
 /**
- * Building and patching nodes without innerHTML, so that what people write is always text.
+ * Building and patching nodes without innerHTML: what people, clients and back ends send is always text.
  *
- * Knows the DOM. Not: what is shown.
+ * Knows the DOM. Not: what is shown. The relay's console has a copy, which `make bundle` writes.
  */
 
 /**
@@ -19,7 +19,8 @@ export function h(tag, props = {}, ...children) {
 
 function setProp(node, name, value) {
   if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-  else if (name in node) node[name] = value;
+  // `list` can only be read.
+  else if (name in node && name !== 'list') node[name] = value;
   else if (value !== undefined && value !== false) node.setAttribute(name, value);
 }
 
@@ -36,26 +37,36 @@ export function markField(input, note, text) {
 }
 
 /**
- * Make the children of `parent` be the nodes of `items`, in order, keeping nodes by key.
+ * Make the children of `parent` be the nodes of `items`, in order, keeping nodes by key. A node that
+ * is moved loses the focus: what may stay stays, and the node with the focus always does.
  *
- * @param {Element} parent
+ * @param {Element} parent has no other children
  * @param {any[]} items
  * @param {(item: any) => string|number} keyOf
  * @param {(item: any, node: Element|undefined) => Element} render makes the node or brings it up to date
  */
 export function keyed(parent, items, keyOf, render) {
-  const known = (parent._nodes ??= new Map());
-  const next = new Map();
+  const known = parent._nodes;
+  parent._nodes = new Map();
+  for (const item of items) parent._nodes.set(keyOf(item), render(item, known?.get(keyOf(item))));
+  const nodes = new Set(parent._nodes.values());
+  for (const node of [...parent.children]) if (!nodes.has(node)) node.remove();
+  arrange(parent, nodes);
+}
+
+function arrange(parent, nodes) {
+  const focused = parent.getRootNode().activeElement;
   let place = parent.firstChild;
-  for (const item of items) {
-    const key = keyOf(item);
-    const node = render(item, known.get(key));
-    next.set(key, node);
+  for (const node of nodes) {
+    // The others go round the one with the focus.
+    while (place && place !== node && node.contains(focused)) {
+      const next = place.nextSibling;
+      parent.append(place);
+      place = next;
+    }
     if (node === place) place = place.nextSibling;
     else parent.insertBefore(node, place);
   }
-  for (const [key, node] of known) if (next.get(key) !== node) node.remove();
-  parent._nodes = next;
 }
 
 /** Is a scrolled box at (or near) its end? */

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import vm from 'node:vm';
 import { gzipSync } from 'node:zlib';
-import { build, bundles } from '../scripts/build.js';
+import { build, bundles, copies } from '../scripts/build.js';
 
 /** What the widget may weigh, gzip. */
 const WIDGET_LIMIT = 16_000;
@@ -13,6 +13,12 @@ const read = (file) => readFile(new URL(`../${file}`, import.meta.url), 'utf8');
 for (const [file, entry] of Object.entries(bundles)) {
   test(`${file} is what its modules build to (else: npm run bundle)`, async () => {
     assert.equal(await read(file), await build(entry));
+  });
+}
+
+for (const [file, copy] of Object.entries(copies)) {
+  test(`${copy} is a copy of ${file} (else: npm run bundle)`, async () => {
+    assert.equal(await read(copy), await read(file));
   });
 }
 

@@ -1,7 +1,7 @@
 /**
- * Building and patching nodes without innerHTML: what clients and back ends send is always text.
+ * Building and patching nodes without innerHTML: what people, clients and back ends send is always text.
  *
- * Knows the DOM. Not: what is shown.
+ * Knows the DOM. Not: what is shown. The relay's console has a copy, which `make bundle` writes.
  */
 
 /**
@@ -19,6 +19,7 @@ export function h(tag, props = {}, ...children) {
 
 function setProp(node, name, value) {
   if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
+  // `list` can only be read.
   else if (name in node && name !== 'list') node[name] = value;
   else if (value !== undefined && value !== false) node.setAttribute(name, value);
 }
@@ -28,27 +29,47 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Say at a field what is wrong with it: in `note`, which has an id. No text: nothing is. */
+export function markField(input, note, text) {
+  setText(note, text);
+  input.setAttribute('aria-invalid', Boolean(text));
+  input.setAttribute('aria-describedby', note.id);
+}
+
 /**
- * Make the children of `parent` be the nodes of `items`, in order, keeping nodes by key.
+ * Make the children of `parent` be the nodes of `items`, in order, keeping nodes by key. A node that
+ * is moved loses the focus: what may stay stays, and the node with the focus always does.
  *
- * @param {Element} parent
+ * @param {Element} parent has no other children
  * @param {any[]} items
  * @param {(item: any) => string|number} keyOf
  * @param {(item: any, node: Element|undefined) => Element} render makes the node or brings it up to date
  */
 export function keyed(parent, items, keyOf, render) {
-  const known = (parent._nodes ??= new Map());
-  const next = new Map();
-  // First: what is left then stands in its order, and new nodes go between.
-  const keys = new Set(items.map(keyOf));
-  for (const [key, node] of known) if (!keys.has(key)) node.remove();
+  const known = parent._nodes;
+  parent._nodes = new Map();
+  for (const item of items) parent._nodes.set(keyOf(item), render(item, known?.get(keyOf(item))));
+  const nodes = new Set(parent._nodes.values());
+  for (const node of [...parent.children]) if (!nodes.has(node)) node.remove();
+  arrange(parent, nodes);
+}
+
+function arrange(parent, nodes) {
+  const focused = parent.getRootNode().activeElement;
   let place = parent.firstChild;
-  for (const item of items) {
-    const key = keyOf(item);
-    const node = render(item, known.get(key));
-    next.set(key, node);
+  for (const node of nodes) {
+    // The others go round the one with the focus.
+    while (place && place !== node && node.contains(focused)) {
+      const next = place.nextSibling;
+      parent.append(place);
+      place = next;
+    }
     if (node === place) place = place.nextSibling;
     else parent.insertBefore(node, place);
   }
-  parent._nodes = next;
+}
+
+/** Is a scrolled box at (or near) its end? */
+export function atEnd(box) {
+  return box.scrollHeight - box.scrollTop - box.clientHeight < 60;
 }
