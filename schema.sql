@@ -2,7 +2,7 @@
 -- Generated from support_api/tables.py by `python -m support_api schema`; change them there.
 -- All times are UTC, as RFC 3339 text with milliseconds.
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- The people who answer
 CREATE TABLE support_operators (
@@ -38,7 +38,9 @@ CREATE TABLE support_outbox (
     -- Set: the relay will never take it, and it is not sent again
     refused_at VARCHAR(24),
     -- What the relay said then
-    refusal TEXT
+    refusal TEXT,
+    -- event, or what ends the access of the user in the payload: to the channel, to all (no channel), for good
+    kind VARCHAR(11) DEFAULT 'event' NOT NULL CONSTRAINT ck_support_outbox_kind CHECK (kind IN ('event', 'unsubscribe', 'terminate'))
 );
 CREATE INDEX ix_support_outbox_pending ON support_outbox (id) WHERE refused_at IS NULL;
 
@@ -99,11 +101,17 @@ CREATE TABLE support_tickets (
     create_key VARCHAR(64),
     -- seq of the newest message; raised in the transaction that stores the message
     last_seq INTEGER DEFAULT 0 NOT NULL,
+    -- Who gave it back to the queue by hand: while it waits it is not assigned to him by itself
+    returned_by INTEGER,
+    -- While it is open: a keyed hash of the network that it was opened from, to count those of one network
+    network VARCHAR(64),
     CONSTRAINT ck_support_tickets_operator CHECK ((status = 'waiting' AND operator_id IS NULL) OR (status = 'active' AND operator_id IS NOT NULL) OR status = 'closed'),
     CONSTRAINT ck_support_tickets_closed_at CHECK ((status = 'closed') = (closed_at IS NOT NULL)),
     CONSTRAINT uq_support_tickets_visitor_id_create_key UNIQUE (visitor_id, create_key),
-    CONSTRAINT fk_support_tickets_operator_id FOREIGN KEY(operator_id) REFERENCES support_operators (id) ON DELETE RESTRICT
+    CONSTRAINT fk_support_tickets_operator_id FOREIGN KEY(operator_id) REFERENCES support_operators (id) ON DELETE RESTRICT,
+    CONSTRAINT fk_support_tickets_returned_by FOREIGN KEY(returned_by) REFERENCES support_operators (id) ON DELETE SET NULL
 );
+CREATE INDEX idx_network ON support_tickets (network);
 CREATE INDEX idx_operator ON support_tickets (operator_id, status);
 CREATE INDEX idx_status ON support_tickets (status, id);
 CREATE INDEX ix_support_tickets_visitor_id ON support_tickets (visitor_id);
@@ -128,6 +136,10 @@ CREATE TABLE support_messages (
     client_id VARCHAR(64),
     -- When it was stored
     created_at VARCHAR(24) NOT NULL,
+    -- What a message of the system says, for programs; its content says it to people
+    code VARCHAR(40),
+    -- What the code is about: a JSON object of texts
+    params TEXT,
     CONSTRAINT uq_support_messages_ticket_id_seq UNIQUE (ticket_id, seq),
     CONSTRAINT uq_support_messages_ticket_id_client_id UNIQUE (ticket_id, client_id),
     CONSTRAINT fk_support_messages_ticket_id FOREIGN KEY(ticket_id) REFERENCES support_tickets (id) ON DELETE CASCADE

@@ -214,6 +214,13 @@ class PushlerClient:
         """Close every connection that is signed in as the user. Raises RelayError."""
         return await self._post(f"/users/{quote(user_id, safe='')}/terminate_connections", {})
 
+    async def unsubscribe_user(self, user_id: str, channel: str | None = None) -> dict[str, Any]:
+        """End the user's subscriptions to a private or presence channel, or to all of them: those of connections that are
+        signed in as the user, and those that `authorize_channel` signed for it. What was signed for it before cannot be
+        used again. An extension of this relay; other servers answer 404. Raises RelayError.
+        """
+        return await self._post(f"/users/{quote(user_id, safe='')}/unsubscribe", {"channel": channel})
+
     async def send_to_user(self, user_id: str, event: str, data: object) -> dict[str, Any]:
         """Publish an event to every connection that is signed in as the user. Raises RelayError."""
         return await self.trigger(f"#server-to-user-{user_id}", event, data)

@@ -5,7 +5,7 @@ Fields may be added to a payload, none may be renamed: panels and widgets in the
 
 from __future__ import annotations
 
-from support_api.models import Event, Message, SenderType, Ticket
+from support_api.models import Event, EventKind, Message, SenderType, Ticket
 from support_api.shapes import Json, message_json, optional_time_text, time_text
 
 QUEUE_CHANNEL = "private-support-queue"
@@ -20,6 +20,30 @@ def ticket_channel(ticket_id: int) -> str:
 def operator_channel(operator_id: int) -> str:
     """The channel of one operator."""
     return f"private-operator-{operator_id}"
+
+
+def operator_user(operator_id: int) -> str:
+    """As whom an operator is signed in to the relay, and in whose name his subscriptions are signed."""
+    return f"operator-{operator_id}"
+
+
+def lost_channel(operator_id: int, ticket_id: int) -> Event:
+    """Ends the operator's subscription to a conversation that is not his any more."""
+    return _access_ended(EventKind.UNSUBSCRIBE, ticket_channel(ticket_id), operator_id)
+
+
+def lost_all_channels(operator_id: int) -> Event:
+    """Ends all subscriptions of the operator; who still has a right to one has to have it signed anew."""
+    return _access_ended(EventKind.UNSUBSCRIBE, "", operator_id)
+
+
+def lost_connections(operator_id: int) -> Event:
+    """Closes the connections of the operator."""
+    return _access_ended(EventKind.TERMINATE, "", operator_id)
+
+
+def _access_ended(kind: EventKind, channel: str, operator_id: int) -> Event:
+    return Event(channel, str(kind), {"user_id": operator_user(operator_id)}, kind=kind)
 
 
 def ticket_assigned(ticket: Ticket, first_message: str) -> Event:

@@ -41,6 +41,27 @@ class OperatorStatus(StrEnum):
     OFFLINE = "offline"
 
 
+class NoticeCode(StrEnum):
+    """What a message of the system says."""
+
+    TRANSFERRED = "transferred"
+    """Another operator continues: `operator_name`."""
+    RETURNED = "returned"
+    """The conversation waits for another operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a message of the system says, in no language: pages write it in their reader's own."""
+
+    code: NoticeCode
+    params: Mapping[str, str]
+
+
+Wording = Callable[[Notice], str]
+"""A notice in the words of the site, for clients that know only texts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """One conversation. `last_seq` is the seq of its newest message; `operator_name` is read along with it."""
@@ -71,6 +92,7 @@ class Message:
     content: str
     client_id: str | None
     created_at: datetime
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +162,17 @@ Admission = Callable[[Ticket], Sender]
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """What a visitor sends to open a conversation. Texts are trimmed and within their limits already."""
+    """What a visitor sends to open a conversation. Texts are trimmed and within their limits already.
+
+    `network`: a text that is the same for all visitors of one network, and tells nobody which it is.
+    """
 
     visitor_id: str
     name: str
     email: str | None
     message: str
     client_id: str | None = None
+    network: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +209,26 @@ class Listed:
     first_message: str
 
 
+class EventKind(StrEnum):
+    """What the relay shall do."""
+
+    EVENT = "event"
+    """Publish it."""
+    UNSUBSCRIBE = "unsubscribe"
+    """End the subscription of the user in the payload to the channel; where that is empty, to all channels."""
+    TERMINATE = "terminate"
+    """Close the connections of the user in the payload."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event for the relay; `payload` is a JSON object."""
+    """One event for the relay, or another thing that it shall do in the same order; `payload` is a JSON object."""
 
     channel: str
     name: str
     payload: Mapping[str, object]
     exclude_socket: str | None = None
+    kind: EventKind = EventKind.EVENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,15 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import takewhile
+from typing import Any, Protocol, assert_never
 
 import structlog
 
 from relay.client import Event as RelayEvent
 from relay.client import RelayRefused, RelayUnavailable
 from support_api.errors import StoreUnavailable
-from support_api.models import Event, StoredEvent
+from support_api.models import Event, EventKind, StoredEvent
 
 BATCH = 10
 """Events in one request: the most that the relay's batch call takes."""
@@ -48,6 +49,12 @@ class Relay(Protocol):
 
     async def trigger_batch(self, batch: Sequence[RelayEvent]) -> dict[str, Any]:
         """Publishes up to ten events in their order."""
+
+    async def unsubscribe_user(self, user_id: str, channel: str | None = None) -> dict[str, Any]:
+        """Ends the user's subscription to a channel, or to all."""
+
+    async def terminate_connections(self, user_id: str) -> dict[str, Any]:
+        """Closes the user's connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +115,11 @@ class Outbox:
                 await _first_of(self._news, self._pace.poll)
 
     async def _deliver_some(self) -> int:
-        stored = await self._queue.pending(BATCH)
+        stored = one_request(await self._queue.pending(BATCH))
         if not stored:
             return 0
         try:
-            await self._relay.trigger_batch([_for_relay(one.event) for one in stored])
+            await self._hand_over(stored)
         except RelayRefused as refused:
             ensure_about_event(refused)
             await self._deliver_singly(stored)
@@ -120,10 +127,23 @@ class Outbox:
             await self._queue.forget([one.id for one in stored])
         return len(stored)
 
+    async def _hand_over(self, stored: Sequence[StoredEvent]) -> None:
+        """Makes one request of what `one_request` put together. Raises `RelayUnavailable` or `RelayRefused`."""
+        first = stored[0].event
+        match first.kind:
+            case EventKind.EVENT:
+                await self._relay.trigger_batch([_for_relay(one.event) for one in stored])
+            case EventKind.UNSUBSCRIBE:
+                await self._relay.unsubscribe_user(_user_of(first), first.channel or None)
+            case EventKind.TERMINATE:
+                await self._relay.terminate_connections(_user_of(first))
+            case _:
+                assert_never(first.kind)
+
     async def _deliver_singly(self, stored: Sequence[StoredEvent]) -> None:
         for one in stored:
             try:
-                await self._relay.trigger_batch([_for_relay(one.event)])
+                await self._hand_over([one])
             except RelayRefused as refused:
                 ensure_about_event(refused)
                 _log.error(
@@ -138,10 +158,20 @@ class Outbox:
                 await self._queue.forget([one.id])
 
 
+def one_request(stored: Sequence[StoredEvent]) -> list[StoredEvent]:
+    """As many of the oldest as go to the relay together: a run of events, or one call of another kind."""
+    events = list(takewhile(lambda one: one.event.kind is EventKind.EVENT, stored))
+    return events or list(stored[:1])
+
+
 def ensure_about_event(refused: RelayRefused) -> None:
     """Raises the refusal again unless one event's content caused it."""
     if refused.status not in FAULTY_EVENT:
         raise refused
+
+
+def _user_of(event: Event) -> str:
+    return str(event.payload["user_id"])
 
 
 def _for_relay(event: Event) -> RelayEvent:

@@ -27,8 +27,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA_VERSION = 1
-"""Raised with every change of a table; a database of another version is refused."""
+SCHEMA_VERSION = 2
+"""Raised with every change of a table, together with a step in store/migrations.py. New columns stand last in their table,
+where SQLite adds them to a file of an earlier version."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -176,6 +177,17 @@ tickets = Table(
         server_default=text("0"),
         comment="seq of the newest message; raised in the transaction that stores the message",
     ),
+    Column(
+        "returned_by",
+        _Id,
+        ForeignKey("support_operators.id", ondelete="SET NULL"),
+        comment="Who gave it back to the queue by hand: while it waits it is not assigned to him by itself",
+    ),
+    Column(
+        "network",
+        String(64),
+        comment="While it is open: a keyed hash of the network that it was opened from, to count those of one network",
+    ),
     CheckConstraint(
         "(status = 'waiting' AND operator_id IS NULL) OR (status = 'active' AND operator_id IS NOT NULL)"
         " OR status = 'closed'",
@@ -186,6 +198,7 @@ tickets = Table(
     # "First come, first served" reads the waiting ones in the order of their ids.
     Index("idx_status", "status", "id"),
     Index("idx_operator", "operator_id", "status"),
+    Index("idx_network", "network"),
     comment="Conversations",
     sqlite_autoincrement=True,
 )
@@ -214,6 +227,10 @@ messages = Table(
     Column("content", Text, nullable=False, comment="Plain text, never HTML"),
     Column("client_id", String(64), comment="The client's id of the message; a repeat finds this row"),
     Column("created_at", UtcTime, nullable=False, comment="When it was stored"),
+    Column(
+        "code", String(40), comment="What a message of the system says, for programs; its content says it to people"
+    ),
+    Column("params", Text, comment="What the code is about: a JSON object of texts"),
     UniqueConstraint("ticket_id", "seq"),
     UniqueConstraint("ticket_id", "client_id"),
     Index("idx_ticket", "ticket_id", "created_at"),
@@ -232,6 +249,14 @@ outbox = Table(
     Column("created_at", UtcTime, nullable=False, comment="When the change was made that it tells of"),
     Column("refused_at", UtcTime, comment="Set: the relay will never take it, and it is not sent again"),
     Column("refusal", Text, comment="What the relay said then"),
+    Column(
+        "kind",
+        String(11),
+        CheckConstraint("kind IN ('event', 'unsubscribe', 'terminate')", name="kind"),
+        nullable=False,
+        server_default=text("'event'"),
+        comment="event, or what ends the access of the user in the payload: to the channel, to all (no channel), for good",
+    ),
     comment="Events stored with the change that caused them, removed once the relay has them",
     sqlite_autoincrement=True,
 )

@@ -25,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from support_api.clock import Clock, utc_now
 from support_api.errors import StoreUnavailable
 from support_api.models import Event
+from support_api.store.migrations import steps_from
 from support_api.tables import SCHEMA_VERSION, metadata, outbox
 
 BUSY_TIMEOUT = 5.0
@@ -88,7 +89,10 @@ class Database:
         return str(self._url.database)
 
     async def open(self) -> None:
-        """Makes folder, file and tables where they are missing. Raises `DatabaseUnusable`."""
+        """Makes folder, file and tables where they are missing, and brings those of an earlier version up to date.
+
+        Raises `DatabaseUnusable`.
+        """
         try:
             await asyncio.to_thread(Path(self.where).parent.mkdir, parents=True, exist_ok=True)
             async with self._writer.begin() as conn:
@@ -135,13 +139,21 @@ class Database:
 
     async def _prepare(self, conn: AsyncConnection) -> None:
         version = (await conn.exec_driver_sql("PRAGMA user_version")).scalar_one()
-        if version not in (0, SCHEMA_VERSION):
-            reason = f"its tables are of version {version}, this program knows version {SCHEMA_VERSION}."
-            raise DatabaseUnusable(self.where, reason)
         if version == SCHEMA_VERSION:
             return
-        await conn.run_sync(metadata.create_all)
+        if version == 0:
+            await conn.run_sync(metadata.create_all)
+        else:
+            await self._bring_up_to_date(conn, version)
         await conn.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    async def _bring_up_to_date(self, conn: AsyncConnection, version: int) -> None:
+        if not 0 < version < SCHEMA_VERSION:
+            reason = f"its tables are of version {version}, this program knows version {SCHEMA_VERSION}."
+            raise DatabaseUnusable(self.where, reason)
+        for statement in steps_from(version):
+            await conn.exec_driver_sql(statement)
+        _log.info("the tables were brought up to date", from_version=version, to_version=SCHEMA_VERSION)
 
 
 def _unavailable(error: OperationalError | PoolTimeout) -> StoreUnavailable:
@@ -205,4 +217,5 @@ def _outbox_row(event_: Event, now: datetime) -> dict[str, object]:
         "payload": orjson.dumps(event_.payload).decode(),
         "exclude_socket": event_.exclude_socket,
         "created_at": now,
+        "kind": event_.kind.value,
     }

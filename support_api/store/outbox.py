@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Row, delete, func, select, update
 
-from support_api.models import Event, StoredEvent
+from support_api.models import Event, EventKind, StoredEvent
 from support_api.store.database import Database
 from support_api.tables import outbox
 
@@ -46,4 +46,5 @@ class OutboxStore:
 
 
 def _stored(row: Row[Any]) -> StoredEvent:
-    return StoredEvent(row.id, Event(row.channel, row.event, orjson.loads(row.payload), row.exclude_socket))
+    payload = orjson.loads(row.payload)
+    return StoredEvent(row.id, Event(row.channel, row.event, payload, row.exclude_socket, EventKind(row.kind)))

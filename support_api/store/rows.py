@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +14,8 @@ from support_api.models import (
     Candidate,
     Listed,
     Message,
+    Notice,
+    NoticeCode,
     Operator,
     OperatorStatus,
     Presence,
@@ -90,6 +93,7 @@ def message_of(row: AnyRow) -> Message:
         content=row.content,
         client_id=row.client_id,
         created_at=row.created_at,
+        notice=None if row.code is None else Notice(NoticeCode(row.code), orjson.loads(row.params)),
     )
 
 

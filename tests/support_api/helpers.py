@@ -60,6 +60,8 @@ class RecordingRelay:
         app = web.Application()
         app.router.add_post("/apps/1/batch_events", self._batch)
         app.router.add_post("/apps/1/events", self._single)
+        app.router.add_post("/apps/1/users/{user_id}/unsubscribe", self._unsubscribe)
+        app.router.add_post("/apps/1/users/{user_id}/terminate_connections", self._terminate)
         app.router.add_get("/up", self._up)
         return app
 
@@ -73,6 +75,13 @@ class RecordingRelay:
     async def _single(self, request: web.Request) -> web.Response:
         item = orjson.loads(await request.read())
         return await self._take([_heard(item, item["channel"])])
+
+    async def _unsubscribe(self, request: web.Request) -> web.Response:
+        channel = orjson.loads(await request.read())["channel"]
+        return await self._take([Heard(channel or "", "unsubscribe", {"user_id": request.match_info["user_id"]}, None)])
+
+    async def _terminate(self, request: web.Request) -> web.Response:
+        return await self._take([Heard("", "terminate", {"user_id": request.match_info["user_id"]}, None)])
 
     async def _take(self, events: list[Heard]) -> web.Response:
         async with self._news:

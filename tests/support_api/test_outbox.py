@@ -10,6 +10,7 @@ import pytest
 
 from relay.client import Event as RelayEvent
 from relay.client import PushlerClient, RelayRefused
+from support_api.events import lost_all_channels, lost_channel, lost_connections
 from support_api.models import Event, StoredEvent
 from support_api.outbox import Outbox, Pace, ensure_about_event
 from support_api.store import Store
@@ -45,6 +46,41 @@ async def test_events_arrive_in_order_and_are_forgotten(
     assert heard[0].socket_id == "1.2"
     assert relay.requests == 3
     assert await store.outbox.counts() == (0, 0)
+
+
+async def test_what_ends_access_goes_out_between_the_events_before_and_after_it(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    async with store.database.writing() as tx:
+        before, after = Event("private-ticket-1", "before", {}), Event("private-ticket-1", "after", {})
+        await tx.announce([before, before, lost_channel(5, 1), after, lost_all_channels(5), lost_connections(6), after])
+    async with outbox_of(store, client).running():
+        heard = await relay.events(7)
+    assert [(one.name, one.channel, one.data.get("user_id")) for one in heard] == [
+        ("before", "private-ticket-1", None),
+        ("before", "private-ticket-1", None),
+        ("unsubscribe", "private-ticket-1", "operator-5"),
+        ("after", "private-ticket-1", None),
+        ("unsubscribe", "", "operator-5"),
+        ("terminate", "", "operator-6"),
+        ("after", "private-ticket-1", None),
+    ]
+    assert relay.requests == 6
+    assert await store.outbox.counts() == (0, 0)
+
+
+async def test_what_ends_access_waits_like_an_event_while_the_relay_is_away(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    relay.status = 503
+    async with store.database.writing() as tx:
+        await tx.announce([lost_channel(5, 1), Event("private-ticket-1", "after", {})])
+    async with outbox_of(store, client).running():
+        await relay.wait_for(lambda: relay.requests >= 3)
+        assert await store.outbox.counts() == (2, 0)
+        relay.status = 200
+        await relay.events(2)
+    assert [one.name for one in relay.heard] == ["unsubscribe", "after"]
 
 
 async def test_a_new_event_wakes_the_outbox_at_once(store: Store, client: PushlerClient, relay: RecordingRelay) -> None:
@@ -136,6 +172,12 @@ class Hanging:
         assert batch
         await asyncio.Event().wait()
         return {}
+
+    async def unsubscribe_user(self, user_id: str, channel: str | None = None) -> dict[str, Any]:
+        raise AssertionError(user_id, channel)
+
+    async def terminate_connections(self, user_id: str) -> dict[str, Any]:
+        raise AssertionError(user_id)
 
 
 async def test_a_stop_ends_at_the_deadline_when_the_relay_hangs(store: Store) -> None:

@@ -25,7 +25,7 @@ def test_the_file_makes_the_same_database_as_the_code(tmp_path: Path) -> None:
     engine.dispose()
     by_code = sqlite3.connect(tmp_path / "code.sqlite3")
     try:
-        assert _shape(by_file) == _shape(by_code)
+        assert shape_of(by_file) == shape_of(by_code)
         assert by_file.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     finally:
         by_file.close()
@@ -38,13 +38,15 @@ def test_every_table_and_column_says_what_it_is_for() -> None:
         assert all(column.comment for column in table.columns), table.name
 
 
-def _shape(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+def shape_of(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Columns, foreign keys and indexes of each table."""
     names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
     shape: dict[str, list[tuple[object, ...]]] = {}
     for name in names:
         shape[f"{name} columns"] = connection.execute(f"PRAGMA table_info('{name}')").fetchall()
-        shape[f"{name} references"] = connection.execute(f"PRAGMA foreign_key_list('{name}')").fetchall()
         # The first value is only the order of making.
+        references = [row[1:] for row in connection.execute(f"PRAGMA foreign_key_list('{name}')")]
+        shape[f"{name} references"] = sorted(references)
         indexes = [row[1:] for row in connection.execute(f"PRAGMA index_list('{name}')")]
         shape[f"{name} indexes"] = sorted(indexes)
     return shape
