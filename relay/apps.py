@@ -4,11 +4,12 @@ Must not know connections or channels.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Annotated, Final, get_args
-from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
 
+from pushdesk.origins import Origins
 from relay.protocol.limits import Limits
 from relay.protocol.webhooks import EventName
 
@@ -37,7 +38,7 @@ class KeyPair(Struct, frozen=True, forbid_unknown_fields=True):
         return f"KeyPair(key={self.key!r}, secret='***')"
 
 
-class App(Struct, frozen=True, forbid_unknown_fields=True):
+class App(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One application: its credentials, switches and limits."""
 
     id: Identifier
@@ -54,8 +55,8 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
     compression: bool = False
     """Are messages compressed for clients that offer it (permessage-deflate)? Saves bandwidth, costs CPU once a broadcast."""
     allowed_origins: tuple[str, ...] = ()
-    """Pages that may connect, such as "https://shop.example" or "*.shop.example"; none named: all. No authentication:
-    a program can claim any origin."""
+    """Pages that may connect, such as "https://shop.example" or "*.shop.example", and "-" for clients that are no pages;
+    none named: all. No authentication: a program can claim any origin."""
     webhooks: tuple[Webhook, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
@@ -65,15 +66,14 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
             return self.secret
         return next((pair.secret for pair in self.other_keys if pair.key == key), None)
 
+    @cached_property
+    def origins(self) -> Origins:
+        """`allowed_origins`, understood once. Raises BadOrigin, which the settings look for."""
+        return Origins(self.allowed_origins)
+
     def allows_origin(self, origin: str | None) -> bool:
         """Whether a page of `origin` may connect; a program that is no browser names none."""
-        if not self.allowed_origins:
-            return True
-        host = urlsplit(origin or "").hostname or ""
-        return any(
-            host.endswith(allowed[1:]) if allowed.startswith("*.") else origin == allowed
-            for allowed in self.allowed_origins
-        )
+        return not self.allowed_origins or self.origins.allows(origin)
 
     def __repr__(self) -> str:
         return f"App(id={self.id!r}, key={self.key!r}, secret='***')"

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
+from pushdesk import origins
 from pushdesk.addresses import parse_networks
 from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair, Webhook
 from relay.protocol.limits import Limits
@@ -213,7 +214,21 @@ def _convert_struct(shape: type[T], value: object, where: str, problems: list[st
         return None
     before = len(problems)
     fields = dict(_convert_fields(shape, value, f"{where}.", problems))
-    return shape(**fields) if len(problems) == before else None
+    if len(problems) > before:
+        return None
+    made = shape(**fields)
+    if isinstance(made, App):
+        problems += _origin_faults(made, where)
+    return made
+
+
+def _origin_faults(app: App, where: str) -> list[str]:
+    """What is wrong with the origins of an app, which are understood here, once."""
+    try:
+        _ = app.origins
+    except origins.BadOrigin as error:
+        return [f"{where}.allowed_origins: expected {origins.EXPECTED}: {error}"]
+    return []
 
 
 def _expectation(shape: object, error: msgspec.ValidationError) -> str:

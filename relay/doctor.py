@@ -173,6 +173,6 @@ def _advice_for(code: int) -> str:
         case 4004:
             return "raise limits.connections of the app"
         case 4009:
-            return "add the page's origin to allowed_origins of the app"
+            return 'add the page\'s origin to allowed_origins of the app, or "-" for clients that are no pages'
         case _:
             return "see the codes in docs/protocol.md"

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from pushdesk.origins import Origins
 from relay.client import PushlerClient
 from support_api.assignment import LeastLoaded
 from support_api.clock import Clock, utc_now
@@ -154,7 +155,8 @@ def _silence(settings: Settings) -> timedelta:
 
 def _desk(settings: Settings, store: Store, relay: PushlerClient, notices: Notices, parts: Parts) -> Desk:
     limits = Limits(Window(settings.tickets_per_minute, 60.0), Window(settings.messages_per_minute, 60.0))
-    return Desk(settings, store, relay, Tokens(settings.keys), parts.passwords, notices, limits)
+    origins = Origins(settings.allowed_origins)
+    return Desk(settings, store, relay, Tokens(settings.keys), parts.passwords, notices, limits, origins)
 
 
 def _application(desk: Desk, client_folder: Path) -> web.Application:

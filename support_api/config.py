@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pushdesk import origins
 from pushdesk.addresses import Network, parse_networks
 
 ENV_PREFIX = "SUPPORT_"
@@ -75,7 +76,7 @@ class Settings:
     secret_keys: tuple[Secret, ...] = (Secret(DEFAULT_SECRET_KEY),)
     """Keys of all tokens (SUPPORT_SECRET_KEY, comma list): the first signs, all are accepted."""
     allowed_origins: tuple[str, ...] = ()
-    """Origins of other sites whose pages may call the visitors' API; `*` means any."""
+    """Origins of other sites whose pages may call the visitors' API, as pushdesk.origins reads them; `*` means any."""
     trusted_proxies: tuple[Network, ...] = ()
     """Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto count; others' do not."""
     operator_timeout: int = 60
@@ -169,16 +170,7 @@ def _secrets(value: object) -> tuple[Secret, ...]:
 
 
 def _origins(value: object) -> tuple[str, ...]:
-    return tuple(_origin(one) for one in _items(value))
-
-
-def _origin(text: str) -> str:
-    if text == "*":
-        return text
-    parts = urlsplit(_http_url(text))
-    if parts.path:
-        raise ValueError
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return origins.Origins(_items(value)).entries
 
 
 def _networks(value: object) -> tuple[Network, ...]:
@@ -204,7 +196,7 @@ _RULES: dict[str, _Rule] = {
     "relay_app_key": _NAME,
     "relay_app_secret": _Rule("a text", _secret),
     "secret_key": _Rule("one or more keys with commas between", _secrets),
-    "allowed_origins": _Rule("origins like https://shop.example with commas between, or *", _origins),
+    "allowed_origins": _Rule(f"a list, with commas between, of {origins.EXPECTED}", _origins),
     "trusted_proxies": _Rule("addresses or networks like 127.0.0.1, 10.0.0.0/8 with commas between", _networks),
     "operator_timeout": _whole(1, 86400),
     "operator_grace": _whole(0, 86400),
@@ -282,5 +274,7 @@ def _take(shown: str, key: str, value: object, found: dict[str, Any], problems: 
         return
     try:
         found[_FIELD_OF[key]] = rule.parse(value)
+    except origins.BadOrigin as error:
+        problems.append(f"{shown}: expected {rule.expected}: {error}")
     except ValueError:
         problems.append(f"{shown}: expected {rule.expected}")

@@ -8,6 +8,7 @@ from enum import Enum
 
 from aiohttp import web
 
+from pushdesk.origins import Origins
 from relay.client import PushlerClient
 from support_api.config import Settings
 from support_api.notices import Notices
@@ -51,6 +52,8 @@ class Desk:
     passwords: Passwords
     notices: Notices
     limits: Limits
+    origins: Origins
+    """Other sites whose pages may call the visitors' API."""
 
 
 class Sites(Enum):

@@ -6,12 +6,12 @@ A page of another site never acts with our cookies: for its requests they count 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from pushdesk.origins import authority_of
 from support_api.errors import ForeignOrigin
 from support_api.views.desk import DESK, SITES, Sites
 from support_api.views.responses import refusal_of
@@ -36,7 +36,7 @@ def is_foreign(request: web.Request) -> bool:
     relation = request.headers.get("Sec-Fetch-Site")
     if origin is None:
         return relation == "cross-site"
-    return _host_of(origin) != request.host.lower() or relation not in (None, "same-origin", "none")
+    return authority_of(origin) != request.host.lower() or relation not in (None, "same-origin", "none")
 
 
 @web.middleware
@@ -81,8 +81,7 @@ def _cors_headers(request: web.Request, sites: Sites) -> Mapping[str, str]:
 
 
 def _is_allowed(request: web.Request, origin: str) -> bool:
-    allowed = request.app[DESK].settings.allowed_origins
-    return "*" in allowed or origin.lower() in allowed
+    return request.app[DESK].origins.allows(origin)
 
 
 def _is_preflight(request: web.Request) -> bool:
@@ -91,10 +90,3 @@ def _is_preflight(request: web.Request) -> bool:
 
 def _is_unknown(request: web.Request) -> bool:
     return isinstance(request.match_info.http_exception, web.HTTPNotFound)
-
-
-def _host_of(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower() or None
-    except ValueError:
-        return None

@@ -218,6 +218,10 @@ class TestFile:
             ),
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = 5", "apps[0].limits: expected a table"),
             (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nallowed_origins = 'https://shop.example'",
+                "apps[0].allowed_origins: expected `array`",
+            ),
+            (
                 "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = { members = 5 }",
                 "apps[0].limits.members: unknown; known are channel_name_length",
             ),
@@ -234,6 +238,15 @@ class TestFile:
     def test_a_wrong_key_is_named_in_full_with_what_was_expected(self, tmp_path: Path, text: str, problem: str) -> None:
         (found,) = problems(write(tmp_path, text))
         assert found.startswith(problem)
+
+    @pytest.mark.parametrize(
+        "origin", ["https://shop.example/shop", "htps://shop.example", "shop.example:80", "", "null"]
+    )
+    def test_an_origin_that_no_page_has_is_named_with_its_app(self, tmp_path: Path, origin: str) -> None:
+        app = "[[apps]]\nid = '{0}'\nkey = 'key-{0}'\nsecret = 'c'\nallowed_origins = {1}\n"
+        (found,) = problems(write(tmp_path, app.format("a", ["*", "-"]) + app.format("b", ["shop.example", origin])))
+        assert found.startswith("apps[1].allowed_origins: expected origins such as https://shop.example, ")
+        assert repr(origin) in found
 
     @pytest.mark.parametrize("field", list(Limits.__struct_fields__))
     def test_each_limit_is_checked(self, tmp_path: Path, field: str) -> None:

@@ -45,6 +45,14 @@ def test_trusted_proxies_are_addresses_or_networks() -> None:
     assert [str(one) for one in found] == ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]
 
 
+def test_origins_are_hosts_and_what_is_below_them_too_and_a_wrong_one_is_named() -> None:
+    listed = "shop.example, *.Shop.example,-,https://shop.example:443/"
+    settings = load_settings({"SUPPORT_ALLOWED_ORIGINS": listed})
+    assert settings.allowed_origins == ("shop.example", "*.shop.example", "-", "https://shop.example")
+    (problem,) = problems_of({"SUPPORT_ALLOWED_ORIGINS": "https://shop.example,htps://other.example"})
+    assert "'htps://other.example' has none of the schemes" in problem
+
+
 def test_no_origin_means_only_our_own() -> None:
     assert load_settings({"SUPPORT_ALLOWED_ORIGINS": ""}).allowed_origins == ()
 
@@ -97,7 +105,8 @@ def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path)
         ("RELAY_PUBLIC_URL", "relay"),
         ("RELAY_APP_KEY", ""),
         ("SECRET_KEY", " , "),
-        ("ALLOWED_ORIGINS", "shop.example"),
+        ("ALLOWED_ORIGINS", "shop.example:8080"),
+        ("ALLOWED_ORIGINS", "https://*.shop.example"),
         ("ALLOWED_ORIGINS", "https://shop.example/path"),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),

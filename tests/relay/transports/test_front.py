@@ -467,23 +467,32 @@ class TestPrefix:
 
 class TestOrigins:
     @pytest.mark.parametrize(
-        ("origin", "is_allowed"),
+        ("allowed", "origin", "is_allowed"),
         [
-            ("https://shop.example", True),
-            ("https://a.b.example", True),
-            ("http://x.b.example:8080", True),
-            ("http://shop.example", False),
-            ("https://shop.example.evil", False),
-            ("https://evilb.example", False),
-            ("https://b.example", False),
-            ("null", False),
-            ("nonsense", False),
-            (None, False),
+            (("https://shop.example", "*.b.example"), "https://shop.example", True),
+            (("https://shop.example", "*.b.example"), "https://a.b.example", True),
+            (("https://shop.example", "*.b.example"), "http://x.b.example:8080", True),
+            (("https://shop.example", "*.b.example"), "http://shop.example", False),
+            (("https://shop.example", "*.b.example"), "https://shop.example.evil", False),
+            (("https://shop.example", "*.b.example"), "https://evilb.example", False),
+            (("https://shop.example", "*.b.example"), "https://b.example", False),
+            (("https://shop.example", "*.b.example"), "null", False),
+            (("https://shop.example", "*.b.example"), "nonsense", False),
+            (("https://shop.example", "*.b.example"), "http://[", False),
+            (("https://shop.example", "*.b.example"), None, False),
+            (("*",), "https://any.example", True),
+            (("*",), None, True),
+            (("shop.example",), "http://shop.example:8080", True),
+            (("HTTPS://Shop.Example:443/",), "https://shop.example", True),
+            (("https://shop.example", "-"), None, True),
+            (("-",), "https://shop.example", False),
+            ((), "http://[", True),
         ],
     )
-    async def test_only_pages_that_the_app_names_may_connect(self, origin: str | None, is_allowed: bool) -> None:
-        app = replace(APP, allowed_origins=("https://shop.example", "*.b.example"))
-        async with running_relay(app) as relay:
+    async def test_only_clients_that_the_app_names_may_connect(
+        self, allowed: tuple[str, ...], origin: str | None, is_allowed: bool
+    ) -> None:
+        async with running_relay(replace(APP, allowed_origins=allowed)) as relay:
             client = await relay.open("/app/key-3?protocol=7", origin=origin)
             first = await client.receive()
             if is_allowed:
@@ -493,6 +502,10 @@ class TestOrigins:
                 assert (await client.closed())[0] == 4009
             # Back ends have no origin, and need none.
             assert (await relay.get("/channels")).status == 200
+
+    async def test_a_list_is_understood_once_and_not_for_each_client(self) -> None:
+        app = replace(APP, allowed_origins=("https://shop.example",))
+        assert app.origins is app.origins
 
 
 @given(
