@@ -64,7 +64,7 @@ export class View {
     this._endButton = h('button', { id: 'chat-end', type: 'button', className: 'quiet', onclick: () => this._ask(true) }, t('end'));
     const close = h('button', { id: 'chat-close', type: 'button', className: 'icon', 'aria-label': t('close'), onclick: () => this._close() }, icon(CLOSE_ICON));
     const title = h('h2', { id: 'title' }, t('title'));
-    const header = h('header', {}, h('div', {}, title, this._subtitle), this._endButton, close);
+    const header = h('div', { className: 'head' }, h('div', {}, title, this._subtitle), this._endButton, close);
     this._strip = h('p', { className: 'strip', role: 'status', hidden: true });
     this._loading = h('p', { className: 'loading', hidden: true }, t('loading'));
     this._log = h('div', { id: 'chat-messages', role: 'log', 'aria-live': 'off', 'aria-label': t('history'), tabIndex: 0, hidden: true });

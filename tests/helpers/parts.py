@@ -63,8 +63,8 @@ def _node_problem() -> str | None:
 
 @cache
 def _node_packages_problem() -> str | None:
-    wanted: dict[str, str] = json.loads((INTEROP / "package.json").read_text())["dependencies"]
-    for name, version in wanted.items():
+    package: dict[str, dict[str, str]] = json.loads((INTEROP / "package.json").read_text())
+    for name, version in (package["dependencies"] | package["devDependencies"]).items():
         manifest = NODE_PACKAGES_FOLDER / name / "package.json"
         if not manifest.is_file():
             return f"{name} is not installed"
