@@ -1,5 +1,7 @@
 """Messages to a client (A4): one builder an event, each returns the JSON text as bytes.
 
+Each message has an event and data, also where there is nothing to say: clients of strict languages fail without.
+
 Builders splice JSON that is already encoded; callers encode what is shared once and pass it to many.
 """
 
@@ -92,7 +94,7 @@ def subscription_count(channel: str, count: int) -> bytes:
 
 def cache_miss(channel: str) -> bytes:
     """A cache channel has nothing to remember (A8)."""
-    return b'{"event":"pusher:cache_miss","channel":"%b"}' % channel.encode()
+    return b'{"event":"pusher:cache_miss","channel":"%b","data":"{}"}' % channel.encode()
 
 
 def signin_success(user_data: str) -> bytes:

@@ -281,7 +281,7 @@ class Model:
         if last is not None:
             guest.told.append(last[0])
             return
-        guest.told.append({"event": "pusher:cache_miss", "channel": channel})
+        guest.told.append(_event("pusher:cache_miss", channel, {}))
         if channel not in self._missed_at:
             self._missed_at[channel] = self.now
             self.happened.append({"name": "cache_miss", "channel": channel})

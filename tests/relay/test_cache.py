@@ -42,8 +42,8 @@ class TestEventCache:
         assert len(cache) == 2
 
 
-def miss(channel: str) -> dict[str, str]:
-    return {"event": "pusher:cache_miss", "channel": channel}
+def miss(channel: str) -> dict[str, object]:
+    return {"event": "pusher:cache_miss", "channel": channel, "data": {}}
 
 
 class TestCacheChannels:

@@ -130,8 +130,54 @@ def test_a_count_is_a_number_in_a_string_of_json() -> None:
     assert json.loads(message["data"]) == {"subscription_count": 12}
 
 
-def test_a_cache_miss_has_no_data() -> None:
-    assert json.loads(events.cache_miss("cache-a")) == {"event": "pusher:cache_miss", "channel": "cache-a"}
+def test_a_cache_miss_holds_an_empty_object_as_a_string() -> None:
+    assert json.loads(events.cache_miss("cache-a")) == {
+        "event": "pusher:cache_miss",
+        "channel": "cache-a",
+        "data": "{}",
+    }
+
+
+# One message of every kind that a client is sent.
+MESSAGES: dict[str, bytes] = {
+    "PING": events.PING,
+    "PONG": events.PONG,
+    "connection_established": events.connection_established("1.2", 120),
+    "error": events.error("text", None),
+    "subscription_error": events.subscription_error("a", "AuthError", "text", 401),
+    "subscription_succeeded": events.subscription_succeeded("a"),
+    "presence_succeeded": events.presence_succeeded("presence-a", [], [], 0),
+    "member_added": events.member_added("presence-a", "7", b"{}"),
+    "member_removed": events.member_removed("presence-a", "7"),
+    "subscription_count": events.subscription_count("a", 1),
+    "cache_miss": events.cache_miss("cache-a"),
+    "signin_success": events.signin_success("{}"),
+    "watchlist_events": events.watchlist_events(["7"], []),
+    "channel_event": events.channel_event(b'"x"', "a", b'""'),
+    "client_event": events.client_event("client-x", "private-a", b"null", None),
+}
+# What A4 gives an object for data, where all else has a string.
+WITH_AN_OBJECT = {"PING", "PONG", "error", "subscription_error", "signin_success"}
+# JSON to put into messages, and what looks at them.
+NO_MESSAGES = {"as_string", "member_fragments", "kind_of", "dumps"}
+
+
+def test_every_kind_of_message_is_among_those_looked_at() -> None:
+    builders = {name for name, value in vars(events).items() if callable(value) and name.islower()}
+    builders |= {name for name, value in vars(events).items() if isinstance(value, bytes)}
+    assert builders - NO_MESSAGES == set(MESSAGES)
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_no_message_leaves_out_what_strict_clients_look_for(kind: str) -> None:
+    message = decoded(MESSAGES[kind])
+    assert isinstance(message["event"], str)
+    if kind == "client_event":  # holds what its sender sent
+        assert "data" in message
+    elif kind in WITH_AN_OBJECT:
+        assert isinstance(message["data"], dict)
+    else:
+        assert isinstance(message["data"], str)
 
 
 def test_a_sign_in_is_confirmed_with_the_clients_own_string_in_an_object() -> None:
