@@ -45,7 +45,7 @@ def channel_info(node: Node, app: App, rules: ChannelRules, info: Iterable[str])
     fields: dict[str, object] = {}
     if "user_count" in info:
         fields["user_count"] = len(channel.presence) if channel is not None and channel.presence is not None else 0
-    if "subscription_count" in info and not rules.is_presence:
+    if "subscription_count" in info:
         fields["subscription_count"] = 0 if channel is None else len(channel)
     if "cache" in info:
         fields["cache"] = _cache_info(node, app, rules)

@@ -32,8 +32,11 @@ class TestList:
         await occupy(relay)
         answer = await relay.get("/channels", filter_by_prefix="presence-", info="user_count")
         assert answer.json == {"channels": {"presence-a": {"user_count": 2}}}
-        answer = await relay.get("/channels", filter_by_prefix="private-", info="subscription_count")
-        assert answer.json == {"channels": {"private-b": {"subscription_count": 2}}}
+        answer = await relay.get("/channels", info="subscription_count")
+        counts = {"presence-a": 3, "private-b": 2, "c": 1}
+        assert answer.json == {"channels": {name: {"subscription_count": count} for name, count in counts.items()}}
+        answer = await relay.get("/channels", filter_by_prefix="presence-", info="user_count,subscription_count")
+        assert answer.json == {"channels": {"presence-a": {"user_count": 2, "subscription_count": 3}}}
         assert (await relay.get("/channels", filter_by_prefix="presence-z")).json == {"channels": {}}
 
     @pytest.mark.parametrize(
@@ -52,8 +55,10 @@ class TestOne:
     async def test_info_adds_what_its_kind_has(self, relay: RunningRelay) -> None:
         await occupy(relay)
         both = {"info": "user_count,subscription_count"}
-        assert (await relay.get("/channels/presence-a", **both)).json == {"occupied": True, "user_count": 2}
-        assert (await relay.get("/channels/presence-none", **both)).json == {"occupied": False, "user_count": 0}
+        there = await relay.get("/channels/presence-a", **both)
+        assert there.json == {"occupied": True, "user_count": 2, "subscription_count": 3}
+        nobody = await relay.get("/channels/presence-none", **both)
+        assert nobody.json == {"occupied": False, "user_count": 0, "subscription_count": 0}
         count = {"info": "subscription_count"}
         assert (await relay.get("/channels/private-b", **count)).json == {"occupied": True, "subscription_count": 2}
         assert (await relay.get("/channels/nobody", **count)).json == {"occupied": False, "subscription_count": 0}

@@ -44,6 +44,8 @@ class TestEvents:
             "/events", {"name": "x", "data": "", "channels": ["presence-a", "presence-none"], "info": "user_count"}
         )
         assert answer.json == {"channels": {"presence-a": {"user_count": 1}, "presence-none": {"user_count": 0}}}
+        answer = await relay.trigger("presence-a", info="user_count,subscription_count")
+        assert answer.json == {"channels": {"presence-a": {"user_count": 1, "subscription_count": 2}}}
         answer = await relay.trigger("b", info="subscription_count")
         assert answer.json == {"channels": {"b": {"subscription_count": 2}}}
 
@@ -100,7 +102,7 @@ class TestBatches:
             {"name": "3", "data": "", "channel": "presence-b", "info": "user_count,subscription_count"},
         ]
         answer = await relay.post("/batch_events", {"batch": batch})
-        assert answer.json == {"batch": [{"subscription_count": 1}, {}, {"user_count": 0}]}
+        assert answer.json == {"batch": [{"subscription_count": 1}, {}, {"user_count": 0, "subscription_count": 0}]}
 
     async def test_nothing_of_a_batch_goes_out_when_one_event_is_wrong(self, relay: RunningRelay) -> None:
         client = await relay.connect()
