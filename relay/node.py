@@ -205,7 +205,8 @@ class Node:
         except (MessageRefused, SubscriptionRefused) as refused:
             stats.hit(refused.limit)
             stats.rate_limited += isinstance(refused, RateLimited)
-            self._tell(connection, text_frame(_error_of(refused)))
+            for error in _errors_of(refused):
+                self._tell(connection, text_frame(error))
             self._tell_refused(connection, refused, message)
         stats.messages_received[kind] += 1
         stats.bytes_received[kind] += len(message)
@@ -492,11 +493,17 @@ def _client_event(connection: Connection, event: Relay) -> WebhookEvent:
     return WebhookEvent("client_event", event.channel, event.name, text, connection.session.socket_id, event.user_id)
 
 
-def _error_of(refused: MessageRefused | SubscriptionRefused) -> bytes:
-    """What the client is told of a message that was refused (A6)."""
+def _errors_of(refused: MessageRefused | SubscriptionRefused) -> tuple[bytes, ...]:
+    """What the client is told of a message that was refused (A6), in the dialects of all client libraries.
+
+    Some know pusher:subscription_error, which reaches the handlers of the channel; others only pusher:error, which for the
+    sake of the first has no channel of its own, and names it in the text.
+    """
     if isinstance(refused, SubscriptionRefused):
-        return events.subscription_error(refused.channel, refused.kind, refused.message, refused.code)
-    return events.error(refused.message, refused.code, refused.channel)
+        named = f"Subscription to channel {refused.channel[:200]} refused: {refused.message}"
+        error = events.subscription_error(refused.channel, refused.kind, refused.message, refused.code)
+        return error, events.error(named, None)
+    return (events.error(refused.message, refused.code, refused.channel),)
 
 
 def _statuses(hub: Hub, user: User) -> bytes:

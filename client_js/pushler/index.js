@@ -13,7 +13,7 @@ import { ASKING, Channel, IDLE, REFUSED, SENT } from './channel.js';
 import { ACTIVITY_TIMEOUT_MS, Connection, PONG_TIMEOUT_MS } from './connection.js';
 import { Emitter } from './emitter.js';
 import { Members } from './members.js';
-import { encode, reconnectDelay } from './protocol.js';
+import { encode, reconnectDelay, repeatsRefusal } from './protocol.js';
 
 /** Values for options that a page gives once for all its clients (the script tag sets them). */
 export const defaults = {};
@@ -46,6 +46,8 @@ export class PushlerClient extends Emitter {
       onError: (error) => this._onError(error),
     });
     this._lastState = this.state;
+    /** The channel whose subscription the last message refused. */
+    this._refusedLast = null;
     // Later, so that handlers bound right after construction see everything.
     if (this._options.autoConnect !== false) queueMicrotask(() => this._autoConnect());
   }
@@ -113,10 +115,14 @@ export class PushlerClient extends Emitter {
 
   _onMessage(message) {
     this._emit('message', message);
+    this._refusedLast = message.event === 'pusher:subscription_error' ? message.channel : null;
     this.channel(message.channel)?._receive(message);
   }
 
   _onError(error) {
+    const isKnown = repeatsRefusal(error, this._refusedLast);
+    this._refusedLast = null;
+    if (isKnown) return;
     this._emit('error', error);
     this.channel(error.channel)?._emit('pushler:error', error);
   }

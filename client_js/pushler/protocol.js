@@ -52,6 +52,14 @@ export function publicName(event) {
   return event.replace(/^pusher(_internal)?:/, 'pushler:');
 }
 
+/**
+ * Whether an error only repeats that the subscription to `channel` was refused: the relay says it a second time for clients
+ * that know no subscription_error. Null: no refusal came before.
+ */
+export function repeatsRefusal({ code, message, channel: own }, channel) {
+  return channel !== null && code === null && own === undefined && String(message).startsWith(`Subscription to channel ${channel} refused`);
+}
+
 /** The kind of a channel is its prefix: 'presence', 'private' or 'public'. */
 export function channelKind(name) {
   return /^(presence|private)-/.exec(name)?.[1] ?? 'public';

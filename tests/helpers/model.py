@@ -127,7 +127,7 @@ class Model:
             return
         if channel.startswith(OWN_CHANNEL) and channel != f"{OWN_CHANNEL}{guest.user}":
             text = "Only a connection that is signed in as this user may subscribe"
-            guest.told.append(_refused(channel, "AuthError", text, 401))
+            guest.told += _refused(channel, "AuthError", text, 401)
             return
         if is_presence(channel):
             self._join_as_member(guest, channel, member)
@@ -142,14 +142,14 @@ class Model:
             member = guest.user, guest.info
         if member is None:
             text = "A presence channel needs channel_data with a user_id"
-            guest.told.append(_refused(channel, "AuthError", text, 401))
+            guest.told += _refused(channel, "AuthError", text, 401)
             return
         user, info = member
         present = self.members.get(channel, {})
         if user not in present:
             if len(present) >= self.rules.members:
                 text = f"The channel has its {self.rules.members} members"
-                guest.told.append(_refused(channel, "LimitReached", text, 4100))
+                guest.told += _refused(channel, "LimitReached", text, 4100)
                 return
             added = _event("pusher_internal:member_added", channel, {"user_id": user, "user_info": info})
             self._tell_all(channel, added)
@@ -356,9 +356,9 @@ def _error(text: str, code: int | None = None, channel: str | None = None) -> Me
     return error if channel is None else error | {"channel": channel}
 
 
-def _refused(channel: str, kind: str, text: str, status: int) -> Message:
-    data = {"type": kind, "error": text, "status": status}
-    return {"event": "pusher:subscription_error", "channel": channel, "data": data}
+def _refused(channel: str, kind: str, text: str, status: int) -> list[Message]:
+    refused = _event("pusher:subscription_error", channel, {"type": kind, "error": text, "status": status})
+    return [refused, _error(f"Subscription to channel {channel} refused: {text}")]
 
 
 def _statuses(online: list[str], offline: list[str]) -> Message:

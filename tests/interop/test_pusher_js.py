@@ -322,6 +322,20 @@ async def test_subscription_with_a_wrong_signature_fires_the_error_handler(
     assert await agent.call("state") == "connected"
 
 
+@pytest.mark.tried("refused subscriptions")
+@every_version
+async def test_handlers_of_a_refused_channel_are_told_once_and_the_connection_once_more(clients: Clients) -> None:
+    agent = await clients.pusher()
+    await agent.call("subscribe", channel=FORGED)
+    told = (await agent.take(kind="protocol", event="pusher:error"))["data"]
+    assert (FORGED in told["message"], told["code"]) == (True, None)
+    # What else there is to be told of it has come when this is confirmed.
+    await subscribe(agent, "after-the-refusal")
+    assert [report["event"] for report in agent.seen(kind="event", channel=FORGED)] == ["pusher:subscription_error"]
+    assert len(agent.seen(kind="protocol", event="pusher:error")) == 1
+    assert await agent.call("state") == "connected"
+
+
 @pytest.mark.tried("bind, unbind, bind_global, unbind_global, unbind_all")
 @every_version
 @pytest.mark.parametrize("of", ["bound", None], ids=["channel", "client"])

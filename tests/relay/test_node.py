@@ -82,10 +82,18 @@ class TestSubscribing:
 
     def test_a_refused_subscription_is_told_on_its_channel_and_the_connection_stays(self, relay: Relay) -> None:
         client = relay.client()
-        (error,) = client.send(message("pusher:subscribe", {"channel": "private-a", "auth": "key-3:00"}))
+        error, again = client.send(message("pusher:subscribe", {"channel": "private-a", "auth": "key-3:00"}))
         assert (error["event"], error["channel"]) == ("pusher:subscription_error", "private-a")
         assert (error["data"]["type"], error["data"]["status"]) == ("AuthError", 401)
+        # For clients that know no subscription_error; without the channel, so that its handlers are not told twice.
+        text = f"Subscription to channel private-a refused: {error['data']['error']}"
+        assert again == {"event": "pusher:error", "data": {"message": text, "code": None}}
         assert client.subscribe("private-a") == [succeeded("private-a")]
+
+    def test_the_text_about_a_refused_subscription_repeats_a_long_name_only_in_part(self, relay: Relay) -> None:
+        error, again = relay.client().subscribe("a" * 9_999)
+        assert error["channel"] == "a" * 9_999
+        assert f"Subscription to channel {'a' * 200} refused: A channel name is at most" in again["data"]["message"]
 
     def test_a_second_subscription_is_an_error_without_a_code_and_the_first_stays(self, relay: Relay) -> None:
         client = relay.client()
@@ -171,7 +179,7 @@ class TestPresence:
         relay = Relay(app)
         for user_id in ("1", "2"):
             relay.client(app).subscribe("presence-a", member(user_id))
-        (refused,) = relay.client(app).subscribe("presence-a", member("3"))
+        refused, _ = relay.client(app).subscribe("presence-a", member("3"))
         assert (refused["event"], refused["channel"]) == ("pusher:subscription_error", "presence-a")
         assert (refused["data"]["type"], refused["data"]["status"]) == ("LimitReached", 4100)
         assert relay.client(app).subscribe("presence-a", member("2")) == [succeeded("presence-a", "1", "2")]
@@ -182,7 +190,7 @@ class TestPresence:
             (confirmed,) = client.subscribe("presence-a", member(at))
         assert confirmed["data"]["presence"]["count"] == 100
         late = clients[100]
-        (refused,) = late.subscribe("presence-a", member("late"))
+        refused, _ = late.subscribe("presence-a", member("late"))
         assert refused["data"]["status"] == 4100
         assert clients[0].told() == [added("presence-a", str(at)) for at in range(1, 100)]
         clients[50].drop()

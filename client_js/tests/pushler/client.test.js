@@ -267,12 +267,14 @@ test('an unanswered authorisation is given up after its time', async () => {
   assert.deepEqual(errors, [0]);
 });
 
-test('the relay\'s own refusal reaches the channel', async () => {
+test('the relay\'s own refusal reaches the channel, and its repetition for other clients reaches nobody', async () => {
   const client = await connected();
   const errors = [];
-  client.subscribe('a').on('pushler:subscription_error', (error) => errors.push(error.status));
+  client.on('error', ({ message }) => errors.push(message));
+  client.subscribe('a').on('pushler:subscription_error', (error) => errors.push(error.status)).on('pushler:error', () => errors.push('twice'));
   Socket.last.say('pusher:subscription_error', { type: 'AuthError', error: 'no', status: 401 }, { channel: 'a' });
-  assert.deepEqual(errors, [401]);
+  for (let i = 0; i < 2; i += 1) Socket.last.say('pusher:error', { message: 'Subscription to channel a refused: no', code: null });
+  assert.deepEqual(errors, [401, 'Subscription to channel a refused: no']);
 });
 
 test('presence: members come with the confirmation and follow joins and leaves', async () => {

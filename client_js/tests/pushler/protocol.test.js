@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BACKOFF_MAX_MS, channelKind, closeAction, decode, encode, publicName, reconnectDelay, SOON_ATTEMPTS, SOON_JITTER_MS, socketUrl } from '../../pushler/protocol.js';
+import { BACKOFF_MAX_MS, channelKind, closeAction, decode, encode, publicName, reconnectDelay, repeatsRefusal, SOON_ATTEMPTS, SOON_JITTER_MS, socketUrl } from '../../pushler/protocol.js';
 
 test('the address names key, protocol 7 and the client', () => {
   const url = socketUrl({ tls: false, host: 'h', port: 6001, key: 'key_ключ/1' });
@@ -29,6 +29,14 @@ test('system events get the pushler: prefix, others keep their names', () => {
   assert.equal(publicName('pusher:subscription_error'), 'pushler:subscription_error');
   assert.equal(publicName('message:new'), 'message:new');
   assert.equal(publicName('my-pusher:x'), 'my-pusher:x');
+});
+
+test('an error repeats a refusal when it says so of the same channel and belongs to none', () => {
+  const error = { code: null, message: 'Subscription to channel a refused: no' };
+  assert.equal(repeatsRefusal(error, 'a'), true);
+  for (const [other, channel] of [[error, 'b'], [error, null], [{ ...error, code: 4009 }, 'a'], [{ ...error, channel: 'a' }, 'a'], [{ ...error, message: {} }, 'a']]) {
+    assert.equal(repeatsRefusal(other, channel), false);
+  }
 });
 
 test('the kind of a channel is its prefix', () => {

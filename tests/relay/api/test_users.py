@@ -122,7 +122,7 @@ class TestServerToUser:
         relay = Relay()
         client = relay.client()
         client.sign_in(user("8"))
-        (error,) = client.send(message("pusher:subscribe", {"channel": "#server-to-user-7"}))
+        error, _ = client.send(message("pusher:subscribe", {"channel": "#server-to-user-7"}))
         assert (error["event"], error["data"]["status"]) == ("pusher:subscription_error", 401)
 
     def test_a_refused_sign_in_is_told_with_4009_and_the_connection_stays(self) -> None:
