@@ -11,7 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from aiohttp import web
@@ -25,14 +25,14 @@ from relay.config import ConfigError, Settings, is_loopback, load
 from relay.console.pages import Address, Console
 from relay.happenings import Observers
 from relay.liveness import Wheel
-from relay.logs import HttpServerLog
 from relay.metrics import Metrics
 from relay.node import Node
+from relay.protocol.http import Answer
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.tls import Certificate
-from relay.transports.front import KEEPALIVE, Doors, MakeWebSocket
+from relay.transports.front import Doors, MakeWebSocket
 from relay.transports.websocket import CLOSE_TIMEOUT, ForwardedWebSocket, WebSocket
-from relay.transports.xhr import Fallback, is_fallback, parse_target
+from relay.transports.xhr import Fallback, is_fallback
 from relay.webhooks import HttpWebhooks
 
 log = structlog.get_logger()
@@ -86,16 +86,16 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
     trusted = parse_networks(settings.trusted_proxies)
-    api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix, trusted=trusted)
-    fallback = Fallback(node, wheel, settings.backlog_bytes, trusted)
-    http = _http_server(partial(_handle, api, fallback), loop)
+    api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix)
+    fallback = Fallback(node, wheel, settings.backlog_bytes)
     await webhooks.start()
     await node.start()
     doors = Doors(
         wheel,
         _websockets(node, wheel, settings),
-        http,
         api.answer,
+        partial(_refuse_body, api, fallback),
+        fallback.handle,
         is_fallback,
         prefix=settings.path_prefix,
         max_body=MAX_BODY,
@@ -120,9 +120,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         doors.close()
         await node.stop(settings.stop_spread)
         await webhooks.stop()
-        # Idle connections of back ends end at once; `shutdown` alone would wait for each of them.
-        http.pre_shutdown()
-        await http.shutdown(CLOSE_TIMEOUT)
+        await doors.finish(CLOSE_TIMEOUT)
         fallback.close()
         await _drain(wheel)
         # Last: its viewers see how the others end.
@@ -177,31 +175,12 @@ def _websockets(node: Node, wheel: Wheel, settings: Settings) -> MakeWebSocket:
     return make
 
 
-def _http_server(handle: Callable[[web.BaseRequest], Any], loop: asyncio.AbstractEventLoop) -> web.Server:
-    """aiohttp's low-level server: it makes a protocol for each connection that the front door hands over."""
-    return web.Server(
-        handle,
-        # The bound of a body can be set in no other way.
-        request_factory=partial(_make_request, loop),
-        access_log=None,
-        keepalive_timeout=KEEPALIVE,
-        logger=HttpServerLog(),
-        # The signature covers the bytes as they were sent, and a small body must not become a large one.
-        auto_decompress=False,
-        # A client without WebSocket that goes is missed at once, not when something is next written to it.
-        handler_cancellation=True,
-    )
-
-
-def _make_request(loop: asyncio.AbstractEventLoop, *parts: Any) -> web.BaseRequest:
-    message, payload, protocol, writer, task = parts
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
-
-
-async def _handle(api: Api, fallback: Fallback, request: web.BaseRequest) -> web.StreamResponse:
-    """A client without WebSocket, or a back end."""
-    target = parse_target(request.raw_path)
-    return await (api.handle(request) if target is None else fallback.handle(request, target))
+def _refuse_body(
+    api: Api, fallback: Fallback, method: str, target: str, status: int, reason: str, address: Callable[[], str]
+) -> Answer:
+    """The answer to a client without WebSocket, or to a back end."""
+    refuse = fallback.refuse if is_fallback(target) else api.refuse_body
+    return refuse(method, target, status, reason, address())
 
 
 async def _listen(

@@ -1,21 +1,16 @@
 """The table of paths, and the way of a request through it: read, find the app, check the signature, handle, answer.
 
-The front door calls `answer` for plain requests; what needs a full HTTP server comes through `handle`. A table of our own
-costs less a request than a general router (docs/performance.md, "triggers").
+A table of our own costs less per request than a general router (docs/performance.md, "triggers").
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
 import structlog
-from aiohttp import web
 
-from pushdesk.addresses import Network, requester
 from relay.api.channels import list_channels, list_users, show_channel
 from relay.api.events import publish, publish_batch
 from relay.api.responses import (
@@ -41,9 +36,7 @@ from relay.protocol.signatures import parse_query, verify_request
 
 log = structlog.get_logger()
 
-# How long the body of a request may take to come, in seconds, and how large it may be, in bytes: a batch of ten events
-# at the default limit, each byte escaped, fits.
-BODY_TIMEOUT: Final = 10.0
+# How large the body of a request may be, in bytes: a batch of ten events at the default limit, each byte escaped, fits.
 MAX_BODY: Final = 1_048_576
 
 _WILDCARD: Final = "*"
@@ -72,8 +65,7 @@ class Api:
     """The HTTP side of the relay.
 
     `is_ready` tells whether this node takes work; `observe` is told the route, the status and the seconds of each request.
-    `prefix` stands before every path, and is no part of what a request signs. `trusted` are the proxies whose
-    X-Forwarded-For counts.
+    `prefix` stands before every path, and is no part of what a request signs.
     """
 
     def __init__(
@@ -83,10 +75,8 @@ class Api:
         observe: Observe,
         prefix: str,
         clock: Callable[[], float] = time.time,
-        trusted: Sequence[Network] = (),
     ) -> None:
         self._prefix = prefix
-        self._trusted = trusted
         self._node = node
         self._is_ready = is_ready
         self._clock = clock
@@ -108,24 +98,12 @@ class Api:
         self._observe(_label(parts), answer.status, time.perf_counter() - started)
         return answer
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Answer a request that aiohttp has read."""
-        try:
-            body = await _read(request)
-        except ApiError as error:
-            answer = self._refuse_unread(error, request)
-        else:
-            address = partial(requester, request, self._trusted)
-            answer = self.answer(request.method, request.raw_path, body, address)
-        return web.Response(
-            body=answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
-        )
-
-    def _refuse_unread(self, error: ApiError, request: web.BaseRequest) -> Answer:
-        """Refuse a request whose body is no good."""
-        path, _, query = request.raw_path.removeprefix(self._prefix).partition("?")
+    def refuse_body(self, method: str, target: str, status: int, reason: str, address: str) -> Answer:
+        """Refuse a request whose body is no good: it does not come in time (408), or is too large (413)."""
+        path, _, query = target.removeprefix(self._prefix).partition("?")
         _, *parts = path.split("/")
-        return self._refuse(error, request.method, path, parts, query, requester(request, self._trusted))
+        error = RequestTimeout(reason) if status == RequestTimeout.status else BodyTooLarge(reason)
+        return self._refuse(error, method, path, parts, query, address)
 
     def _refuse(
         self, error: ApiError | ProtocolError, method: str, path: str, parts: list[str], query: str, address: str
@@ -231,14 +209,3 @@ def _handler_of(method: str, rest: list[str]) -> tuple[Handler, str]:
     if method != allowed:
         raise MethodNotAllowed(f"This path takes {allowed}, not {method[:20]}")
     return handler, unquote(rest[1]) if len(rest) > 1 else ""
-
-
-async def _read(request: web.BaseRequest) -> bytes:
-    """The body. Raises ApiError."""
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            return await request.read()
-    except TimeoutError:
-        raise RequestTimeout(f"The body of the request took more than {BODY_TIMEOUT:.0f} s") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise BodyTooLarge(f"The body of a request may hold {MAX_BODY} bytes") from None

@@ -1,22 +1,38 @@
 """The front door: the one listening socket. Where the next request on a connection goes is decided here, request by request.
 
-A WebSocket upgrade stays: it costs one protocol object, where an HTTP server would keep a task, a request and queues for it
-(docs/performance.md, "connections"). A plain request to the API is answered on the spot, at half of what a full HTTP
-server spends on it ("triggers"). Everything else goes to aiohttp, from the request's first byte on.
+A WebSocket upgrade takes the connection with it: it costs one protocol object, where an HTTP server would keep a task, a
+request and queues for it (docs/performance.md, "connections"). A request to the API is answered on the spot, a plain one at
+half of what a full HTTP server spends on it ("triggers"). A request of a fallback is answered by a task, as that may take
+long. Whatever came before, the next request may be of any kind (docs/decisions/0012).
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from email.utils import formatdate
 from typing import Final, cast
 
 import structlog
+from msgspec import Struct
 
 from pushdesk.addresses import Network, client_address, peer_of
 from relay.liveness import Wheel
-from relay.protocol.http import END_OF_HEAD, Answer, PlainRequest, parse_plain, text_answer
-from relay.transports.handshake import BadUpgrade, Upgrade, forwarded_for, parse_head, parse_upgrade
+from relay.protocol.bodies import Body, SizedBody, TooLong, body_of
+from relay.protocol.http import (
+    CONTINUE,
+    END_OF_HEAD,
+    Answer,
+    Framing,
+    Head,
+    HttpError,
+    PlainRequest,
+    framing_of,
+    parse_head,
+    parse_plain,
+    text_answer,
+)
+from relay.transports.exchange import Exchange
+from relay.transports.handshake import Upgrade, forwarded_for, parse_upgrade
 from relay.transports.websocket import WebSocket
 
 log = structlog.get_logger()
@@ -32,7 +48,10 @@ _LINE_BREAKS: Final = (b"\r", b"\n")
 APP_PATH: Final = "/app/"
 
 # (method, target, body, what gives the client's address) → the answer
-AnswerPlain = Callable[[str, str, bytes, Callable[[], str]], Answer]
+AnswerRequest = Callable[[str, str, bytes, Callable[[], str]], Answer]
+
+# (method, target, status, reason, what gives the client's address) → the answer to a request whose body is no good
+RefuseBody = Callable[[str, str, int, str, Callable[[], str]], Answer]
 
 # Given the client's address where a trusted proxy has told it, else None.
 MakeWebSocket = Callable[[asyncio.Transport, str | None], WebSocket]
@@ -41,17 +60,19 @@ MakeWebSocket = Callable[[asyncio.Transport, str | None], WebSocket]
 class Doors:
     """What all front doors of a relay share: where requests go, and which connections are still at the door.
 
-    `is_for_http` says which targets `answer` cannot answer at once; bodies over `max_body` (bytes) are not for it either.
-    `trusted` are the proxies whose X-Forwarded-For counts.
+    `is_fallback` says which targets `fallback` answers, in a task; `answer` answers all others. `refuse` makes the answer to
+    a request whose body does not come in time, or is over `max_body` (bytes). `trusted` are the proxies whose X-Forwarded-For
+    counts.
     """
 
     def __init__(
         self,
         wheel: Wheel,
         websocket: MakeWebSocket,
-        http: Callable[[], asyncio.Protocol],
-        answer: AnswerPlain,
-        is_for_http: Callable[[str], bool],
+        answer: AnswerRequest,
+        refuse: RefuseBody,
+        fallback: Callable[[Exchange], Awaitable[None]],
+        is_fallback: Callable[[str], bool],
         *,
         prefix: str,
         max_body: int,
@@ -59,14 +80,17 @@ class Doors:
     ) -> None:
         self.wheel = wheel
         self.websocket = websocket
-        self.http = http
         self.answer = answer
-        self.is_for_http = is_for_http
+        self.refuse = refuse
+        self.fallback = fallback
+        self.is_fallback = is_fallback
         self.app_path = prefix + APP_PATH
         self.upgrade = f"GET {self.app_path}".encode()
         self.max_body = max_body
         self.trusted = trusted
         self.loop = asyncio.get_running_loop()
+        self.is_closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._second = 0
         self._date = ""
 
@@ -82,16 +106,46 @@ class Doors:
             self._date = formatdate(second, usegmt=True)
         return self._date
 
+    def start(self, answering: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """A task that answers a request."""
+        task = self.loop.create_task(answering)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def finish(self, seconds: float) -> None:
+        """Let the tasks end within so many seconds, then end them."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def close(self) -> None:
-        """End the connections that wait for a request."""
+        """End the connections that wait for a request, and each other one when its present request is answered."""
+        self.is_closed = True
         for door in [watched for watched in self.wheel if isinstance(watched, FrontDoor)]:
             door.close()
 
 
 class FrontDoor(asyncio.Protocol):
-    """One connection until it is a WebSocket or aiohttp's."""
+    """One connection until it is a WebSocket."""
 
-    __slots__ = ("_data", "_doors", "_is_answering", "_is_paused", "_since", "_transport", "wheel_slot")
+    __slots__ = (
+        "_data",
+        "_doors",
+        "_exchange",
+        "_incoming",
+        "_is_answering",
+        "_is_lingering",
+        "_is_paused",
+        "_since",
+        "_task",
+        "_transport",
+        "_unsent",
+        "wheel_slot",
+    )
 
     _transport: asyncio.Transport
 
@@ -99,9 +153,16 @@ class FrontDoor(asyncio.Protocol):
         self.wheel_slot = 0
         self._doors = doors
         self._data = b""
+        # The request whose body is being read, and the one that is being answered in a task.
+        self._incoming: _Incoming | None = None
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
         self._is_answering = False
+        self._is_lingering = False
         self._is_paused = False
-        # When the present request began to come, or the connection to wait for one.
+        # What the client had not taken when it was last looked at, in bytes.
+        self._unsent = 0
+        # When the present request began to come, or the connection to wait for one, or the client to take nothing.
         self._since = doors.loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -113,13 +174,18 @@ class FrontDoor(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went."""
         self._doors.wheel.forget(self)
+        if self._task is not None:
+            self._task.cancel()
 
     def on_deadline(self, now: float) -> float | None:
-        """End what takes too long: the first request, or a later one that has begun; and an idle connection."""
-        if self._transport.is_closing():
+        """End what takes too long: the first request, or a later one that has begun, or the taking of an answer; and an idle
+        connection."""
+        if self._transport.is_closing() or self._is_lingering:
             self._transport.abort()
             return None
-        is_idle = self._is_answering and not self._data
+        if self._is_paused:
+            return self._look_at_unsent(now)
+        is_idle = self._is_answering and not self._data and self._incoming is None
         due = self._since + (KEEPALIVE if is_idle else REQUEST_TIMEOUT)
         if due > now:
             # A request that begins now must not wait for the end of the keep-alive time.
@@ -127,31 +193,55 @@ class FrontDoor(asyncio.Protocol):
         if is_idle:
             self.close()
         else:
-            self._refuse(text_answer(408, f"The request took more than {REQUEST_TIMEOUT:.0f} s"))
+            self._refuse_slow()
+        return None
+
+    def _look_at_unsent(self, now: float) -> float | None:
+        """Go on with a client that has taken something since the last look."""
+        unsent, self._unsent = self._unsent, self._transport.get_write_buffer_size()
+        if self._unsent < unsent:
+            self._since = now
+        if self._since + REQUEST_TIMEOUT > now:
+            return now + REQUEST_TIMEOUT
+        self.close()
         return None
 
     def close(self) -> None:
         """End the connection when what was written has gone out, within REQUEST_TIMEOUT."""
         self._doors.wheel.forget(self)
         self._data = b""
+        self._incoming = None
         self._transport.close()
         if self._transport.get_write_buffer_size():
             self._doors.wheel.watch(self, self._doors.loop.time() + REQUEST_TIMEOUT)
 
     def pause_writing(self) -> None:
         """The client does not read its answers: read no more of its requests, and answer none of those that came."""
+        if self._exchange is not None:
+            self._exchange.pause()
+            return
         self._is_paused = True
+        self._since = self._doors.loop.time()
+        self._unsent = self._transport.get_write_buffer_size()
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """It reads again."""
-        self._is_paused = False
-        self._transport.resume_reading()
-        self._handle_all()
+        if self._exchange is not None:
+            self._exchange.resume()
+        if self._is_paused:
+            self._is_paused = False
+            self._since = self._doors.loop.time()
+            self._transport.resume_reading()
+            self._handle_all()
 
     def data_received(self, data: bytes) -> None:
         """More of a request, or of several."""
-        if self._data:
+        if self._incoming is not None:
+            self._read_body(self._incoming, data)
+        elif self._is_lingering:
+            return
+        elif self._data:
             self._data += data
         else:
             self._begin(data)
@@ -159,40 +249,39 @@ class FrontDoor(asyncio.Protocol):
 
     def _begin(self, data: bytes) -> None:
         """The start of a request; its time runs from now."""
-        if data.startswith(_LINE_BREAKS):  # RFC 9112 2.2; the HTTP server would wait for what follows without end
+        if data.startswith(_LINE_BREAKS):  # RFC 9112 2.2
             data = data.lstrip(b"\r\n")
         self._data = data
         if data:
             self._since = self._doors.loop.time()
 
     def _handle_all(self) -> None:
-        while self._data and not self._is_paused and self._handle_next():
+        while self._data and not self._is_paused and self._exchange is None and self._handle_next():
             pass
+        if self._exchange is not None and len(self._data) > MAX_HEAD:
+            # Nothing of it is looked at before the present request is answered.
+            self._transport.pause_reading()
 
     def _handle_next(self) -> bool:
-        """Handle the request at the start of the data; False when more has to come, or the connection has gone elsewhere."""
+        """Handle the request at the start of the data; False when more has to come, or the connection does something else."""
         data = self._data
         end = data.find(END_OF_HEAD, 0, MAX_HEAD + len(END_OF_HEAD))
         if end < 0:
             if len(data) > MAX_HEAD:
                 self._refuse(text_answer(431, f"The head of a request may hold {MAX_HEAD} bytes"))
             return False
-        if data.startswith(self._doors.upgrade) and self._try_upgrade(end):
-            return False
+        if data.startswith(self._doors.upgrade):
+            return self._read_head(end)
         request = parse_plain(data)
-        if request is not None and not self._doors.is_for_http(request.target):
-            return self._answer(request)
-        self._hand_to_http()
-        return False
+        if request is None or request.length > self._doors.max_body or self._doors.is_fallback(request.target):
+            return self._read_head(end)
+        if len(data) < request.start + request.length:
+            return self._collect(_as_incoming(request, data[:end]), data[request.start :])
+        return self._answer(request)
 
     def _answer(self, request: PlainRequest) -> bool:
-        if request.length > self._doors.max_body:
-            # Refused there: the client may be sending all of it before it looks at the answer.
-            self._hand_to_http()
-            return False
+        """Answer a plain request that is whole; whether there may be another."""
         end = request.start + request.length
-        if len(self._data) < end:
-            return False
         body = self._data[request.start : end]
         answer = self._doors.answer(request.method, request.target, body, self._address)
         self._begin(self._data[end:])
@@ -202,15 +291,32 @@ class FrontDoor(asyncio.Protocol):
             self.close()
         return not request.is_last
 
-    def _try_upgrade(self, end: int) -> bool:
-        """Whether the request was one to upgrade, and is dealt with."""
+    def _read_head(self, end: int) -> bool:
+        """Handle a request of any kind, of which the head is there."""
+        data = self._data
         try:
-            upgrade = self._upgrade(end)
-        except BadUpgrade as bad:
-            self._refuse(bad.answer)
-            return True
-        if upgrade is None:
+            head = parse_head(data[:end])
+            if head.method == "GET":
+                upgrade = parse_upgrade(self._doors.app_path, head.target, head.headers)
+                if upgrade is not None:
+                    self._switch(upgrade, end)
+                    return False
+            framing = framing_of(head)
+        except HttpError as error:
+            self._refuse(error.answer)
             return False
+        rest = data[end + len(END_OF_HEAD) :]
+        try:
+            incoming = _Incoming(head, framing, data[:end], body_of(framing, self._doors.max_body))
+        except TooLong:
+            self._refuse_large(head)
+            return False
+        if framing.is_awaited and framing.length != 0 and not rest:
+            self._transport.write(CONTINUE)
+        return self._collect(incoming, rest)
+
+    def _switch(self, upgrade: Upgrade, end: int) -> None:
+        """The connection is a WebSocket from now on."""
         rest = self._data[end + len(END_OF_HEAD) :]
         self._doors.wheel.forget(self)
         protocol = self._doors.websocket(self._transport, self._address() if self._doors.trusted else None)
@@ -218,29 +324,132 @@ class FrontDoor(asyncio.Protocol):
         protocol.open(upgrade)
         if rest:
             protocol.data_received(rest)
-        return True
 
-    def _upgrade(self, end: int) -> Upgrade | None:
+    def _collect(self, incoming: "_Incoming", data: bytes) -> bool:
+        """Read the body of a request, which begins with `data`."""
+        self._incoming = incoming
+        self._data = b""
+        return self._read_body(incoming, data)
+
+    def _read_body(self, incoming: "_Incoming", data: bytes) -> bool:
+        """More of a body; whether the request is whole and answered, and there may be another."""
         try:
-            target, headers = parse_head(self._data[:end])
-        except ValueError:
-            raise BadUpgrade(text_answer(400, "This is no HTTP request")) from None
-        return parse_upgrade(self._doors.app_path, target, headers)
+            rest = incoming.body.feed(data)
+        except TooLong:
+            self._refuse_large(incoming.head)
+            return False
+        except HttpError as error:
+            self._refuse(error.answer)
+            return False
+        if rest is None:
+            return False
+        self._begin(rest)
+        return self._answer_whole(incoming)
 
-    def _hand_to_http(self) -> None:
+    def _answer_whole(self, incoming: "_Incoming") -> bool:
+        """Answer a request that is whole, now or in a task."""
+        head, is_last = incoming.head, incoming.framing.is_last
+        body = bytes(incoming.body.data)
+        if self._doors.is_fallback(head.target):
+            self._hold(Exchange(self._transport, head, body, self._address(), self._doors.date, is_last=is_last))
+            return False
+        answer = self._doors.answer(head.method, head.target, body, self._address)
+        self._incoming = None
+        self._is_answering = True
+        encode = answer.encode_head if head.method == "HEAD" else answer.encode
+        self._transport.write(encode(self._doors.date(), is_last=is_last))
+        if is_last:
+            self.close()
+        return not is_last
+
+    def _hold(self, exchange: Exchange) -> None:
+        """Answer a request of a fallback in a task."""
+        self._incoming = None
         self._doors.wheel.forget(self)
-        protocol = self._doors.http()
-        self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
-        protocol.data_received(self._data)
+        self._exchange = exchange
+        # Whatever the system does not take at once is for the exchange to wait for.
+        self._transport.set_write_buffer_limits(high=0)
+        self._task = self._doors.start(self._run(exchange))
+
+    async def _run(self, exchange: Exchange) -> None:
+        """Answer a request of a fallback, then go on with the next one."""
+        try:
+            await self._doors.fallback(exchange)
+        except asyncio.CancelledError:
+            self._transport.abort()
+            raise
+        except ConnectionAbortedError as error:
+            log.info("connection_lost", address=exchange.address, reason=str(error))
+        except Exception:
+            log.exception("request_failed", method=exchange.head.method, path=exchange.head.target)
+            self._transport.abort()
+        finally:
+            exchange.close()
+            self._exchange = self._task = None
+        if not self._transport.is_closing():
+            self._go_on(exchange)
+
+    def _go_on(self, exchange: Exchange) -> None:
+        """The answer is out: handle the next request."""
+        self._transport.set_write_buffer_limits()
+        if exchange.is_last or self._doors.is_closed:
+            self.close()
+            return
+        self._is_answering = True
+        self._since = self._doors.loop.time()
+        self._doors.wheel.watch(self, self._since + REQUEST_TIMEOUT)
+        self._transport.resume_reading()
+        self._handle_all()
 
     def _address(self) -> str:
-        """Where the client of the request at the start of the data is."""
-        trusted = self._doors.trusted
-        forwarded = forwarded_for(self._data.partition(END_OF_HEAD)[0]) if trusted else ()
+        """Where the client of the present request is."""
+        trusted, incoming = self._doors.trusted, self._incoming
+        forwarded: Sequence[str] = ()
+        if trusted:
+            head = self._data.partition(END_OF_HEAD)[0] if incoming is None else incoming.bytes_of_head
+            forwarded = forwarded_for(head)
         return client_address(peer_of(self._transport), forwarded, trusted)
 
     def _refuse(self, answer: Answer) -> None:
+        """Answer what is no request that could be served, and end."""
         log.info("request_refused", address=self._address(), status=answer.status, reason=answer.body.decode())
         self._transport.write(answer.encode(self._doors.date(), is_last=True))
         self.close()
+
+    def _refuse_slow(self) -> None:
+        """The request did not come in time."""
+        reason = f"The request took more than {REQUEST_TIMEOUT:.0f} s"
+        if self._incoming is None:
+            self._refuse(text_answer(408, reason))
+            return
+        self._write_refusal(self._incoming.head, 408, reason)
+        self.close()
+
+    def _refuse_large(self, head: Head) -> None:
+        """The body is over the limit. The client may be sending all of it before it looks at the answer: that is read for a
+        while, and forgotten, as a socket that is closed with bytes unread resets the connection (RFC 9112 9.6)."""
+        self._write_refusal(head, 413, f"The body of a request may hold {self._doors.max_body} bytes")
+        self._data, self._incoming = b"", None
+        self._is_lingering = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._doors.wheel.watch(self, self._doors.loop.time() + REQUEST_TIMEOUT)
+
+    def _write_refusal(self, head: Head, status: int, reason: str) -> None:
+        answer = self._doors.refuse(head.method, head.target, status, reason, self._address)
+        self._transport.write(answer.encode(self._doors.date(), is_last=True))
+
+
+class _Incoming(Struct, frozen=True):
+    """A request whose body is being read."""
+
+    head: Head
+    framing: Framing
+    bytes_of_head: bytes
+    body: Body
+
+
+def _as_incoming(request: PlainRequest, head: bytes) -> _Incoming:
+    """A plain request whose body has not come yet. Nobody will ask for its headers."""
+    framing = Framing(request.length, request.is_last)
+    return _Incoming(Head(request.method, request.target, {}), framing, head, SizedBody(request.length))

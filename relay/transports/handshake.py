@@ -6,6 +6,7 @@ Must not know sockets or the Pusher protocol beyond where its address ends.
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
@@ -13,16 +14,17 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from relay.protocol import deflate
-from relay.protocol.http import Answer, text_answer
+from relay.protocol.http import HttpError, text_answer
 from relay.protocol.signatures import parse_query
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES: Final = 16
 # Targets that are remembered: the clients of an app ask for the same one (bench/, scenario "connections").
 _KNOWN_TARGETS: Final = 256
-_VERSIONS: Final = frozenset({"HTTP/1.1", "HTTP/1.0"})
-# RFC 9110 5.1, 5.5: no space before the colon, no control characters, and no line that goes on in the next one.
-_HEADERS: Final = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)*")
+# Where somebody looks for WebSockets: a path that ends as theirs does.
+_WANTED: Final = re.compile(r"[^?]*app/[^/?]+(?:\?.*)?")
+# Characters of a path that are told again.
+_SHOWN: Final = 60
 _SWITCHING: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
@@ -40,6 +42,8 @@ class Upgrade(Struct, frozen=True):
     accept: bytes
     extensions: bytes | None
     """What Sec-WebSocket-Extensions offers."""
+    misplaced: str | None = None
+    """What is wrong with the path, where it is not one of WebSockets: the client is to be told after the upgrade."""
 
     @property
     def offers_compression(self) -> bool:
@@ -51,41 +55,8 @@ class Upgrade(Struct, frozen=True):
         return _SWITCHING % (self.accept, _COMPRESSION if is_compressed else b"")
 
 
-class BadUpgrade(Exception):
-    """The request cannot be upgraded; `answer` is the HTTP response."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer)
-        self.answer = answer
-
-
-def parse_head(head: bytes) -> tuple[str, dict[bytes, bytes]]:
-    """The target and the headers (names in lower case, the values of a repeated one joined by commas) of a request's head.
-
-    Raises ValueError when the head is no HTTP/1.
-    """
-    request_line, *lines = head.split(b"\r\n")
-    _, target, version = request_line.decode("ascii").split(" ")
-    if version not in _VERSIONS:
-        raise ValueError("another HTTP")
-    if _HEADERS.fullmatch(head, len(request_line)) is None:
-        raise ValueError("a line that is no header")
-    pairs = [line.split(b":", 1) for line in lines]
-    headers = {name.lower(): value.strip() for name, value in pairs}
-    if len(headers) < len(pairs):
-        headers = _joined(pairs)
-    if version == "HTTP/1.0":
-        headers.pop(b"upgrade", None)  # RFC 9110 7.8: is ignored there
-    return target, headers
-
-
-def _joined(pairs: list[list[bytes]]) -> dict[bytes, bytes]:
-    """Headers of which some are repeated (RFC 9110 5.3). What may stand there once is valid no more, with a comma in it."""
-    headers: dict[bytes, bytes] = {}
-    for name, value in pairs:
-        key, text = name.lower(), value.strip()
-        headers[key] = headers[key] + b", " + text if key in headers else text
-    return headers
+class BadUpgrade(HttpError):
+    """The request cannot be upgraded."""
 
 
 def forwarded_for(head: bytes) -> list[str]:
@@ -94,18 +65,19 @@ def forwarded_for(head: bytes) -> list[str]:
     return [value.decode("latin-1") for name, _, value in lines if name.lower() == b"x-forwarded-for"]
 
 
-def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgrade | None:
+def parse_upgrade(prefix: str, target: str, headers: Mapping[bytes, bytes]) -> Upgrade | None:
     """The upgrade that the request asks for, None when it asks for none. Raises BadUpgrade.
 
-    `prefix` is the path before the app's key, "/app/".
+    `prefix` is the path before the app's key, "/app/". A path that only looks like that is upgraded too: to client
+    libraries a refused upgrade means that WebSocket is blocked (A1), and a page cannot read why.
     """
     if not (_names(headers.get(b"upgrade"), b"websocket") and _names(headers.get(b"connection"), b"upgrade")):
         return None
+    misplaced = None if target.startswith(prefix) else _misplaced(target, prefix)
+    if misplaced == "":
+        return None
     if headers.get(b"sec-websocket-version") != b"13":
         raise BadUpgrade(text_answer(426, "This server speaks WebSocket 13", {"Sec-WebSocket-Version": "13"}))
-    host = headers.get(b"host")
-    if host is None or b"," in host:
-        raise BadUpgrade(text_answer(400, "A request has one Host"))  # RFC 9112 3.2
     key = headers.get(b"sec-websocket-key", b"")
     if not _is_nonce(key):
         raise BadUpgrade(text_answer(400, "Sec-WebSocket-Key must be 16 bytes in base64"))
@@ -118,7 +90,22 @@ def parse_upgrade(prefix: str, target: str, headers: dict[bytes, bytes]) -> Upgr
         None if origin is None else origin.decode("latin-1"),
         accept,
         headers.get(b"sec-websocket-extensions"),
+        misplaced,
     )
+
+
+def _misplaced(target: str, prefix: str) -> str:
+    """What is wrong with a target that is not below `prefix`; empty when it has nothing to do with WebSockets."""
+    if _WANTED.fullmatch(target) is None:
+        return ""
+    path = target.partition("?")[0]
+    if "//" in path:
+        hint = ": a slash too many, wsPath ends without one"
+    elif "/app/" not in path:
+        hint = ": a slash is missing, wsPath begins with one"
+    else:
+        hint = ", see wsPath"
+    return f"WebSockets are at {prefix}KEY, not at {path[:_SHOWN]}{hint}"
 
 
 @lru_cache(maxsize=_KNOWN_TARGETS)

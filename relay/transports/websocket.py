@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from pushdesk.addresses import UNKNOWN, peer_of
+from relay.apps import App
 from relay.connection import Connection
 from relay.liveness import Wheel
 from relay.node import Node
@@ -89,7 +90,7 @@ class WebSocket(asyncio.Protocol):
     def open(self, upgrade: Upgrade) -> None:
         """Answer the handshake and connect the client to its app, or tell it why not."""
         try:
-            app = self._node.app_for(upgrade.app_key, upgrade.origin)
+            app = self._app_of(upgrade)
             is_compressed = app.compression and upgrade.offers_compression
             self._reader = FrameReader(app.limits.message_bytes, inflate if is_compressed else None)
             if is_compressed:
@@ -108,6 +109,12 @@ class WebSocket(asyncio.Protocol):
         self._connection = connection
         first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
         self._wheel.watch(self, self._active_at + first_look)
+
+    def _app_of(self, upgrade: Upgrade) -> App:
+        """Raises Rejected."""
+        if upgrade.misplaced is not None:
+            raise Rejected(CloseCode.PATH_NOT_FOUND, upgrade.misplaced)
+        return self._node.app_for(upgrade.app_key, upgrade.origin)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""

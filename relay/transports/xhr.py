@@ -5,30 +5,26 @@ POST …/app/KEY/SERVER/SESSION/xhr_streaming or /xhr receives, /xhr_send sends.
 
 import asyncio
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
 import structlog
-from aiohttp import web
 from msgspec import Struct
 
-from pushdesk.addresses import Network, requester
 from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import sockjs
 from relay.protocol.decoding import Malformed
+from relay.protocol.http import Answer, text_answer
 from relay.protocol.signatures import parse_query
+from relay.transports.exchange import Exchange
 from relay.transports.polling import PollingSession
 
 log = structlog.get_logger()
 
 # How long a request that receives is held when there is nothing to say. Proxies give up after 60 s. Seconds.
 HEARTBEAT: Final = 25.0
-
-# How long the body of a request that sends may take to come. Seconds.
-SEND_TIMEOUT: Final = 10.0
 
 # The client drops a stream of more characters (UTF-16) than this and opens the next one: what is written to the old one
 # meanwhile would be lost, so nothing is. A client that has not done so within the timeout (seconds) does not do it.
@@ -46,11 +42,9 @@ _PREFLIGHT: Final = _CORS | {
     "Access-Control-Allow-Headers": "content-type",
     "Access-Control-Max-Age": "86400",
 }
-_STREAM: Final = _CORS | {
-    "Content-Type": "application/javascript; charset=UTF-8",
-    "Cache-Control": "no-store, no-transform",
-    "X-Accel-Buffering": "no",
-}
+_SCRIPT: Final = "application/javascript; charset=UTF-8"
+_RECEIVING: Final = _CORS | {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+_STREAM: Final = _RECEIVING | {"Content-Type": _SCRIPT}
 
 
 class Target(Struct, frozen=True):
@@ -78,69 +72,78 @@ def is_fallback(target: str) -> bool:
 
 
 class Fallback:
-    """All sessions of this process. `backlog` (bytes) is what may wait for one client; `trusted` are the proxies whose
-    X-Forwarded-For counts."""
+    """All sessions of this process. `backlog` (bytes) is what may wait for one client."""
 
-    def __init__(self, node: Node, wheel: Wheel, backlog: int, trusted: Sequence[Network] = ()) -> None:
+    def __init__(self, node: Node, wheel: Wheel, backlog: int) -> None:
         self._node = node
         self._wheel = wheel
         self._backlog = backlog
-        self._trusted = trusted
         self._sessions: dict[tuple[str, str, str], PollingSession] = {}
 
-    async def handle(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        """Answer one request of a client."""
-        match request.method, target.action:
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer one request of a client; its target is one that `is_fallback` found."""
+        method, target = exchange.head.method, parse_target(exchange.head.target)
+        if target is None:
+            raise ValueError("no target of a fallback")
+        match method, target.action:
             case "OPTIONS", _:
-                return web.Response(status=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
+                await exchange.send(Answer(HTTPStatus.NO_CONTENT, b"", headers=_PREFLIGHT))
             case "POST", "xhr_send":
-                return await self._send(request, target)
-            case "POST", action:
-                return await self._receive(request, target, is_stream=action == "xhr_streaming")
-            case method, _:
-                return self._refuse(request, HTTPStatus.METHOD_NOT_ALLOWED, f"This path takes POST, not {method[:20]}")
+                await exchange.send(self._send(exchange, target))
+            case "POST", "xhr_streaming":
+                await self._stream(exchange, target)
+            case "POST", _:
+                await self._poll(exchange, target)
+            case _:
+                reason = f"This path takes POST, not {method}"
+                head = exchange.head
+                answer = self.refuse(head.method, head.target, HTTPStatus.METHOD_NOT_ALLOWED, reason, exchange.address)
+                await exchange.send(answer)
 
-    async def _send(self, request: web.BaseRequest, target: Target) -> web.Response:
+    def _send(self, exchange: Exchange, target: Target) -> Answer:
+        head = exchange.head
         session = self._sessions.get(target.session)
         if session is None:
-            return self._refuse(request, HTTPStatus.NOT_FOUND, "There is no such session")
+            reason = "There is no such session"
+            return self.refuse(head.method, head.target, HTTPStatus.NOT_FOUND, reason, exchange.address)
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                body = await request.read()
-            messages = sockjs.parse_messages(body)
-        except TimeoutError:
-            reason = f"The body of the request took more than {SEND_TIMEOUT:.0f} s"
-            return self._refuse(request, HTTPStatus.REQUEST_TIMEOUT, reason)
+            messages = sockjs.parse_messages(exchange.body)
         except Malformed as error:
-            return self._refuse(request, HTTPStatus.BAD_REQUEST, f"Invalid body: {error}")
-        except web.HTTPRequestEntityTooLarge as error:
-            # Not raised further: it would keep what was read until the garbage collector comes by, which is seldom.
-            return self._refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error.reason)
+            reason = f"Invalid body: {error}"
+            return self.refuse(head.method, head.target, HTTPStatus.BAD_REQUEST, reason, exchange.address)
         session.receive(messages)
-        return web.Response(status=HTTPStatus.NO_CONTENT, headers=_CORS)
+        return Answer(HTTPStatus.NO_CONTENT, b"", headers=_CORS)
 
-    async def _receive(self, request: web.BaseRequest, target: Target, *, is_stream: bool) -> web.StreamResponse:
-        session = self._session(target, request)
-        response = web.StreamResponse(headers=_STREAM)
-        session.attach(response)
+    async def _poll(self, exchange: Exchange, target: Target) -> None:
+        """One answer with what there is, as soon as there is something."""
+        session = self._session(target, exchange)
+        session.attach(exchange)
+        try:
+            lines = await _next_lines(session, exchange)
+            await exchange.send(Answer(HTTPStatus.OK, lines, _SCRIPT, _RECEIVING))
+        finally:
+            session.detach(exchange)
+
+    async def _stream(self, exchange: Exchange, target: Target) -> None:
+        """One answer that goes on."""
+        session = self._session(target, exchange)
+        session.attach(exchange)
         written = 0
         try:
-            await response.prepare(request)
-            while session.is_receiver(response):
-                lines = await _next_lines(session, response)
-                await response.write(lines)
-                if session.is_over or not is_stream:
+            exchange.start(_STREAM)
+            while lines := await _next_lines(session, exchange):
+                await exchange.write(lines)
+                if session.is_over:
                     break
                 written += _characters(lines)
                 if written > STREAM_CHARACTERS:
-                    await _reopened(session, response)
+                    await _reopened(session, exchange)
                     written = 0
-            await response.write_eof()
+            await exchange.end()
         finally:
-            session.detach(response)
-        return response
+            session.detach(exchange)
 
-    def _session(self, target: Target, request: web.BaseRequest) -> PollingSession:
+    def _session(self, target: Target, exchange: Exchange) -> PollingSession:
         session = self._sessions.get(target.session)
         if session is not None:
             return session
@@ -149,19 +152,21 @@ class Fallback:
             self._wheel,
             backlog=self._backlog,
             forget=lambda: self._forget(target.session),
-            address=requester(request, self._trusted),
+            address=exchange.address,
         )
+        origin = exchange.head.headers.get(b"origin")
+        session.open(
+            target.app_key, target.params.get("protocol"), None if origin is None else origin.decode("latin-1")
+        )
+        # Not before: what fails in there must not stay here.
         self._sessions[target.session] = session
-        session.open(target.app_key, target.params.get("protocol"), request.headers.get("Origin"))
         return session
 
-    def _refuse(self, request: web.BaseRequest, status: HTTPStatus, reason: str) -> web.Response:
-        path = request.raw_path.partition("?")[0]
-        address = requester(request, self._trusted)
-        log.info(
-            "request_refused", address=address, method=request.method, path=path, status=int(status), reason=reason
-        )
-        return web.Response(status=status, text=reason, headers=_CORS)
+    def refuse(self, method: str, target: str, status: int, reason: str, address: str) -> Answer:
+        """The answer to a request that is no good; a page may read it."""
+        path = target.partition("?")[0]
+        log.info("request_refused", address=address, method=method, path=path, status=int(status), reason=reason)
+        return text_answer(status, reason, _CORS)
 
     def close(self) -> None:
         """Drop all sessions: no request can reach them any more."""

@@ -13,7 +13,7 @@ import uvloop
 from msgspec.structs import replace
 
 from relay.api.routes import MAX_BODY
-from relay.transports import xhr
+from relay.transports import front
 from relay.transports.front import MAX_HEAD
 from tests.helpers.clients import APP, app_with
 from tests.helpers.frames import client_frame
@@ -142,9 +142,9 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("sent", "status", "reason"),
         [
-            (b"GET /app/key-3 HTTP/1.1\r\nno colon\r\n\r\n", 400, "This is no HTTP request"),
+            (b"GET /app/key-3 HTTP/1.1\r\nno colon\r\n\r\n", 400, "This is not an HTTP/1.1 request"),
             (
-                b"GET /app/key-3 HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+                b"GET /app/key-3 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
                 426,
                 "This server speaks WebSocket 13",
             ),
@@ -157,8 +157,8 @@ class TestRequests:
                 "Sec-WebSocket-Key must be 16 bytes in base64",
             ),
             (b"GET /app/" + b"k" * (MAX_HEAD + 1), 431, f"The head of a request may hold {MAX_HEAD} bytes"),
-            (b"\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n", 400, "BadHttpMethod"),
-            (b"GET /up HTTP/x.y\r\n\r\n", 400, "BadStatusLine"),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n", 400, "This is not an HTTP/1.1 request"),
+            (b"GET /up HTTP/x.y\r\n\r\n", 400, "This is not an HTTP/1.1 request"),
         ],
     )
     async def test_what_is_no_request_is_one_line_without_a_word_of_it(
@@ -261,7 +261,7 @@ class TestRequests:
     async def test_a_body_of_a_client_without_websocket_that_does_not_come_is_named(
         self, relay: RunningRelay, logged: Lines, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(xhr, "SEND_TIMEOUT", 0.01)
+        monkeypatch.setattr(front, "REQUEST_TIMEOUT", 0.0)
         await relay.request("POST", "/app/key-3/1/abc/xhr?protocol=7")
         wire = await relay.wire()
         await wire.send(b"POST /app/key-3/1/abc/xhr_send HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from relay.api import routes
 from relay.api.responses import status_of
 from relay.protocol.errors import ProtocolError
+from relay.transports import front
 from tests.helpers.clients import APP, app_with
 from tests.helpers.json_values import MESSAGES
 from tests.helpers.relay import RunningRelay, Wire, running_relay
@@ -223,7 +224,7 @@ class TestBodies:
     async def test_a_body_that_does_not_come_gets_408(
         self, relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(routes, "BODY_TIMEOUT", 0.0)
+        monkeypatch.setattr(front, "REQUEST_TIMEOUT", 0.0)
         wire = await relay.wire()
         await wire.send(head("POST", "/apps/3/events", "Transfer-Encoding: chunked") + b"1\r\n{\r\n")
         status, body = await wire.answer()
@@ -295,7 +296,8 @@ class TestConnections:
 
     async def test_http_1_0_is_answered_and_closed(self, relay: RunningRelay) -> None:
         answer = await relay.exchange(b"GET /up HTTP/1.0\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.0 200 OK")
+        assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert b"\r\nConnection: close\r\n" in answer
         assert answer.endswith(b'{"ok":true}')
 
 
@@ -304,7 +306,13 @@ BROKEN = [
     b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
     b"GET\r\n\r\n",
     b"GET /up HTTP/9.9\r\n\r\n",
-    b"FOO /up HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET  /up HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /up HTTP/1.1\r\n\r\n",
+    b"GET /up HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
+    b"GET /up HTTP/1.1\r\nHost: a b\r\n\r\n",
+    b"PUT /up HTTP/1.1\r\nConnection: close\r\n\r\n",
+    b"GET up HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
     b"get /up HTTP/1.1\r\nHost: x\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"GET /up HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
@@ -314,8 +322,6 @@ BROKEN = [
     b"GET /apps/3/channels/\xd0\xb9 HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET /apps/3/channels?a=\xff HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET http://[::1/up HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET /up HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 10_000 + b"\r\n\r\n",
-    b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
     b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
     b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
@@ -331,7 +337,7 @@ class TestStrangers:
         self, relay: RunningRelay, data: bytes, logged: list[MutableMapping[str, Any]]
     ) -> None:
         answer = await relay.exchange(data)
-        assert answer.startswith((b"HTTP/1.0 400 Bad Request\r\n", b"HTTP/1.1 400 Bad Request\r\n"))
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
         assert not any("exc_info" in entry for entry in logged)
         assert (await relay.request("GET", "/up")).status == 200
 
@@ -340,7 +346,7 @@ class TestStrangers:
         await wire.send(head("GET", "/up"))
         assert (await wire.answer())[0] == 200
         await wire.send(b"\x00\x01\x02\r\n\r\n")
-        assert (await wire.rest()).startswith(b"HTTP/1.0 400 Bad Request\r\n")
+        assert (await wire.rest()).startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
     async def test_a_bug_of_ours_is_logged_and_answered_without_detail(
         self, relay: RunningRelay, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from relay.liveness import Wheel
-from relay.protocol.http import Answer
+from relay.protocol.http import Answer, text_answer
 from relay.protocol.signatures import signed_params
 from relay.transports import front
+from relay.transports.exchange import Exchange
 from relay.transports.front import MAX_HEAD, Doors
 from relay.transports.handshake import Upgrade
 from tests.helpers.clients import APP
@@ -135,6 +136,17 @@ class FakeTransport(asyncio.Transport):
         self.reads = True
         self.pause_after: tuple[int, asyncio.BaseProtocol | None] = (0, None)
         self.protocol: object = None
+        self.high: int | None = None
+        self.ended = False
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.closed
@@ -153,8 +165,7 @@ class FakeTransport(asyncio.Transport):
         return self.unsent
 
     def abort(self) -> None:
-        assert self.closed
-        self.aborted = True
+        self.closed = self.aborted = True
 
     def pause_reading(self) -> None:
         self.reads = False
@@ -164,18 +175,6 @@ class FakeTransport(asyncio.Transport):
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
-
-
-class FakeHttp(asyncio.Protocol):
-    def __init__(self) -> None:
-        self.transport: asyncio.BaseTransport | None = None
-        self.received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.received += data
 
 
 class FakeWebSocket(asyncio.Protocol):
@@ -195,16 +194,18 @@ class Door:
 
     def __init__(self, now: float) -> None:
         self.wheel = Wheel(now)
-        self.http = FakeHttp()
+        self.exchanges: list[Exchange] = []
+        self.held = asyncio.Event()
         self.websocket = FakeWebSocket()
         self.transport = FakeTransport()
         self.asked: list[tuple[str, str, bytes]] = []
         self.doors = Doors(
             self.wheel,
             lambda *_: self.websocket,  # type: ignore[arg-type] # all that the door uses of one
-            lambda: self.http,
             self.answer,
-            lambda target: not target.startswith("/apps/"),
+            lambda method, target, status, reason, address: text_answer(status, reason),
+            self.fallback,
+            lambda target: target.endswith("/xhr"),
             prefix="",
             max_body=MAX_BODY,
         )
@@ -214,6 +215,12 @@ class Door:
     def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answer:
         self.asked.append((method, target, body))
         return Answer(200, b"%d" % len(self.asked))
+
+    async def fallback(self, exchange: Exchange) -> None:
+        """Answered when the test says so."""
+        self.exchanges.append(exchange)
+        await self.held.wait()
+        await exchange.send(Answer(200, b"held"))
 
 
 @pytest.fixture
@@ -251,25 +258,13 @@ class TestAlone:
         door.wheel.tick(asyncio.get_running_loop().time() + 12)
         assert door.transport.closed
 
-    async def test_a_request_goes_to_http_with_everything_that_came(self, door: Door) -> None:
-        door.protocol.data_received(b"POST /x HTTP/1.1\r\nA: b")
-        assert door.transport.protocol is None
-        door.protocol.data_received(b"\r\n\r\nbody")
-        assert door.transport.protocol is door.http
-        assert (door.http.transport, door.http.received) == (door.transport, b"POST /x HTTP/1.1\r\nA: b\r\n\r\nbody")
-        assert len(door.wheel) == 0
-
     async def test_an_upgrade_goes_to_a_websocket_with_what_followed_its_head(self, door: Door) -> None:
         door.protocol.data_received(HANDSHAKE + b"frame")
         assert door.transport.protocol is door.websocket
         assert door.websocket.upgrade is not None
         assert door.websocket.upgrade.app_key == "key-3"
         assert door.websocket.received == b"frame"
-        assert (len(door.wheel), door.http.transport) == (0, None)
-
-    async def test_a_get_without_an_upgrade_goes_to_http(self, door: Door) -> None:
-        door.protocol.data_received(b"GET /app/key-3 HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert door.transport.protocol is door.http
+        assert len(door.wheel) == 0
 
     async def test_a_client_that_went_is_watched_no_more(self, door: Door) -> None:
         assert len(door.wheel) == 1
@@ -332,20 +327,167 @@ class TestPlainRequests:
         assert answers(door) == [b"1", b"2"]
         assert (door.transport.protocol, door.websocket.received) == (door.websocket, b"frame")
 
-    async def test_a_request_that_is_not_plain_goes_to_http_after_those_that_were(self, door: Door) -> None:
-        strange = b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-        door.protocol.data_received(api(b"a") + strange)
-        assert answers(door) == [b"1"]
-        assert (door.transport.protocol, door.http.received) == (door.http, strange)
-
-    async def test_a_body_over_the_limit_is_left_to_http_to_refuse(self, door: Door) -> None:
-        door.protocol.data_received(api(b"x" * (MAX_BODY + 1)))
-        assert door.asked == []
-        assert door.transport.protocol is door.http
-
     async def test_a_body_of_the_limit_is_taken(self, door: Door) -> None:
         door.protocol.data_received(api(b"x" * MAX_BODY))
         assert len(door.asked[0][2]) == MAX_BODY
+
+
+POLL = b"POST /app/key-3/1/abc/xhr HTTP/1.1\r\nHost: x\r\nOrigin: y\r\nContent-Length: 2\r\n\r\n{}"
+
+# What no request that is only plain has, each time a whole request for /apps/3/events or /up.
+STRANGE = [
+    b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\nA: b\r\n\r\n",
+    b"POST http://x/apps/3/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+    b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+    b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\n{}",
+    b"PUT /apps/3/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+    b"OPTIONS /apps/3/events HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 9_000 + b"\r\nContent-Length: 2\r\n\r\n{}",
+]
+
+
+class TestRequestByRequest:
+    """Whatever a request was, the next one on its connection may be any other."""
+
+    @pytest.mark.parametrize("strange", STRANGE)
+    @pytest.mark.parametrize("at_once", [True, False])
+    async def test_a_request_of_any_kind_is_answered_and_the_connection_kept(
+        self, door: Door, strange: bytes, at_once: bool
+    ) -> None:
+        data = api(b"a") + strange + HANDSHAKE + b"frame"
+        for piece in [data] if at_once else [bytes((octet,)) for octet in data[:-5]] + [b"frame"]:
+            if door.transport.protocol is None:
+                door.protocol.data_received(piece)
+            else:
+                door.websocket.data_received(piece)
+        assert [(target, body) for _, target, body in door.asked] == [
+            ("/apps/3/events", b"a"),
+            ("/apps/3/events", b"{}"),
+        ]
+        assert (door.transport.protocol, door.websocket.received) == (door.websocket, b"frame")
+
+    async def test_the_answer_to_a_head_has_no_body(self, door: Door) -> None:
+        door.protocol.data_received(b"HEAD /up HTTP/1.1\r\nHost: x\r\n\r\n" + api(b"a"))
+        first, second = door.transport.written.split(b"HTTP/1.1 200 OK\r\n")[1:]
+        assert b"Content-Length: 1\r\n" in first
+        assert first.endswith(b"\r\n\r\n")
+        assert second.endswith(b"\r\n\r\n2")
+
+    async def test_http_1_0_is_answered_and_closed(self, door: Door) -> None:
+        door.protocol.data_received(b"GET /up HTTP/1.0\r\n\r\n" + api(b"a"))
+        assert [target for _, target, _ in door.asked] == ["/up"]
+        assert b"\r\nConnection: close\r\n" in door.transport.written
+        assert door.transport.closed
+
+    async def test_a_request_behind_one_that_is_held_waits_for_its_turn(self, door: Door) -> None:
+        door.protocol.data_received(api(b"a") + POLL + api(b"b") + HANDSHAKE)
+        await asyncio.sleep(0)
+        (exchange,) = door.exchanges
+        assert (exchange.head.target, exchange.body) == ("/app/key-3/1/abc/xhr", b"{}")
+        assert exchange.head.headers[b"origin"] == b"y"
+        assert ([body for _, _, body in door.asked], door.transport.high) == ([b"a"], 0)
+        door.held.set()
+        await door.doors.finish(1)
+        assert [body for _, _, body in door.asked] == [b"a", b"b"]
+        assert answers(door) == [b"1", b"h", b"2"]
+        assert (door.transport.protocol, door.transport.high) == (door.websocket, None)
+
+    async def test_no_more_is_read_behind_a_request_that_is_held_than_one_head(self, door: Door) -> None:
+        door.protocol.data_received(POLL)
+        door.protocol.data_received(b"x" * MAX_HEAD)
+        assert door.transport.reads
+        door.protocol.data_received(b"x")
+        assert not door.transport.reads
+        door.held.set()
+        await door.doors.finish(1)
+        assert door.transport.reads
+        assert b" 431 " in door.transport.written
+
+    async def test_a_client_that_goes_while_its_request_is_held_ends_it(self, door: Door) -> None:
+        door.protocol.data_received(POLL)
+        await asyncio.sleep(0)
+        door.protocol.connection_lost(None)
+        await door.doors.finish(1)
+        assert (door.transport.written, door.transport.aborted) == (b"", True)
+
+    async def test_a_held_request_is_the_last_one_when_the_relay_stops(self, door: Door) -> None:
+        door.protocol.data_received(POLL + api(b"a"))
+        door.doors.close()
+        door.held.set()
+        await door.doors.finish(1)
+        assert (answers(door), door.transport.closed) == ([b"h"], True)
+
+    async def test_a_held_request_that_does_not_end_is_ended_when_the_relay_stops(self, door: Door) -> None:
+        door.protocol.data_received(POLL)
+        door.doors.close()
+        await door.doors.finish(0)
+        assert door.transport.aborted
+
+    async def test_a_bug_in_a_held_request_is_logged_and_ends_the_connection(
+        self, door: Door, logged: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fail(_: Exchange) -> None:
+            raise KeyError("detail")
+
+        door.doors.fallback = fail
+        door.protocol.data_received(POLL)
+        await door.doors.finish(1)
+        assert door.transport.aborted
+        assert [(line["event"], line["log_level"]) for line in logged] == [("request_failed", "error")]
+        logged.clear()
+
+
+class TestExpectations:
+    AWAITED = b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n"
+    CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    async def test_a_client_that_waits_for_a_100_gets_it_at_once(self, door: Door) -> None:
+        door.protocol.data_received(self.AWAITED)
+        assert door.transport.written == self.CONTINUE
+        door.protocol.data_received(b"{}")
+        assert door.asked == [("POST", "/apps/3/events", b"{}")]
+
+    async def test_a_client_that_does_not_wait_gets_none(self, door: Door) -> None:
+        door.protocol.data_received(self.AWAITED + b"{")
+        assert door.transport.written == b""
+
+    async def test_a_request_without_a_body_gets_its_answer(self, door: Door) -> None:
+        door.protocol.data_received(self.AWAITED.replace(b"Length: 2", b"Length: 0"))
+        assert door.transport.written.startswith(b"HTTP/1.1 200 OK")
+
+    async def test_a_body_over_the_limit_is_refused_before_it_is_sent(self, door: Door) -> None:
+        door.protocol.data_received(self.AWAITED.replace(b"Length: 2", b"Length: 1001"))
+        assert door.transport.written.startswith(b"HTTP/1.1 413 ")
+
+    async def test_another_expectation_gets_417(self, door: Door) -> None:
+        door.protocol.data_received(self.AWAITED.replace(b"100-Continue", b"200-ok"))
+        assert door.transport.written.startswith(b"HTTP/1.1 417 ")
+        assert door.transport.closed
+
+
+class TestBodiesOverTheLimit:
+    CHUNKED = b"POST /apps/3/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    @pytest.mark.parametrize(
+        "pieces", [[api(b"x" * (MAX_BODY + 1))], [CHUNKED, b"1f4\r\n" + b"x" * 500 + b"\r\n", b"1f5\r\n"]]
+    )
+    async def test_they_are_refused_and_what_is_still_sent_is_forgotten(self, door: Door, pieces: list[bytes]) -> None:
+        now = asyncio.get_running_loop().time()
+        for piece in pieces:
+            door.protocol.data_received(piece)
+        assert (door.asked, door.transport.ended, door.transport.closed) == ([], True, False)
+        written = door.transport.written
+        assert written.startswith(b"HTTP/1.1 413 ")
+        assert b"\r\nConnection: close\r\n" in written
+        door.protocol.data_received(api(b"a"))
+        assert (door.asked, door.transport.written) == ([], written)
+        door.wheel.tick(now + front.REQUEST_TIMEOUT + 1.1)
+        assert door.transport.aborted
+
+    async def test_chunks_that_are_none_get_400(self, door: Door) -> None:
+        door.protocol.data_received(self.CHUNKED + b"x\r\n")
+        assert door.transport.written.startswith(b"HTTP/1.1 400 ")
+        assert door.transport.closed
 
 
 class TestPatience:

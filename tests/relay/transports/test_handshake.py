@@ -1,10 +1,8 @@
 import base64
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from relay.transports.handshake import BadUpgrade, Upgrade, forwarded_for, parse_head, parse_upgrade
+from relay.transports.handshake import BadUpgrade, Upgrade, forwarded_for, parse_upgrade
 
 # RFC 6455 1.3.
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -27,52 +25,6 @@ def test_forwarded_addresses_are_those_of_every_such_header_in_its_order() -> No
     head = b"GET /x-forwarded-for:1 HTTP/1.1\r\nX-Forwarded-For: 1.1.1.1\r\nA: b\r\nx-forwarded-for:\xe9, 2.2.2.2"
     assert forwarded_for(head) == [" 1.1.1.1", "é, 2.2.2.2"]
     assert forwarded_for(b"") == []
-
-
-class TestHead:
-    def test_target_and_headers_are_read(self) -> None:
-        assert parse_head(b"GET /app/key?a=b HTTP/1.1\r\nHost: x:1\r\nUPGRADE:  websocket \r\nEmpty:") == (
-            "/app/key?a=b",
-            {b"host": b"x:1", b"upgrade": b"websocket", b"empty": b""},
-        )
-
-    def test_the_values_of_a_repeated_header_are_one_list(self) -> None:
-        assert parse_head(b"GET / HTTP/1.1\r\nA: 1\r\nb: 3\r\na: 2")[1] == {b"a": b"1, 2", b"b": b"3"}
-
-    def test_upgrade_is_ignored_in_http_1_0(self) -> None:
-        assert parse_head(b"GET / HTTP/1.0\r\nUpgrade: websocket\r\nA: 1")[1] == {b"a": b"1"}
-
-    @pytest.mark.parametrize(
-        "head",
-        [
-            b"",
-            b"GET",
-            b"GET /",
-            b"GET / HTTP/1.1 x",
-            b"GET  / HTTP/1.1",
-            b"GET /\xff HTTP/1.1",
-            b"GET / HTTP/1.1\r\nno colon",
-            b"GET / HTTP/1.1\r\n",
-            b"GET / HTTP/2.0",
-            b"GET / HTTP/1.1\r\nA : b",
-            b"GET / HTTP/1.1\r\n: b",
-            b"GET / HTTP/1.1\r\nA: b\r\n c: d",
-            b"GET / HTTP/1.1\r\nA: b\nC: d",
-            b"GET / HTTP/1.1\r\nA: b\x00",
-        ],
-    )
-    def test_what_is_no_http_is_refused(self, head: bytes) -> None:
-        with pytest.raises(ValueError):  # noqa: PT011 - any of several, all of them the caller's one case
-            parse_head(head)
-
-    @given(st.binary(max_size=100) | st.binary(max_size=60).map(lambda rest: b"GET /app/k HTTP/1.1\r\n" + rest))
-    def test_whatever_bytes_come_they_are_a_head_or_refused(self, head: bytes) -> None:
-        try:
-            target, headers = parse_head(head)
-        except ValueError:
-            target, headers = "", {}
-        assert target.isascii()
-        assert all(name == name.lower() for name in headers)
 
 
 class TestUpgrade:
@@ -112,11 +64,26 @@ class TestUpgrade:
     def test_a_request_that_asks_for_no_websocket_is_none(self, changes: dict[str, bytes | None]) -> None:
         assert upgrade(**changes) is None
 
-    @pytest.mark.parametrize("host", [None, b"one, two"])
-    def test_a_request_without_one_host_is_refused_with_400(self, host: bytes | None) -> None:
-        with pytest.raises(BadUpgrade) as refused:
-            upgrade(host=host)
-        assert refused.value.answer.status == 400
+    @pytest.mark.parametrize(
+        ("prefix", "target", "hint"),
+        [
+            ("/app/", "//app/key?protocol=7", ": a slash too many, wsPath ends without one"),
+            ("/app/", "/realtime//app/key", ": a slash too many, wsPath ends without one"),
+            ("/app/", "/realtimeapp/key", ": a slash is missing, wsPath begins with one"),
+            ("/app/", "/realtime/app/key", ", see wsPath"),
+            ("/realtime/app/", "/app/key", ", see wsPath"),
+        ],
+    )
+    def test_a_path_that_is_nearly_one_of_websockets_is_upgraded_and_told_why_it_is_not(
+        self, prefix: str, target: str, hint: str
+    ) -> None:
+        accepted = parse_upgrade(prefix, target, HEADERS)
+        assert accepted is not None
+        assert accepted.misplaced == f"WebSockets are at {prefix}KEY, not at {target.partition('?')[0]}{hint}"
+
+    @pytest.mark.parametrize("target", ["/other", "/apps/3/events", "/other?x=/app/key", "/x/app/", "*"])
+    def test_any_other_path_is_none_of_websockets(self, target: str) -> None:
+        assert upgrade(target) is None
 
     @pytest.mark.parametrize("version", [None, b"8", b"14", b"", b"13,8"])
     def test_another_version_is_refused_with_426_and_ours(self, version: bytes | None) -> None:
