@@ -1,6 +1,6 @@
 """The opening handshake of a WebSocket (RFC 6455 4.2), as values: the head of a request in, the answer out.
 
-Must not know sockets or the Pusher protocol beyond where its address ends.
+Must not know sockets, or more of the Pusher protocol than its address and its versions.
 """
 
 import binascii
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from relay.protocol import deflate
 from relay.protocol.http import HttpError, text_answer
+from relay.protocol.session import SUPPORTED_PROTOCOLS
 from relay.protocol.signatures import parse_query
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -27,9 +28,11 @@ _WANTED: Final = re.compile(r"[^?]*app/[^/?]+(?:\?.*)?")
 _SHOWN: Final = 60
 _SWITCHING: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n%b%b\r\n"
 )
 _COMPRESSION: Final = f"Sec-WebSocket-Extensions: {deflate.RESPONSE}\r\n".encode()
+# What some clients offer, and then fail without: the versions of the Pusher protocol that are served.
+_SUBPROTOCOLS: Final = frozenset(b"pusher-channels-protocol-%d" % version for version in SUPPORTED_PROTOCOLS)
 
 
 class Upgrade(Struct, frozen=True):
@@ -44,6 +47,8 @@ class Upgrade(Struct, frozen=True):
     """What Sec-WebSocket-Extensions offers."""
     misplaced: str | None = None
     """What is wrong with the path, where it is not one of WebSockets: the client is to be told after the upgrade."""
+    subprotocol: bytes | None = None
+    """The one that is chosen of those offered. It changes nothing: what the address says of the version counts."""
 
     @property
     def offers_compression(self) -> bool:
@@ -52,7 +57,8 @@ class Upgrade(Struct, frozen=True):
 
     def answer(self, *, is_compressed: bool) -> bytes:
         """The bytes that switch; with `is_compressed`, to messages that may be compressed."""
-        return _SWITCHING % (self.accept, _COMPRESSION if is_compressed else b"")
+        subprotocol = b"" if self.subprotocol is None else b"Sec-WebSocket-Protocol: %b\r\n" % self.subprotocol
+        return _SWITCHING % (self.accept, subprotocol, _COMPRESSION if is_compressed else b"")
 
 
 class BadUpgrade(HttpError):
@@ -91,6 +97,7 @@ def parse_upgrade(prefix: str, target: str, headers: Mapping[bytes, bytes]) -> U
         accept,
         headers.get(b"sec-websocket-extensions"),
         misplaced,
+        _chosen(headers.get(b"sec-websocket-protocol")),
     )
 
 
@@ -113,6 +120,14 @@ def _address_of(target: str, prefix: str) -> tuple[str, str | None]:
     """The app's key and the protocol version in a target."""
     path, _, query = target.partition("?")
     return unquote(path.removeprefix(prefix)), parse_query(query).get("protocol")
+
+
+def _chosen(offered: bytes | None) -> bytes | None:
+    """The first of the subprotocols offered that is spoken here (4.2.2), None for no such one."""
+    if offered is None:
+        return None
+    names = [name.strip(b" \t") for name in offered.split(b",")]
+    return next((name for name in names if name in _SUBPROTOCOLS), None)
 
 
 def _names(values: bytes | None, wanted: bytes) -> bool:

@@ -38,6 +38,37 @@ class TestUpgrade:
         )
 
     @pytest.mark.parametrize(
+        ("offered", "chosen"),
+        [
+            (b"pusher-channels-protocol-7", b"pusher-channels-protocol-7"),
+            (b"pusher-channels-protocol-4", b"pusher-channels-protocol-4"),
+            (b"chat, pusher-channels-protocol-5 ,pusher-channels-protocol-6", b"pusher-channels-protocol-5"),
+            (b"\tpusher-channels-protocol-6\t", b"pusher-channels-protocol-6"),
+            (b"pusher-channels-protocol-8, pusher-channels-protocol-7", b"pusher-channels-protocol-7"),
+            (b"pusher-channels-protocol-3", None),
+            (b"pusher-channels-protocol-77", None),
+            (b"pusher-channels-protocol-", None),
+            (b"Pusher-Channels-Protocol-7", None),
+            (b"xpusher-channels-protocol-7", None),
+            (b'"pusher-channels-protocol-7"', None),
+            (b"chat", None),
+            (b"", None),
+            (b",", None),
+            (None, None),
+        ],
+    )
+    @pytest.mark.parametrize("is_compressed", [True, False])
+    def test_the_first_subprotocol_that_is_spoken_here_is_chosen_and_no_other(
+        self, offered: bytes | None, chosen: bytes | None, is_compressed: bool
+    ) -> None:
+        accepted = upgrade("/app/key?protocol=6", sec_websocket_protocol=offered)
+        assert accepted is not None
+        assert accepted.protocol == "6"  # the address decides, whatever is offered
+        lines = accepted.answer(is_compressed=is_compressed).split(b"\r\n")
+        chosen_lines = [line for line in lines if line.lower().startswith(b"sec-websocket-protocol")]
+        assert chosen_lines == ([] if chosen is None else [b"Sec-WebSocket-Protocol: " + chosen])
+
+    @pytest.mark.parametrize(
         "changes",
         [
             {"upgrade": b"WebSocket"},

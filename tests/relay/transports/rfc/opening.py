@@ -161,8 +161,10 @@ _TAKEN: Final[list[Case]] = [
     _accepted("Connection in two lines", {"Connection": ("keep-alive", "Upgrade")}),
     _accepted("headers that nobody knows", {"X-Unknown": "1", "Cookie": "a=b", "User-Agent": "x"}),
     _accepted("an Origin", {"Origin": "https://shop.example"}),
-    Opening("a subprotocol offered: none is chosen", head({"Sec-WebSocket-Protocol": "chat"}), headers=(("Sec-WebSocket-Protocol", None),)),
-    Opening("subprotocols in two lines: none is chosen", head({"Sec-WebSocket-Protocol": ("chat, superchat", "other")}), headers=(("Sec-WebSocket-Protocol", None),)),
+    Opening("another subprotocol offered: none is chosen", head({"Sec-WebSocket-Protocol": "chat"}), headers=(("Sec-WebSocket-Protocol", None),)),
+    Opening("other subprotocols in two lines: none is chosen", head({"Sec-WebSocket-Protocol": ("chat, superchat", "other")}), headers=(("Sec-WebSocket-Protocol", None),)),
+    Opening("the subprotocol that is spoken here: it is chosen", head({"Sec-WebSocket-Protocol": "pusher-channels-protocol-7"}), headers=(("Sec-WebSocket-Protocol", "pusher-channels-protocol-7"),)),
+    Opening("several subprotocols in two lines: the first that is spoken here is chosen", head({"Sec-WebSocket-Protocol": ("chat, pusher-channels-protocol-6", "pusher-channels-protocol-7")}), headers=(("Sec-WebSocket-Protocol", "pusher-channels-protocol-6"),)),
     Opening("no extensions offered: none is agreed", head(app=COMPRESSING), app=COMPRESSING, headers=(("Sec-WebSocket-Extensions", None),)),
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from websockets.extensions import ClientExtensionFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import CONNECTING, OPEN
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from relay.apps import App
@@ -25,6 +26,9 @@ CHANNEL: Final = "private-rfc"
 
 # RFC 6455 1.3: the key of the example.
 KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
+
+# What the library takes for an answer that it asked for.
+SUBPROTOCOLS: Final = [Subprotocol(f"pusher-channels-protocol-{version}") for version in (7, 6)]
 
 _READ_BYTES: Final = 65_536
 # The relay is in the same event loop, and loopback delivers at once: it reads a segment in the next turn.
@@ -41,7 +45,10 @@ class Peer:
         self.app = app
         self.raw = b""
         self._client = ClientProtocol(
-            parse_uri(f"ws://127.0.0.1:{relay.port}/app/{app.key}?protocol=7"), extensions=extensions, max_size=None
+            parse_uri(f"ws://127.0.0.1:{relay.port}/app/{app.key}?protocol=7"),
+            extensions=extensions,
+            subprotocols=SUBPROTOCOLS,
+            max_size=None,
         )
         self._client.key = KEY
         self._events: list[Frame | Response] = []
