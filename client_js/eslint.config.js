@@ -8,7 +8,7 @@ export const page = Object.fromEntries(
 const node = { process: 'readonly', Buffer: 'readonly', global: 'readonly', EventTarget: 'readonly', Event: 'readonly', Response: 'readonly' };
 
 export default [
-  { ignores: ['dist/', 'node_modules/'] },
+  { ignores: ['node_modules/'] },
   js.configs.recommended,
   {
     languageOptions: { ecmaVersion: 2023, sourceType: 'module', globals: common },

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from pushdesk.origins import Origins
 from relay.client import PushlerClient
+from support_api.assets import STATIC_FOLDER, read_assets
 from support_api.assignment import LeastLoaded
 from support_api.clock import Clock, utc_now
 from support_api.config import Settings
@@ -32,7 +33,7 @@ from support_api.views.desk import DESK, Desk, Limits
 from support_api.views.fields import BODY_LIMIT
 from support_api.views.middleware import add_security_headers, answer_errors
 from support_api.views.origins import guard_origins
-from support_api.views.pages import CLIENT_FOLDER, DEFAULT_CLIENT_FOLDER
+from support_api.views.pages import ASSETS
 
 HTTP_OPTIONS: Mapping[str, Any] = MappingProxyType(
     {
@@ -49,12 +50,12 @@ _log = structlog.get_logger("support_api")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What may be replaced: the clock, how passwords are hashed, the outbox's pace and where client_js lies."""
+    """What may be replaced: the clock, how passwords are hashed, the outbox's pace and where pages and scripts are."""
 
     clock: Clock = utc_now
     passwords: Passwords = field(default_factory=Passwords)
     pace: Pace = field(default_factory=Pace)
-    client_folder: Path = DEFAULT_CLIENT_FOLDER
+    static_folder: Path = STATIC_FOLDER
 
 
 @asynccontextmanager
@@ -80,7 +81,7 @@ async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIt
     ):
         notices = Notices(relay)
         async with notices.running():
-            yield _application(_desk(settings, store, relay, notices, parts), parts.client_folder)
+            yield _application(_desk(settings, store, relay, notices, parts), parts.static_folder)
 
 
 def relay_client(settings: Settings) -> PushlerClient:
@@ -159,13 +160,13 @@ def _desk(settings: Settings, store: Store, relay: PushlerClient, notices: Notic
     return Desk(settings, store, relay, Tokens(settings.keys), parts.passwords, notices, limits, origins)
 
 
-def _application(desk: Desk, client_folder: Path) -> web.Application:
+def _application(desk: Desk, static_folder: Path) -> web.Application:
     app = web.Application(
         # From the outside in: headers on every answer, origins, then errors of the handlers.
         middlewares=[add_security_headers, guard_origins, answer_errors],
         client_max_size=BODY_LIMIT,
     )
     app[DESK] = desk
-    app[CLIENT_FOLDER] = client_folder
+    app[ASSETS] = read_assets(static_folder)
     add_routes(app)
     return app

@@ -1,18 +1,28 @@
 /**
- * Makes the two classic scripts of dist/ from the modules. `build()` returns their text, so that
- * a test can compare it with what is committed.
+ * Makes what browsers load from the sources: support_api/static, which is committed and part of the Python package.
+ * `build()` returns the text of one file, so that a test can compare it with what is committed.
  */
 
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from 'node:zlib';
 import esbuild from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Entry of each bundle. */
+/** Where the files go. */
+export const target = new URL('../../support_api/static/', import.meta.url);
+
+/** The file that each script and style is built from. */
 export const bundles = {
-  'dist/pushler.js': 'pushler/tag.js',
-  'dist/widget.js': 'widget/tag.js',
+  'pushler.js': 'pushler/tag.js',
+  'widget.js': 'widget/tag.js',
+  'widget.css': 'widget/widget.css',
+  'operator.js': 'operator/main.js',
+  'ticker.js': 'operator/ticker.js',
+  'operator.css': 'operator/operator.css',
+  'demo.js': 'demo/demo.js',
+  'demo.css': 'demo/demo.css',
 };
 
 /**
@@ -21,6 +31,21 @@ export const bundles = {
 export const copies = {
   'shared/dom.js': '../relay/console/static/dom.js',
 };
+
+/** The page that each is a copy of. */
+export const pages = {
+  'operator.html': 'operator/index.html',
+  'demo.html': 'demo/index.html',
+};
+
+/** How each bundle is compressed, and back, by the ending of the file beside it. */
+export const compressions = {
+  '.br': { pack: (text) => brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }), unpack: brotliDecompressSync },
+  '.gz': { pack: (text) => gzipSync(text, { level: 9 }), unpack: gunzipSync },
+};
+
+/** Classic scripts; the panel is a module, which knows where its worker lies. */
+const formats = { 'operator.js': 'esm' };
 
 const cssAsText = {
   name: 'css-as-text',
@@ -40,14 +65,15 @@ const withoutMembers = {
   },
 };
 
-/** @returns {Promise<string>} the text of one bundle */
-export async function build(entry) {
+/** @returns {Promise<string>} the text of one file of the two lists above */
+export async function build(file) {
+  if (file in pages) return readFile(`${root}${pages[file]}`, 'utf8');
   const result = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: [entry],
+    entryPoints: [bundles[file]],
     bundle: true,
     minify: true,
-    format: 'iife',
+    format: formats[file] ?? 'iife',
     target: 'es2022',
     charset: 'utf8',
     // Names with a leading underscore are private by convention: they may be short in the bundle.
@@ -55,7 +81,7 @@ export async function build(entry) {
     mangleProps: /^_./,
     legalComments: 'none',
     write: false,
-    plugins: [cssAsText, ...(entry === bundles['dist/widget.js'] ? [withoutMembers] : [])],
+    plugins: file === 'widget.js' ? [cssAsText, withoutMembers] : [],
   });
   return result.outputFiles[0].text;
 }

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import vm from 'node:vm';
-import { gzipSync } from 'node:zlib';
-import { build, bundles, copies } from '../scripts/build.js';
+import { build, bundles, compressions, copies, pages, target } from '../scripts/build.js';
 
 /** What the widget may weigh, gzip. */
 const WIDGET_LIMIT = 16_000;
 
 const read = (file) => readFile(new URL(`../${file}`, import.meta.url), 'utf8');
+const built = (file) => readFile(new URL(file, target), 'utf8');
 
-for (const [file, entry] of Object.entries(bundles)) {
-  test(`${file} is what its modules build to (else: npm run bundle)`, async () => {
-    assert.equal(await read(file), await build(entry));
+for (const file of [...Object.keys(bundles), ...Object.keys(pages)]) {
+  test(`${file} is what its sources build to (else: make bundle)`, async () => {
+    assert.ok(await built(file) === await build(file), 'make bundle');
   });
 }
 
@@ -22,8 +22,21 @@ for (const [file, copy] of Object.entries(copies)) {
   });
 }
 
+for (const file of Object.keys(bundles)) {
+  test(`${file} is the same compressed (else: make bundle)`, async () => {
+    for (const [ending, { unpack }] of Object.entries(compressions)) {
+      assert.ok(unpack(await readFile(new URL(file + ending, target))).toString() === await built(file), ending);
+    }
+  });
+}
+
+test('there is no other file beside them', async () => {
+  const expected = [...Object.keys(pages), ...Object.keys(bundles).flatMap((file) => ['', ...Object.keys(compressions)].map((ending) => file + ending))];
+  assert.deepEqual((await readdir(target)).sort(), expected.sort());
+});
+
 test('the widget stays light', async () => {
-  assert.ok(gzipSync(await read('dist/widget.js'), { level: 9 }).length < WIDGET_LIMIT);
+  assert.ok((await readFile(new URL('widget.js.gz', target))).length < WIDGET_LIMIT);
 });
 
 test('the lock file names no registry', async () => {
@@ -31,11 +44,11 @@ test('the lock file names no registry', async () => {
 });
 
 test('no script writes markup as text', async () => {
-  for (const file of Object.keys(bundles)) assert.doesNotMatch(await read(file), /innerHTML|insertAdjacentHTML|document\.write|\beval\(/);
+  for (const file of Object.keys(bundles)) assert.doesNotMatch(await built(file), /innerHTML|insertAdjacentHTML|document\.write|\beval\(/);
 });
 
 test('private names are never written as text: the bundle gives them other ones', async () => {
-  for (const folder of ['pushler', 'shared', 'widget']) {
+  for (const folder of ['pushler', 'shared', 'widget', 'operator', 'demo']) {
     for (const file of await readdir(new URL(`../${folder}/`, import.meta.url))) {
       if (file.endsWith('.js')) assert.doesNotMatch(await read(`${folder}/${file}`), /['"`]_\w/, file);
     }
@@ -54,7 +67,7 @@ test('the script tag makes a global and takes the relay\'s address from its attr
   }
   const document = { currentScript: { dataset: { wsHost: '10.0.0.1', wsPort: '7001', forceTls: 'false' } } };
   const page = vm.createContext({ document, WebSocket, location: { protocol: 'https:', hostname: 'shop' }, queueMicrotask, setTimeout, clearTimeout });
-  vm.runInContext(await read('dist/pushler.js'), page);
+  vm.runInContext(await built('pushler.js'), page);
   page.client = vm.runInContext("new PushlerClient({ appKey: 'key_x', authEndpoint: '/auth.php' })", page);
   await Promise.resolve();
   t.mock.timers.tick(5000);

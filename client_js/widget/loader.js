@@ -26,7 +26,7 @@ export function mount({ base, lang: wish, css }) {
     render: (state) => view?.render(state),
     isVisible: () => document.visibilityState === 'visible',
   });
-  view = new View({ lang, t: translator(lang), css, cssUrl: `${base}/client_js/widget/widget.css`, actions: controller });
+  view = new View({ lang, t: translator(lang), css, cssUrl: `${base}/client_js/widget.css`, actions: controller });
   view.fill(controller.draft);
   view.render(controller.state);
   document.body.append(view.host);

@@ -1,76 +1,68 @@
-"""Serves the pages and scripts of client_js/: files of known kinds in listed folders, never hidden ones or tests."""
+"""Serves the pages, scripts and styles: those that were there at the start, by their names alone."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
+from support_api.assets import IDENTITY, VERSION_LENGTH, Asset, Assets
 from support_api.errors import UnknownPage
+from support_api.views.codings import choose_coding
 
-CLIENT_FOLDER = web.AppKey("client_folder", Path)
+ASSETS = web.AppKey("assets", Assets)
 
-DEFAULT_CLIENT_FOLDER = Path(__file__).parent.parent.parent / "client_js"
+TAGS = frozenset({"pushler.js", "widget.js"})
+"""Scripts whose addresses stand in the pages of other sites and never change."""
 
-SHORT_NAMES = {"pushler.js": "dist/pushler.js", "widget.js": "dist/widget.js"}
-"""Addresses that stand in script tags of other sites, and the files behind them."""
+ASK_EACH_TIME = "no-cache"
+"""Browsers keep the file and ask each time whether it is still the same: for pages, and for what is not as old as it says."""
 
-KINDS = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".map": "application/json",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".ico": "image/x-icon",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
-    ".woff2": "font/woff2",
-}
-"""What is served, and as what."""
+TAG_CACHE = "public, max-age=300"
+"""A site's visitors ask again after five minutes, so an update reaches all of them within that time."""
 
-FOLDERS = frozenset({"demo", "dist", "operator", "pushler", "shared", "widget"})
-"""What browsers load from; tools and settings lie beside them."""
+FOREVER = "public, max-age=31536000, immutable"
+"""A year, the most that caches keep: the address holds a hash over the content."""
+
+_VERSION = re.compile(f"[0-9a-f]{{{VERSION_LENGTH}}}")
 
 
-async def demo(request: web.Request) -> web.FileResponse:
+async def demo(request: web.Request) -> web.Response:
     """The shop page that shows the widget."""
-    return _file(request, "demo/index.html")
+    return _answer(request, request.app[ASSETS].find("demo.html"), ASK_EACH_TIME)
 
 
-async def panel(request: web.Request) -> web.FileResponse:
+async def panel(request: web.Request) -> web.Response:
     """The operator's panel."""
-    return _file(request, "operator/index.html")
+    return _answer(request, request.app[ASSETS].find("operator.html"), ASK_EACH_TIME)
 
 
-async def client_file(request: web.Request) -> web.FileResponse:
-    """A script, style or picture."""
-    path = request.match_info["path"]
-    return _file(request, SHORT_NAMES.get(path, path))
-
-
-def _file(request: web.Request, path: str) -> web.FileResponse:
-    found = find_file(request.app[CLIENT_FOLDER], path)
-    # no-cache: browsers keep the file but ask each time; FileResponse answers 304 by ETag and date.
-    return web.FileResponse(found, headers={"Content-Type": KINDS[found.suffix], "Cache-Control": "no-cache"})
-
-
-def find_file(folder: Path, path: str) -> Path:
-    """The file that a path names. Raises `UnknownPage`."""
-    parts = path.split("/")
-    if parts[0] not in FOLDERS or any(_is_private(part) for part in parts):
+async def client_file(request: web.Request) -> web.Response:
+    """A script or style: /client_js/NAME, or /client_js/VERSION/NAME as our own pages name it."""
+    assets = request.app[ASSETS]
+    version, slash, name = request.match_info["path"].rpartition("/")
+    if slash and not _VERSION.fullmatch(version):
         raise UnknownPage
-    found = folder.joinpath(*parts)
-    if found.suffix not in KINDS or not _is_inside(folder, found):
-        raise UnknownPage(f"There is no file {path} in client_js.")
-    return found
+    if version == assets.version:
+        return _answer(request, assets.find(name), FOREVER)
+    # Another version: a page from before an update loads the rest of its files. They are today's, so not kept.
+    return _answer(request, assets.find(name), TAG_CACHE if name in TAGS and not slash else ASK_EACH_TIME)
 
 
-def _is_inside(folder: Path, found: Path) -> bool:
-    try:
-        return found.is_file() and found.resolve().is_relative_to(folder.resolve())
-    except OSError:  # a name longer than the file system takes
-        return False
+def _answer(request: web.Request, asset: Asset, cache: str) -> web.Response:
+    """The file in the coding that the client likes best, or 304. Ranges are not offered: the files are small."""
+    coding = choose_coding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ())), asset.variants)
+    variant = asset.variants[coding]
+    headers = {hdrs.CACHE_CONTROL: cache, hdrs.ETAG: f'"{variant.etag}"', hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    # In a 304 too: a page's policy goes by it, and browsers take the headers of a 304 in the place of those they kept.
+    headers[hdrs.CONTENT_TYPE] = asset.content_type
+    if _is_known(request, variant.etag):
+        return web.Response(status=304, headers=headers)
+    if coding != IDENTITY:
+        headers[hdrs.CONTENT_ENCODING] = coding
+    return web.Response(body=variant.content, headers=headers)
 
 
-def _is_private(part: str) -> bool:
-    return not part or part.startswith(".") or part == "tests" or "\\" in part or "\0" in part
+def _is_known(request: web.Request, etag: str) -> bool:
+    """Whether the client has this content: If-None-Match (RFC 9110, section 13.1.2; compared weakly)."""
+    return any(known.value in (etag, "*") for known in request.if_none_match or ())

@@ -5,16 +5,19 @@ Knows ids and classes of the pages and how to wait for what they show. Not: what
 
 import asyncio
 import json
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, TypeVar, cast
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, async_playwright
 
-from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, require
+from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, NODE, require
+from tests.helpers.processes import ROOT
 from tests.helpers.product import Account, Product
 
 T = TypeVar("T")
@@ -53,6 +56,17 @@ _FOCUSED: Final = """() => {
 
 Said = tuple[str, str]
 """Who (visitor, operator) and what."""
+
+
+@cache
+def _texts(part: str) -> dict[str, dict[str, str]]:
+    """All words of a part by language, from its module: pages load them only inside of bundles."""
+    require(NODE)
+    module = ROOT / "client_js" / part / "i18n.js"
+    source = f"import {{ texts }} from {json.dumps(module.as_uri())}; console.log(JSON.stringify(texts))"
+    node = ["node", "--input-type=module", "--eval", source]
+    done = subprocess.run(node, capture_output=True, check=True, timeout=DEADLINE)
+    return cast("dict[str, dict[str, str]]", json.loads(done.stdout))
 
 
 async def eventually(look: Callable[[], Awaitable[T]], wanted: object, within: float = DEADLINE) -> None:
@@ -114,8 +128,7 @@ class Screen:
 
     async def texts(self, part: str, lang: str) -> dict[str, str]:
         """The product's own words: of the `widget` or the `operator` panel."""
-        source = f"import('/client_js/{part}/i18n.js').then(module => module.texts['{lang}'])"
-        return cast("dict[str, str]", await self.page.evaluate(source))
+        return _texts(part)[lang]
 
     async def focused(self) -> str:
         """The id of the element with the focus, inside shadow roots too."""

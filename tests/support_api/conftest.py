@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -82,34 +83,30 @@ def settings(database_url: str, relay: RecordingRelay) -> Settings:
 
 
 @pytest.fixture
-def client_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "client_js"
-    for name, text in {
-        "demo/index.html": "<!doctype html><title>shop</title>",
-        "operator/index.html": "<!doctype html><title>panel</title>",
-        "dist/pushler.js": "var PushlerClient;",
-        "dist/widget.js": "var widget;",
-        "widget/style.css": "p{}",
-        "tests/secret.js": "no",
-        ".hidden.js": "no",
-        "package.json": "{}",
-        "eslint.config.js": "no",
-        "scripts/build.js": "no",
-        "widget/.hidden.js": "no",
-        "widget/tests/a.js": "no",
+def static_folder(tmp_path: Path) -> Path:
+    """Pages and scripts in the place of the real ones. The compressed ones hold something else, to be told apart."""
+    folder = tmp_path / "static"
+    folder.mkdir()
+    for name, content in {
+        "demo.html": "<!doctype html><title>shop</title>",
+        "operator.html": '<!doctype html><title>panel</title><script src="/client_js/VERSION/operator.js"></script>',
+        "operator.css": "p{}",
+        "operator.js": "var panel;",
+        "pushler.js": "var PushlerClient;",
+        "widget.js": "var widget;",
+        "widget.js.br": "widget in br",
+        "notes.txt": "no",
     }.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (folder / name).write_text(content)
+    (folder / "widget.js.gz").write_bytes(gzip.compress(b"widget in gzip"))
     (tmp_path / "outside.js").write_text("no")
-    (folder / "link.js").symlink_to(tmp_path / "outside.js")
-    (folder / "demo" / "link.js").symlink_to(tmp_path / "outside.js")
     return folder
 
 
 @pytest.fixture
-def parts(hasher: PasswordHasher, client_folder: Path) -> Parts:
+def parts(hasher: PasswordHasher, static_folder: Path) -> Parts:
     quick = Pace(first_pause=0.01, longest_pause=0.05, poll=0.05, deadline=2.0)
-    return Parts(passwords=Passwords(hasher), pace=quick, client_folder=client_folder)
+    return Parts(passwords=Passwords(hasher), pace=quick, static_folder=static_folder)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ window.Echo.channel("my-channel").listen(".my-event", (data) => {
 }
 
 function pushler({ key, host, port, tls, prefix }) {
-  return `<!-- client_js/dist/pushler.js: on your own site, or the support desk's /client_js/pushler.js -->
+  return `<!-- support_api/static/pushler.js: on your own site, or the support desk's /client_js/pushler.js -->
 <script src="/client_js/pushler.js"
         data-ws-host=${text(bracketed(host))} data-ws-port="${port}" data-force-tls="${tls}"></script>
 <script>
