@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -57,6 +58,20 @@ def site_of(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((parsed, _IPV6_SITE), strict=False))
     return address if parsed is None else str(parsed)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine, seen from itself: nobody else reaches what listens there."""
+    address = _parse(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def hostname_of(host: str) -> str:
+    """The name in a Host header, without the port; empty when it is no Host header."""
+    try:
+        return urlsplit(f"//{host}").hostname or "" if not set(host) & set("/?#@\\") else ""
+    except ValueError:
+        return ""
 
 
 def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:

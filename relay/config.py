@@ -3,7 +3,6 @@
 The only file of the relay that reads the environment. Every wrong key is named, with what was expected.
 """
 
-import ipaddress
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pushdesk import origins
-from pushdesk.addresses import parse_networks
+from pushdesk.addresses import is_loopback, parse_networks
 from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair, Webhook
 from relay.protocol.limits import Limits
 
@@ -272,11 +271,3 @@ def _check_whole(settings: Settings) -> list[str]:
             "and reach it through an SSH tunnel"
         )
     return problems
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

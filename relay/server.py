@@ -17,11 +17,11 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from pushdesk.addresses import parse_networks
+from pushdesk.addresses import is_loopback, parse_networks
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.bus.local import LocalBus
-from relay.config import ConfigError, Settings, is_loopback, load
+from relay.config import ConfigError, Settings, load
 from relay.console.pages import Address, Console
 from relay.happenings import Observers
 from relay.liveness import Wheel

@@ -5,7 +5,6 @@ The only module that reads the environment. Secrets show as *** wherever a setti
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pushdesk import origins
-from pushdesk.addresses import Network, parse_networks
+from pushdesk.addresses import Network, is_loopback, parse_networks
 
 ENV_PREFIX = "SUPPORT_"
 CONFIG_VARIABLE = "SUPPORT_CONFIG"
@@ -238,16 +237,6 @@ def _weak_secrets(settings: Settings) -> list[str]:
         wanted = f"a secret of your own, of at least {MIN_RELAY_SECRET} characters,"
         problems.append(f"SUPPORT_RELAY_APP_SECRET: expected {wanted} to listen on {settings.host}")
     return problems
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def describe(settings: Settings) -> list[str]:

@@ -8,13 +8,12 @@ Must not know what is asked for.
 import base64
 import binascii
 import hmac
-import ipaddress
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from pushdesk.addresses import site_of
+from pushdesk.addresses import hostname_of, is_loopback, site_of
 
 # Wrong passwords from one address in a window (seconds); after that even the right one is refused until it is over.
 FAILURES: Final = 10
@@ -86,14 +85,14 @@ class Access:
 
 def _ensure_this_machine(address: str, headers: Mapping[str, str]) -> None:
     """Raises Denied unless the request was made on this machine, for this machine."""
-    if not _is_loopback(address):
+    if not is_loopback(address):
         raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}this request came from {address}{_REMEDY}")
     proxies = [name for name in FORWARDING if name in headers]
     if proxies:
         text = f"this request came through a proxy, which sent {', '.join(proxies)}"
         raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}{text}{_REMEDY}")
     host = headers.get("Host", "")
-    if not _is_loopback(_hostname(host)):
+    if not is_loopback(hostname_of(host)):
         text = f"this request was for {host[:100]!r}, not for localhost or 127.0.0.1"
         raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}{text}{_REMEDY}")
 
@@ -123,24 +122,3 @@ def _password_of(authorization: str) -> bytes:
         return base64.b64decode(credentials.strip(), validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
         return b""
-
-
-def _hostname(host: str) -> str:
-    """The name in a Host header, without the port; empty when it is no Host header."""
-    try:
-        return urlsplit(f"//{host}").hostname or "" if not set(host) & set("/?#@\\") else ""
-    except ValueError:
-        return ""
-
-
-def _is_loopback(name: str) -> bool:
-    """Whether a host or an address is this machine, seen from itself."""
-    if name == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped.is_loopback
-    return address.is_loopback

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushdesk.addresses import Sites, client_address, parse_networks, site_of
+from pushdesk.addresses import Sites, client_address, hostname_of, is_loopback, parse_networks, site_of
 
 TRUSTED = parse_networks(["10.0.0.0/8", "192.0.2.7", "fd00::/8"])
 
@@ -76,3 +76,29 @@ def test_connections_are_counted_while_they_are_open() -> None:
     assert sites.count("2001:db8::1") == 1
     sites.leave("1.2")
     assert sites._counts == {}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "LocalHost"])
+def test_what_this_machine_calls_itself_is_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "support.example", "localhost.example", ""])  # noqa: S104
+def test_what_others_reach_is_not_loopback(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("127.0.0.1:9000", "127.0.0.1"),
+        ("[::1]:9000", "::1"),
+        ("localhost", "localhost"),
+        ("", ""),
+        ("[", ""),
+        ("evil.example/@localhost", ""),
+        ("user@localhost", ""),
+    ],
+)
+def test_the_name_in_a_host_header(header: str, name: str) -> None:
+    assert hostname_of(header) == name
