@@ -12,9 +12,6 @@ from contextlib import suppress
 from typing import Any, Final, Literal, TextIO
 
 import structlog
-from aiohttp.http_exceptions import HttpProcessingError
-
-from pushdesk.addresses import UNKNOWN
 
 # Characters of one value in a line.
 MAX_VALUE: Final = 500
@@ -76,31 +73,3 @@ def _indent(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mu
 _JSON: Final = (structlog.processors.JSONRenderer(),)
 # Quotes around every text: the renderer escapes what is within them.
 _CONSOLE: Final = (_indent, structlog.dev.ConsoleRenderer(colors=False, repr_native_str=True))
-
-
-class HttpServerLog:
-    """What aiohttp's server reports. A request that is no HTTP, and a client that went, are nobody's bug: no traceback."""
-
-    def __init__(self) -> None:
-        self._log = structlog.get_logger()
-
-    def debug(self, text: str, *values: object, exc_info: BaseException | None = None) -> None:
-        """The server's small talk; among it, that somebody began with something that is no HTTP."""
-        if isinstance(exc_info, HttpProcessingError):
-            self._refused(exc_info, values)
-        else:
-            self._log.debug("http_server", reason=text % values)
-
-    def exception(self, text: str, *values: object, exc_info: BaseException | None = None) -> None:
-        """A request that the server could not read, a client that went, or a bug."""
-        if isinstance(exc_info, HttpProcessingError):
-            self._refused(exc_info, values)
-        elif isinstance(exc_info, ConnectionError):
-            self._log.info("connection_lost", reason=f"{text % values}: {type(exc_info).__name__}")
-        else:
-            self._log.error("http_server_failed", reason=text % values, exc_info=exc_info)
-
-    def _refused(self, error: HttpProcessingError, values: tuple[object, ...]) -> None:
-        """aiohttp names one value, the address of the other side; what the error says of the request may be anything."""
-        address = str(values[0]) if values else UNKNOWN
-        self._log.info("request_refused", address=address, status=error.code, reason=type(error).__name__)

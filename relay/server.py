@@ -5,7 +5,6 @@ The only place where the parts of the relay meet.
 
 import asyncio
 import gc
-import resource
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -17,7 +16,9 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from pushdesk.addresses import is_loopback, parse_networks
+from pushdesk.addresses import hostname_of, is_loopback, parse_networks
+from pushdesk.files import raise_file_limit
+from pushdesk.http_server import HttpServer, Patience
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.bus.local import LocalBus
@@ -40,6 +41,10 @@ log = structlog.get_logger()
 # Connections that the kernel accepts while the loop is busy.
 BACKLOG = 4_096
 
+# Connections to the metrics at once, and how long their requests may take to end at a stop, in seconds.
+METRICS_CONNECTIONS = 20
+METRICS_GOODBYE = 1.0
+
 
 class CannotListen(OSError):
     """An address cannot be listened on; `part` begins the names of its settings: "", "metrics_" or "console_"."""
@@ -55,7 +60,7 @@ class Listening(NamedTuple):
     """The socket for everybody, and the metrics and the console on ports of their own, where they are switched on."""
 
     server: asyncio.Server
-    metrics: asyncio.Server | None
+    metrics: HttpServer | None
     console: Console | None
 
 
@@ -127,14 +132,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         if console is not None:
             await console.stop()
         if exposed is not None:
-            exposed.close()
+            await exposed.stop()
         ticking.cancel()
         await asyncio.wait([ticking])
 
 
 async def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM; SIGHUP reads the apps anew. Raises CannotListen."""
-    _raise_file_limit()
+    raise_file_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -200,23 +205,34 @@ async def _listen(
     except OSError:
         server.close()
         if exposed is not None:
-            exposed.close()
+            await exposed.stop()
         raise
 
 
-async def _expose(metrics: Metrics, settings: Settings) -> asyncio.Server | None:
+async def _expose(metrics: Metrics, settings: Settings) -> HttpServer | None:
     """Serve the metrics on their own port, if they have one. Raises CannotListen."""
-    if not settings.metrics_port:
+    host, port = settings.metrics_host, settings.metrics_port
+    if not port:
         return None
 
     async def answer(request: web.BaseRequest) -> web.Response:
-        if request.raw_path != "/metrics":
-            return web.Response(status=404, text="The metrics are at /metrics")
-        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return _metrics_answer(metrics, request, is_local=is_loopback(host))
 
-    host, port = settings.metrics_host, settings.metrics_port
+    server = HttpServer(answer, Patience(METRICS_CONNECTIONS), goodbye=METRICS_GOODBYE)
     with _naming("metrics_", host, port):
-        return await asyncio.get_running_loop().create_server(web.Server(answer, access_log=None), host, port)
+        await server.start(host, port)
+    return server
+
+
+def _metrics_answer(metrics: Metrics, request: web.BaseRequest, *, is_local: bool) -> web.Response:
+    """The metrics; where they are for this machine alone, not to a page whose site's name was pointed here."""
+    host = request.headers.get("Host", "")
+    if is_local and not is_loopback(hostname_of(host)):
+        text = f"This request is for {host[:100]!r}; the metrics of this port are for localhost or 127.0.0.1"
+        return web.Response(status=403, text=text)
+    if request.raw_path != "/metrics":
+        return web.Response(status=404, text="The metrics are at /metrics")
+    return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def _open_console(
@@ -273,9 +289,3 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def _raise_file_limit() -> None:
-    """A connection is an open file: take as many as the system lets this process have."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -21,7 +19,6 @@ from support_api.assignment import LeastLoaded
 from support_api.clock import Clock, utc_now
 from support_api.config import Settings
 from support_api.errors import StoreUnavailable
-from support_api.logs import HttpServerLog
 from support_api.notices import Notices
 from support_api.outbox import Outbox, Pace
 from support_api.passwords import Passwords
@@ -34,16 +31,6 @@ from support_api.views.fields import BODY_LIMIT
 from support_api.views.middleware import add_security_headers, answer_errors
 from support_api.views.origins import guard_origins
 from support_api.views.pages import ASSETS
-
-HTTP_OPTIONS: Mapping[str, Any] = MappingProxyType(
-    {
-        "access_log": None,
-        "logger": HttpServerLog(),
-        # No browser compresses what it sends; a small body must not become a large one.
-        "auto_decompress": False,
-    }
-)
-"""How the server around the application is run."""
 
 _log = structlog.get_logger("support_api")
 

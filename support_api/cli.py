@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
-from aiohttp import web
 
-from support_api.app import HTTP_OPTIONS, opened_store, running_app
+from pushdesk.files import raise_file_limit
+from pushdesk.http_server import HttpServer, Patience
+from support_api.app import opened_store, running_app
 from support_api.config import Settings, SettingsError, describe, load_settings
 from support_api.errors import SupportError
 from support_api.logs import set_up_logs
@@ -33,6 +34,10 @@ FIRST_OPERATOR = "operator@localhost.localdomain"
 
 GOODBYE = 10.0
 """Seconds that requests under way may still take when the process is told to stop."""
+
+MAX_CONNECTIONS = 10_000
+"""Connections at once, or half of the files that the process may have open: the rest is for what comes in one turn of the
+loop, for the database, the pages and the relay."""
 
 
 class WrongSettings(click.ClickException):
@@ -177,21 +182,20 @@ def operator_enable(email: str) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    connections = min(MAX_CONNECTIONS, raise_file_limit() // 2)
     async with running_app(settings) as app:
-        runner = web.AppRunner(app, shutdown_timeout=GOODBYE, **HTTP_OPTIONS)
-        await runner.setup()
+        server = HttpServer(app, Patience(connections), goodbye=GOODBYE)
+        await _start(server, settings)
         try:
-            site = web.TCPSite(runner, settings.host, settings.port)
-            await _start(site, settings)
-            click.echo(f"Support desk listening on {base_url(settings.host, _port_of(runner))}")
+            click.echo(f"Support desk listening on {base_url(settings.host, server.port)}")
             await _told_to_stop()
         finally:
-            await runner.cleanup()
+            await server.stop()
 
 
-async def _start(site: web.TCPSite, settings: Settings) -> None:
+async def _start(server: HttpServer, settings: Settings) -> None:
     try:
-        await site.start()
+        await server.start(settings.host, settings.port)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         # The event loop's own text for a busy port is a long one that names the address again.
@@ -235,11 +239,6 @@ def base_url(host: str, port: int) -> str:
     """The address for a browser on this machine."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
     return f"http://{shown}:{port}"
-
-
-def _port_of(runner: web.AppRunner) -> int:
-    address = runner.addresses[0]
-    return int(address[1])
 
 
 def _settings() -> Settings:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import suppress
-from typing import Any, Final, TextIO
+from typing import TextIO
 
 import orjson
 import structlog
-from aiohttp.http_exceptions import HttpProcessingError
 
 
 class Lines:
@@ -28,27 +27,6 @@ class Lines:
         """As of a text file."""
         with suppress(OSError):
             self._stream.flush()
-
-
-class HttpServerLog:
-    """What aiohttp's server reports. A request that is no HTTP, and a client that went, are nobody's bug: no traceback."""
-
-    _STRANGERS: Final = (HttpProcessingError, ConnectionError)
-
-    def __init__(self) -> None:
-        self._log = structlog.get_logger("support_api.http")
-
-    def debug(self, text: str, *values: object, **_: Any) -> None:
-        """The server's small talk."""
-        self._log.debug("http server", reason=text % values)
-
-    def exception(self, text: str, *values: object, exc_info: BaseException | None = None) -> None:
-        """A request that the server could not read, or a bug."""
-        if isinstance(exc_info, self._STRANGERS):
-            reason = f"{text % values}: {type(exc_info).__name__}"
-            self._log.info("a request was no HTTP or broke off", reason=reason)
-        else:
-            self._log.error("the http server failed", reason=text % values, exc_info=exc_info)
 
 
 def set_up_logs(level: str, form: str) -> None:

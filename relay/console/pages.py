@@ -16,17 +16,17 @@ from aiohttp import web
 from msgspec import Struct, to_builtins
 
 from pushdesk.addresses import Network, requester
+from pushdesk.http_server import HttpServer, Patience
 from relay.apps import App
 from relay.console.access import Access, Denied
 from relay.console.feed import Feeds, TooManyViewers, Viewer
-from relay.logs import HttpServerLog
 from relay.node import Node
 from relay.protocol.errors import ProtocolError
 from relay.protocol.requests import Publish, TooLarge, parse_publish
 
 log = structlog.get_logger()
 
-# Connections at once; one more is closed as it comes, so that nobody can use up the relay's open files here.
+# Connections at once: nobody can use up the relay's open files here.
 CONNECTIONS: Final = 100
 # The body of a test event, in bytes.
 MAX_BODY: Final = 1_048_576
@@ -80,38 +80,18 @@ class Console:
         self._now = now
         self._feeds = Feeds(node, node.observers)
         self._files = {path.name: path.read_bytes() for path in _STATIC.iterdir() if path.suffix in _TYPES}
-        self._runner = web.AppRunner(
-            self._app(),
-            access_log=None,
-            handler_cancellation=True,
-            logger=HttpServerLog(),
-            shutdown_timeout=STOP_TIMEOUT,
-        )
-        self._server: asyncio.Server | None = None
+        self._server = HttpServer(self._app(), Patience(CONNECTIONS), goodbye=STOP_TIMEOUT, is_cancelling=True)
         self.tick = self._feeds.tick
 
     async def start(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         """Listen. Raises OSError."""
-        await self._runner.setup()
-        try:
-            self._server = await asyncio.get_running_loop().create_server(self._door, host, port, ssl=context)
-        except OSError:
-            await self._runner.cleanup()
-            raise
+        await self._server.start(host, port, context)
 
     async def stop(self) -> None:
         """End the feeds, then everything."""
-        if self._server is not None:
-            self._server.close()
+        self._server.close()
         self._feeds.stop()
-        await self._runner.cleanup()
-
-    def _door(self) -> asyncio.Protocol:
-        """The protocol of a new connection."""
-        server = self._runner.server
-        if server is None or len(server.connections) >= CONNECTIONS:
-            return _Closed()
-        return server()
+        await self._server.stop()
 
     def _app(self) -> web.Application:
         # Every request comes through the middleware, whatever its path.
@@ -195,13 +175,6 @@ class Console:
             return self._node.apps.by_id(request.query.get("app", ""))
         except KeyError:
             raise web.HTTPNotFound(reason="There is no such app") from None
-
-
-class _Closed(asyncio.Protocol):
-    """A connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
 
 
 async def _stream(request: web.Request, viewer: Viewer) -> web.StreamResponse:

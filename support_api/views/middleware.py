@@ -8,6 +8,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from pushdesk.http_server import SlowBody, has_left
 from support_api.errors import LoginsBusy, SupportError, TooMany
 from support_api.views.desk import DESK
 from support_api.views.proxies import address_of
@@ -31,7 +32,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return refusal_of(error)
     except web.HTTPException as error:
         return _plain_refusal(error)
-    except Exception:
+    except Exception as error:
+        if has_left(request, error):
+            raise  # nobody is there to be answered
         _log.exception("a handler failed", method=request.method, path=request.rel_url.raw_path)
         return refusal(500, "internal_error", "Something went wrong on our side; try again.")
 
@@ -70,6 +73,8 @@ def page_policy(relay_url: str) -> str:
 
 def _plain_refusal(error: web.HTTPException) -> web.StreamResponse:
     match error:
+        case SlowBody():
+            return refusal(error.status, "too_slow", f"{error.reason}; send it again.")
         case web.HTTPNotFound():
             return refusal(404, "not_found", "There is nothing at this address.")
         case web.HTTPMethodNotAllowed():

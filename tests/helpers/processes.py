@@ -69,6 +69,10 @@ class Process:
     def pid(self) -> int:
         return self._running().pid
 
+    def limit_files(self, count: int) -> None:
+        """Let it have `count` open files and no more, whatever it asks for, from its next start on."""
+        self._command = ["sh", "-c", f'ulimit -n {count}; exec "$@"', "sh", *self._command]
+
     def output(self) -> str:
         """What the process has printed since it was started."""
         if self._log is None:

@@ -341,6 +341,48 @@ class TestOnTheirOwnPort:
         assert found["relay_api_requests_total{route=other,status=404}"] == 4
         assert found["relay_api_requests_total{route=/users/*/terminate_connections,status=405}"] == 1
 
+    @pytest.mark.parametrize(
+        ("host", "status"),
+        [
+            ("localhost:9100", 200),
+            ("[::1]", 200),
+            ("127.0.0.1", 200),
+            ("evil.example:9100", 403),
+            ("", 403),
+            ("[", 403),
+        ],
+    )
+    async def test_a_page_whose_sites_name_was_pointed_here_does_not_get_them(self, host: str, status: int) -> None:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}/metrics"
+        async with (
+            running_relay(metrics_port=port),
+            aiohttp.ClientSession() as http,
+            http.get(url, headers={"Host": host}) as response,
+        ):
+            assert response.status == status
+            assert ("relay_connections" in await response.text()) is (status == 200)
+
+    async def test_where_other_machines_reach_them_they_have_any_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        port = free_port()
+        monkeypatch.setattr(server, "is_loopback", lambda host: False)
+        url = f"http://127.0.0.1:{port}/metrics"
+        async with (
+            running_relay(metrics_port=port),
+            aiohttp.ClientSession() as http,
+            http.get(url, headers={"Host": "relay.internal"}) as response,
+        ):
+            assert response.status == 200
+
+    async def test_half_heads_take_no_scrapers_place(self) -> None:
+        port = free_port()
+        async with running_relay(metrics_port=port) as relay, aiohttp.ClientSession() as http:
+            for _ in range(server.METRICS_CONNECTIONS + 5):
+                half = await relay.wire(port)
+                await half.send(b"GET /metrics HTTP/1.1\r\n")
+            async with http.get(f"http://127.0.0.1:{port}/metrics") as response:
+                assert response.status == 200
+
     async def test_a_busy_port_of_theirs_is_an_error_of_the_system_and_frees_the_other(self) -> None:
         port, metrics_port = free_port(), free_port()
         async with running_relay(metrics_port=metrics_port):

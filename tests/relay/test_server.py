@@ -1,7 +1,6 @@
 """The relay as a whole: its start, its stop, and what it owes its clients meanwhile."""
 
 import asyncio
-import resource
 import signal
 from collections.abc import MutableMapping
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from relay import server
 from relay.config import Settings
 from relay.liveness import Wheel
-from relay.logs import HttpServerLog
 from relay.metrics import Metrics
 from tests.helpers.clients import APP, app_with, member
 from tests.helpers.relay import PATIENCE, RunningRelay, running_relay
@@ -70,7 +68,7 @@ class TestStopping:
         self, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
     ) -> None:
         monkeypatch.setattr(server, "_settle_memory", lambda: None)
-        monkeypatch.setattr(server, "_raise_file_limit", lambda: None)
+        monkeypatch.setattr(server, "raise_file_limit", lambda: None)
         serving = asyncio.create_task(server.serve(Settings(port=0, apps=(APP,))))
         while not any(entry["event"] == "relay_listening" for entry in logged):  # noqa: ASYNC110 - a log is no event
             await asyncio.sleep(0)
@@ -79,13 +77,6 @@ class TestStopping:
         assert [entry["event"] for entry in logged] == ["relay_listening", "relay_stopping"]
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().remove_signal_handler(number)
-
-    async def test_every_file_that_the_system_allows_may_be_opened(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        limits: list[tuple[int, tuple[int, int]]] = []
-        monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 500_000))
-        monkeypatch.setattr(resource, "setrlimit", lambda what, limit: limits.append((what, limit)))
-        server._raise_file_limit()
-        assert limits == [(resource.RLIMIT_NOFILE, (500_000, 500_000))]
 
 
 class TestTicking:
@@ -132,25 +123,3 @@ class TestTicking:
         monkeypatch.setattr(server, "CLOSE_TIMEOUT", 0.0)
         await asyncio.wait_for(server._drain(wheel), 10)
         assert len(wheel) == 1
-
-
-class TestHttpServerLog:
-    @pytest.mark.parametrize("error", [ConnectionResetError("gone"), BrokenPipeError()])
-    def test_what_a_stranger_did_is_a_line_without_a_traceback(
-        self, error: Exception, logged: list[MutableMapping[str, Any]]
-    ) -> None:
-        HttpServerLog().exception("Error handling request from %s", "1.2.3.4", exc_info=error)
-        (entry,) = logged
-        assert (entry["log_level"], "exc_info" in entry) == ("info", False)
-        assert entry["reason"] == f"Error handling request from 1.2.3.4: {type(error).__name__}"
-
-    def test_a_bug_keeps_its_traceback(self, logged: list[MutableMapping[str, Any]]) -> None:
-        bug = KeyError("x")
-        HttpServerLog().exception("Unhandled exception", exc_info=bug)
-        (entry,) = logged
-        assert (entry["log_level"], entry["exc_info"], entry["reason"]) == ("error", bug, "Unhandled exception")
-        logged.clear()
-
-    def test_small_talk_is_for_debugging(self, logged: list[MutableMapping[str, Any]]) -> None:
-        HttpServerLog().debug("Ignored %d%s", 2, "x", exc_info=None)
-        assert logged == [{"event": "http_server", "reason": "Ignored 2x", "log_level": "debug"}]

@@ -14,7 +14,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 
-from support_api.app import HTTP_OPTIONS, Parts, running_app
+from pushdesk.http_server import OPTIONS
+from support_api.app import Parts, running_app
 from support_api.assignment import LeastLoaded
 from support_api.config import Secret, Settings
 from support_api.models import Operator
@@ -148,7 +149,7 @@ async def start(parts: Parts) -> AsyncIterator[Start]:
         async def run(settings: Settings) -> Running:
             app = await stack.enter_async_context(running_app(settings, parts))
             server = TestServer(app)
-            await server.start_server(**HTTP_OPTIONS)
+            await server.start_server(**OPTIONS)
             client = TestClient(server, cookie_jar=DummyCookieJar())
             return Running(app[DESK], Caller(await stack.enter_async_context(client)))
 

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from aiohttp.http_exceptions import ContentEncodingError
 
-from support_api.logs import HttpServerLog, set_up_logs
+from support_api.logs import set_up_logs
 
 
 @pytest.fixture(autouse=True)
@@ -62,21 +61,3 @@ def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "stderr", FullDisk())
     set_up_logs("info", "console")
     structlog.get_logger().info("nobody will read this")
-
-
-@pytest.mark.parametrize("error", [ContentEncodingError("gzip"), ConnectionResetError()])
-def test_what_strangers_send_or_break_off_is_one_line(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
-    set_up_logs("info", "json")
-    HttpServerLog().exception("Error handling request from %s", "192.0.2.1", exc_info=error)
-    line = json.loads(capsys.readouterr().err)
-    assert (line["event"], line["level"]) == ("a request was no HTTP or broke off", "info")
-    assert line["reason"] == f"Error handling request from 192.0.2.1: {type(error).__name__}"
-
-
-def test_a_bug_of_the_server_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_logs("debug", "json")
-    HttpServerLog().exception("Unhandled exception", exc_info=RuntimeError("a bug"))
-    HttpServerLog().debug("Ignored %d", 2)
-    first, second = capsys.readouterr().err.splitlines()
-    assert "RuntimeError: a bug" in json.loads(first)["exception"]
-    assert json.loads(second)["reason"] == "Ignored 2"

@@ -166,15 +166,23 @@ class TestStartingAndStopping:
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", console.port)
 
-    async def test_one_connection_too_many_is_closed_and_the_others_stay(
-        self, console: RunningConsole, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_one_connection_too_many_is_closed_and_the_others_stay(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pages, "CONNECTIONS", 1)
-        viewer = await console.feed()
-        extra = await console.relay.wire(console.port)
-        assert await extra.rest() == b""
-        await console.relay.connect()
-        assert (await viewer.happened())["kind"] == "connected"
+        async with running_console(APP) as console:
+            viewer = await console.feed()
+            extra = await console.relay.wire(console.port)
+            assert await extra.rest() == b""
+            await console.relay.connect()
+            assert (await viewer.happened())["kind"] == "connected"
+
+    async def test_half_heads_take_nobodys_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pages, "CONNECTIONS", 3)
+        async with running_console(APP) as console:
+            for _ in range(5):
+                half = await console.relay.wire(console.port)
+                await half.send(b"GET / HTTP/1.1\r\n")
+            assert (await console.get("/")).status == 200
+            await console.feed()
 
     async def test_what_is_no_http_is_no_bug(self, console: RunningConsole) -> None:
         wire = await console.relay.wire(console.port)
