@@ -121,16 +121,16 @@ class TestTime:
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert answer.endswith(b"The head of the request took more than 0.2 s")
 
-    async def test_a_head_in_drops_has_no_more_time_than_one_that_stops(self) -> None:
+    async def test_a_head_in_drops_has_no_more_time_than_one_that_stops(
+        self, logged: list[MutableMapping[str, Any]]
+    ) -> None:
         async with serving(Echo(), QUICK) as running:
             client = await running.connect(GET[:-2])
             async with asyncio.timeout(SECONDS):
-                while not client.reader.at_eof():
+                while not any("slow_head" in entry for entry in logged):
                     client.send(b"X: y\r\n")
                     await asyncio.sleep(0.01)
-                    if client.reader._buffer:  # type: ignore[attr-defined]  # has the answer come?
-                        break
-            assert b" 408 " in await client.rest()
+            await client.rest()
 
     async def test_a_later_head_has_the_same_time_from_its_first_byte_on(self) -> None:
         async with serving(Echo(), QUICK._replace(idle=60.0)) as running:
