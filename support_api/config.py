@@ -83,7 +83,7 @@ class Settings:
     operator_grace: int = 60
     """Seconds that a gone operator keeps his tickets after that; then they go back to the queue."""
     tickets_per_minute: int = 120
-    """New tickets from one address; 0: no limit."""
+    """New tickets from one address, or from one /64 network of IPv6; 0: no limit."""
     messages_per_minute: int = 300
     """Messages of one sender; 0: no limit."""
     sweep_interval: int = 5

@@ -18,10 +18,10 @@ from support_api.sessions import Tokens
 from support_api.store import Store
 
 LOGIN_FAILURES = 10
-"""Failed log-ins of one address with one e-mail …"""
+"""Failed log-ins of one address, or /64 network of IPv6, with one e-mail …"""
 
 ADDRESS_LOGIN_FAILURES = 50
-"""Failed log-ins of one address, with whatever e-mails …"""
+"""Failed log-ins of it, with whatever e-mails …"""
 
 LOGIN_SECONDS = 300.0
 """… within this many seconds; then log-ins wait."""

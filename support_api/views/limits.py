@@ -10,7 +10,7 @@ from aiohttp import web
 from support_api.errors import TooMany
 from support_api.models import Identity
 from support_api.ratelimit import Window
-from support_api.views.proxies import address_of
+from support_api.views.proxies import network_of
 
 
 def ensure_not_too_often(window: Window, key: Hashable, what: str) -> None:
@@ -26,4 +26,4 @@ def sender_key(request: web.Request, identity: Identity) -> Hashable:
         return "operator", identity.operator.id
     if identity.visitor_id is not None:
         return "visitor", identity.visitor_id
-    return "address", address_of(request)
+    return "network", network_of(request)

@@ -24,7 +24,7 @@ from support_api.views.identity import (
     session_hash_of,
 )
 from support_api.views.limits import ensure_not_too_often
-from support_api.views.proxies import address_of
+from support_api.views.proxies import address_of, network_of
 from support_api.views.responses import json_answer
 
 MAX_TICKETS = 100
@@ -88,7 +88,7 @@ async def queue(request: web.Request) -> web.Response:
 async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Operator:
     email = fields.required_text("email", 255).lower()
     password = fields.password()
-    with _counted_unless_right(desk.limits, address_of(request), email):
+    with _counted_unless_right(desk.limits, network_of(request), email):
         known = await desk.store.operators.credentials(email)
         password_hash = None if known is None else known.password_hash
         if not await desk.passwords.matches(password_hash, password) or known is None:
@@ -103,9 +103,9 @@ def _short_hash(email: str) -> str:
 
 
 @contextmanager
-def _counted_unless_right(limits: Limits, address: str, email: str) -> Iterator[None]:
+def _counted_unless_right(limits: Limits, network: str, email: str) -> Iterator[None]:
     """Counts a failed log-in, before the check, so that many attempts at once are no way around the limits."""
-    windows: list[tuple[Window, Hashable]] = [(limits.logins, (address, email)), (limits.address_logins, address)]
+    windows: list[tuple[Window, Hashable]] = [(limits.logins, (network, email)), (limits.address_logins, network)]
     counted: list[tuple[Window, Hashable]] = []
     try:
         for window, key in windows:

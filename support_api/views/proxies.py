@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from pushdesk.addresses import is_trusted, requester
+from pushdesk.addresses import is_trusted, requester, site_of
 from support_api.views.desk import DESK
 
 
 def address_of(request: web.Request) -> str:
     """The address that the request comes from."""
     return requester(request, request.app[DESK].settings.trusted_proxies)
+
+
+def network_of(request: web.Request) -> str:
+    """What the request comes from counts as in a limit: its IPv4 address, or the /64 network of its IPv6 address."""
+    return site_of(address_of(request))
 
 
 def is_secure(request: web.Request) -> bool:

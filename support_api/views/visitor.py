@@ -17,7 +17,7 @@ from support_api.views.desk import DESK
 from support_api.views.fields import body_fields, query_fields
 from support_api.views.identity import identify, remember_visitor, visitor_of
 from support_api.views.limits import ensure_not_too_often, sender_key
-from support_api.views.proxies import address_of
+from support_api.views.proxies import network_of
 from support_api.views.responses import json_answer
 
 NAME_LENGTH = 100
@@ -39,7 +39,7 @@ async def create_ticket(request: web.Request) -> web.Response:
         message=fields.content("message"),
         client_id=client_id,
     )
-    ensure_not_too_often(desk.limits.tickets, address_of(request), "new conversations from this address")
+    ensure_not_too_often(desk.limits.tickets, network_of(request), "new conversations from this address")
     opened = await desk.store.tickets.create(new)
     token = desk.tokens.sign_visitor(visitor_id)
     ticket = ticket_json(opened.ticket, with_email=False)
