@@ -3,10 +3,10 @@
 import asyncio
 
 from tests.e2e.screens import IN_BROWSER, People, eventually, until
-from tests.e2e.tutorial import open_panel, open_widget
+from tests.e2e.tutorial import WITH_TUTORIAL, open_panel, open_widget
 from tests.helpers.product import ANNA, Product
 
-pytestmark = IN_BROWSER
+pytestmark = [*IN_BROWSER, WITH_TUTORIAL]
 
 
 async def test_old_widget_and_old_panel_talk_to_each_other(people: People, product: Product) -> None:
