@@ -11,9 +11,9 @@ import hmac
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from pushdesk.addresses import hostname_of, is_loopback, site_of
+from pushdesk.origins import authority_of
 
 # Wrong passwords from one address in a window (seconds); after that even the right one is refused until it is over.
 FAILURES: Final = 10
@@ -21,8 +21,35 @@ FAILURE_WINDOW: Final = 60.0
 # Addresses whose failures are remembered; for a new one, the one that failed longest ago is forgotten.
 ADDRESSES: Final = 1_024
 
-# What a proxy adds. Through it, everybody's requests would come from this machine.
-FORWARDING: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+# What a proxy adds, besides everything that begins with X-Forwarded-. Through it, everybody's requests would come from this
+# machine.
+FORWARDING: Final = frozenset(
+    {
+        "cdn-loop",
+        "cf-connecting-ip",
+        "cf-ray",
+        "client-ip",
+        "fastly-client-ip",
+        "fly-client-ip",
+        "forwarded",
+        "true-client-ip",
+        "via",
+        "x-amzn-trace-id",
+        "x-azure-clientip",
+        "x-client-ip",
+        "x-cloud-trace-context",
+        "x-cluster-client-ip",
+        "x-envoy-external-address",
+        "x-original-forwarded-for",
+        "x-original-host",
+        "x-original-uri",
+        "x-original-url",
+        "x-proxyuser-ip",
+        "x-real-ip",
+        "x-scheme",
+    }
+)
+_FORWARDED: Final = "x-forwarded-"
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Relay console", charset="UTF-8"'}
 _JSON: Final = "application/json"
@@ -48,10 +75,12 @@ class Access:
         # Address → when its first failure was, and how many there were since; the newest last.
         self._failures: dict[str, tuple[float, int]] = {}
 
-    def check(self, method: str, path: str, address: str, headers: Mapping[str, str], now: float) -> None:
+    def check(
+        self, method: str, path: str, address: str, headers: Mapping[str, str], now: float, *, is_old: bool = False
+    ) -> None:
         """Let a request of the client at `address` in at `now` (seconds, monotonic). Raises Denied.
 
-        `headers` are found by their names in any case.
+        `headers` are found by their names in any case. `is_old`: the request is HTTP/1.0.
         """
         if path != "/":
             # A link to the page may stand anywhere; what the page fetches, only the page may fetch.
@@ -59,9 +88,9 @@ class Access:
         if self._password:
             self._ensure_password(address, headers, now)
         else:
-            _ensure_this_machine(address, headers)
+            _ensure_this_machine(address, headers, is_old=is_old)
         if method not in {"GET", "HEAD"}:
-            _ensure_intended(headers)
+            _ensure_intended(headers, is_behind_proxy=bool(self._password))
 
     def _ensure_password(self, address: str, headers: Mapping[str, str], now: float) -> None:
         given = headers.get("Authorization")
@@ -83,11 +112,15 @@ class Access:
             raise Denied(HTTPStatus.UNAUTHORIZED, "This is not the console's password", _CHALLENGE)
 
 
-def _ensure_this_machine(address: str, headers: Mapping[str, str]) -> None:
+def _ensure_this_machine(address: str, headers: Mapping[str, str], *, is_old: bool) -> None:
     """Raises Denied unless the request was made on this machine, for this machine."""
     if not is_loopback(address):
         raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}this request came from {address}{_REMEDY}")
-    proxies = [name for name in FORWARDING if name in headers]
+    if is_old:
+        # What nginx says by itself: with nothing but proxy_pass, this is all that tells its requests from a browser's.
+        text = "this request came by HTTP/1.0, as proxies send it and browsers do not"
+        raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}{text}{_REMEDY}")
+    proxies = [name for name in headers if name.lower() in FORWARDING or name.lower().startswith(_FORWARDED)]
     if proxies:
         text = f"this request came through a proxy, which sent {', '.join(proxies)}"
         raise Denied(HTTPStatus.FORBIDDEN, f"{_LOCAL_ONLY}{text}{_REMEDY}")
@@ -103,13 +136,16 @@ def _ensure_own_page(headers: Mapping[str, str]) -> None:
         raise Denied(HTTPStatus.FORBIDDEN, "Only the console's own page may ask for this")
 
 
-def _ensure_intended(headers: Mapping[str, str]) -> None:
-    """Raises Denied unless the console's own page sends this: what no other page can make a browser send (CSRF)."""
+def _ensure_intended(headers: Mapping[str, str], *, is_behind_proxy: bool) -> None:
+    """Raises Denied unless the console's own page sends this: what no other page can make a browser send (CSRF).
+
+    `is_behind_proxy`: it may be, and Host then differ from what the browser sees.
+    """
     if headers.get("Content-Type", "").partition(";")[0].strip().lower() != _JSON:
         raise Denied(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {_JSON}")
-    if headers.get("Sec-Fetch-Site") == "same-origin":
-        return  # a browser's word, which no page can change; behind a proxy, Host may differ from what the browser sees
-    if urlsplit(headers.get("Origin", "")).netloc.lower() != headers.get("Host", "-").lower():
+    if is_behind_proxy and headers.get("Sec-Fetch-Site") == "same-origin":
+        return  # a browser's word, which no page can change
+    if authority_of(headers.get("Origin")) != headers.get("Host", "-").lower():
         raise Denied(HTTPStatus.FORBIDDEN, "Only the console's own page may send this: Origin is not the one of Host")
 
 

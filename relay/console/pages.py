@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from msgspec import Struct, to_builtins
 
 from pushdesk.addresses import Network, requester
@@ -23,6 +23,7 @@ from relay.console.feed import Feeds, TooManyViewers, Viewer
 from relay.node import Node
 from relay.protocol.errors import ProtocolError
 from relay.protocol.requests import Publish, TooLarge, parse_publish
+from relay.sockets import reset
 
 log = structlog.get_logger()
 
@@ -109,7 +110,14 @@ class Console:
         """Nothing is served to whom `access` denies it; errors are told as JSON."""
         address = requester(request, self._trusted)
         try:
-            self._access.check(request.method, request.path, address, request.headers, self._now())
+            self._access.check(
+                request.method,
+                request.path,
+                address,
+                request.headers,
+                self._now(),
+                is_old=request.version < HttpVersion11,
+            )
             return await handler(request)
         except Denied as denied:
             log.info(
@@ -186,6 +194,8 @@ async def _stream(request: web.Request, viewer: Viewer) -> web.StreamResponse:
                 await response.write(told)
     except (ConnectionError, TimeoutError):
         log.debug("console_viewer_gone", app=viewer.app_id)
+        if request.transport is not None:
+            reset(request.transport)  # else what it did not read would be waited for without end
     return response
 
 

@@ -43,12 +43,14 @@ def denied(
     path: str = "/",
     address: str = "127.0.0.1",
     now: float = 0.0,
+    *,
+    is_old: bool = False,
     **headers: str,
 ) -> HTTPStatus | None:
     """The status that a request is denied with, None when it is let in. Underscores stand for dashes."""
     own = {"Host": "127.0.0.1:6002"} | {name.replace("_", "-"): text for name, text in headers.items()}
     try:
-        guard.check(method, path, address, CIMultiDict(own), now)
+        guard.check(method, path, address, CIMultiDict(own), now, is_old=is_old)
     except Denied as refused:
         return refused.status
     return None
@@ -159,6 +161,14 @@ class TestWithoutAPassword:
             {"X_Real_IP": "127.0.0.1"},
             {"Forwarded": "for=127.0.0.1"},
             {"Via": "1.1 proxy"},
+            {"X_FORWARDED_PROTO": "https"},
+            {"X_Forwarded_Something": "new"},
+            {"CF_Connecting_IP": "8.8.8.8"},
+            {"True_Client_IP": "8.8.8.8"},
+            {"X_Client_IP": "8.8.8.8"},
+            {"Fly_Client_IP": "8.8.8.8"},
+            {"X_Envoy_External_Address": "8.8.8.8"},
+            {"X_Original_URI": "/"},
             {"via": ""},
             {"Host": "evil.example"},
             {"Host": "evil.example:6002"},
@@ -188,6 +198,32 @@ class TestWithoutAPassword:
         wire = await console.relay.wire(console.port)
         await wire.send(b"GET /apps HTTP/1.0\r\n\r\n")
         assert b" 403 " in await wire.head()
+
+    @pytest.mark.parametrize("path", PATHS)
+    async def test_what_a_proxy_sends_that_was_told_nothing_else_is_refused(
+        self, console: RunningConsole, path: str
+    ) -> None:
+        wire = await console.relay.wire(console.port)
+        # nginx, with proxy_pass alone.
+        await wire.send(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{console.port}\r\nConnection: close\r\n\r\n".encode())
+        assert (await wire.rest()).split()[1] == b"403"
+
+    def test_with_a_password_it_may_come_through_one(self) -> None:
+        assert denied(Access(""), is_old=True) == 403
+        assert denied(Access(PASSWORD), is_old=True, X_Forwarded_For="8.8.8.8", Authorization=basic(PASSWORD)) is None
+
+    def test_a_page_that_a_proxy_shows_under_another_name_may_send_nothing(self) -> None:
+        for password, status in (("", 403), (PASSWORD, None)):
+            sent = denied(
+                Access(password),
+                "POST",
+                "/events",
+                Content_Type="application/json",
+                Sec_Fetch_Site="same-origin",
+                Origin="https://shop.example",
+                Authorization=basic(PASSWORD),
+            )
+            assert sent == status
 
     async def test_an_address_in_the_request_line_does_not_stand_for_the_host(self, console: RunningConsole) -> None:
         wire = await console.relay.wire(console.port)
@@ -233,6 +269,9 @@ class TestOtherSites:
             (403, {"Origin": "http://127.0.0.1:PORT.evil.example"}),
             (403, {"Origin": "http://evil.example/127.0.0.1:PORT"}),
             (403, {"Origin": "http://evil@127.0.0.1:PORT"}),
+            (403, {"Origin": "http://["}),
+            (403, {"Origin": "http://[::1"}),
+            (403, {"Origin": "http://127.0.0.1:99999999999999999999"}),
             (403, {"Sec_Fetch_Site": "cross-site"}),
             (403, {"Sec_Fetch_Site": "same-site"}),
             (403, {"Sec_Fetch_Site": "none", "Origin": "https://evil.example"}),
