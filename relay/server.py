@@ -30,7 +30,7 @@ from relay.metrics import Metrics
 from relay.node import Node
 from relay.protocol.http import Answer
 from relay.protocol.limits import PONG_TIMEOUT
-from relay.tls import Certificate
+from relay.tls import Certificate, listen
 from relay.transports.front import Doors, MakeWebSocket
 from relay.transports.websocket import CLOSE_TIMEOUT, ForwardedWebSocket, WebSocket
 from relay.transports.xhr import Fallback, is_fallback
@@ -194,9 +194,7 @@ async def _listen(
     """Open all ports, or none. Raises CannotListen."""
     context = None if certificate is None else certificate.context
     with _naming("", settings.host, settings.port):
-        server = await asyncio.get_running_loop().create_server(
-            doors, settings.host, settings.port, backlog=BACKLOG, ssl=context
-        )
+        server = await listen(doors, settings.host, settings.port, context, backlog=BACKLOG)
     exposed = None
     try:
         exposed = await _expose(metrics, settings)

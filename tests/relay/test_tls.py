@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
+from relay import tls
 from relay.tls import INTERVAL, Certificate
 from tests.helpers.relay import running_relay
 from tests.helpers.tls import make_certificate
@@ -130,3 +131,12 @@ async def test_clients_and_back_ends_are_served_over_tls(files: Files) -> None:
             poll = f"https://127.0.0.1:{relay.port}/app/key-3/1/abc/xhr?protocol=7"
             async with http.post(poll, ssl=context) as response:
                 assert (await response.text()).startswith("o\na[")
+
+
+async def test_a_client_that_is_silent_instead_of_shaking_hands_is_sent_away(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tls.HANDSHAKE_TIMEOUT <= 10.0
+    monkeypatch.setattr(tls, "HANDSHAKE_TIMEOUT", 0.1)
+    async with running_relay(tls_certificate=str(files.certificate), tls_key=str(files.key)) as relay:
+        assert await (await relay.wire()).rest() == b""
