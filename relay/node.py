@@ -178,12 +178,12 @@ class Node:
             self.observers.tell(None if app is None else app.id, turned_away)
 
     def disconnect(self, connection: Connection, code: int = WebSocketCode.ABNORMAL, reason: str = "") -> None:
-        """The client is gone, or is being closed with `code`: nothing is written to it after this. May be called again."""
+        """The client is gone, or is being closed with `code`: nothing is written to it after this. May be called again.
+        Call `gone` when its transport has ended as well."""
         hub, session = self._hubs[connection.app.id], connection.session
         if hub.connections.pop(session.socket_id, None) is None:
             return
         hub.stats.closed(code)
-        hub.sites.leave(session.socket_id)
         # Out of all of them before any is told: what one channel holds back goes out when the next one is sent something.
         for channel in [self._take_out(connection, name) for name in session.subscriptions]:
             self._tell_left(connection, channel)
@@ -191,6 +191,12 @@ class Node:
             self._tell_watchers(hub, events.watchlist_events((), [session.user.user_id]), session.user.user_id)
         if self.observers:
             self.observers.tell(connection.app.id, happenings.Disconnected(session.socket_id, code, reason))
+
+    def gone(self, connection: Connection) -> None:
+        """The way to a client that was disconnected has ended too: the client's address may have another one for it."""
+        hub = self._hubs.get(connection.app.id)
+        if hub is not None:
+            hub.sites.leave(connection.session.socket_id)
 
     def receive(self, connection: Connection, message: bytes | bytearray, now: float) -> None:
         """Handle a text message of a client at `now` (seconds, monotonic)."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from relay.protocol.http import LAST_CHUNK, Answer, Head, chunk, stream_head
+from relay.sockets import bound, reset
 
 # How long a client may take nothing of what is written to it. Seconds.
 WRITE_TIMEOUT: Final = 10.0
@@ -17,8 +18,6 @@ WRITE_TIMEOUT: Final = 10.0
 class Exchange:
     """A request (its head and its body) of the client at `address`, and the way to answer it: `send` a whole answer, or
     `start`, `write` and `end` one. `date` says what time it is in HTTP, `is_last` that the connection ends with the answer.
-
-    The transport must not hold back anything without calling `pause`.
     """
 
     def __init__(
@@ -43,6 +42,11 @@ class Exchange:
         # A body without chunks ends with the connection.
         self._is_chunked = not head.is_old
 
+    def open(self) -> None:
+        """From now on `pause` and `resume` are called: whatever the system does not take at once is waited for."""
+        bound(self._transport, WRITE_TIMEOUT)
+        self._transport.set_write_buffer_limits(high=0)
+
     def pause(self) -> None:
         """The client does not take what is written."""
         self._taken.clear()
@@ -52,9 +56,13 @@ class Exchange:
         self._taken.set()
 
     def expire(self, seconds: float) -> None:
-        """End the connection in so many seconds, unless the answer has been taken by then."""
-        if self._expiry is None:
-            self._expiry = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
+        """End the connection in so many seconds, unless the answer has been taken by then. The earliest deadline holds."""
+        loop = asyncio.get_running_loop()
+        if self._expiry is not None:
+            if self._expiry.when() <= loop.time() + seconds:
+                return
+            self._expiry.cancel()
+        self._expiry = loop.call_later(seconds, reset, self._transport)
 
     async def send(self, answer: Answer) -> None:
         """A whole answer."""
@@ -88,5 +96,5 @@ class Exchange:
                     await self._taken.wait()
             except TimeoutError:
                 if self._transport.get_write_buffer_size() >= waiting:
-                    self._transport.abort()
+                    reset(self._transport)
                     raise ConnectionAbortedError("the client does not take what is written to it") from None

@@ -5,26 +5,33 @@ and none is lost. Must not know aiohttp: a request is an object that waits for `
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from relay.connection import Connection
 from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import sockjs
 from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
-from relay.protocol.frames import payloads_of, text_frame
+from relay.protocol.frames import payloads_of
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
-from relay.transports.intake import MESSAGE_COST, Intake
 
 # How long a session lives without a request that receives. The client never says that it leaves. Seconds.
 DETACHED_TIMEOUT: Final = 15.0
 
-# More messages of one body than this may have to wait for long. They are kept as frames: objects take ten times the memory.
-MESSAGES_AT_ONCE: Final = 64
+# How long the client may take to take what was written before the end of the session, or before its next request. Longer
+# than the client is waited for when it has to open the next stream. Seconds.
+END_TIMEOUT: Final = 10.0
 
 
-class PollingSession(Intake[bytes]):
+class Receiver(Protocol):
+    """A request that receives."""
+
+    def expire(self, seconds: float) -> None:
+        """It has no more than so many seconds to end, whatever the client does."""
+
+
+class PollingSession:
     """See relay.connection.Transport and relay.liveness.Watched. `backlog` (bytes) is what may wait for the client, `address`
     where its first request came from."""
 
@@ -32,9 +39,11 @@ class PollingSession(Intake[bytes]):
         "_authorize_by",
         "_backlog",
         "_connection",
+        "_counted",
         "_end",
         "_forget",
         "_is_told",
+        "_loop",
         "_messages",
         "_node",
         "_opened",
@@ -43,7 +52,6 @@ class PollingSession(Intake[bytes]):
         "_waiting",
         "_wheel",
         "address",
-        "caught_up",
         "wake",
         "wheel_slot",
         "write",
@@ -58,6 +66,8 @@ class PollingSession(Intake[bytes]):
         self._forget = forget
         self.address = address
         self._connection: Connection | None = None
+        # The same, until no request of the session holds a socket any more.
+        self._counted: Connection | None = None
         self._messages: list[bytes] = []
         self._waiting = 0
         self._pongs = 0
@@ -65,12 +75,8 @@ class PollingSession(Intake[bytes]):
         self._end: bytes | None = None
         self._is_told = False
         self._authorize_by = self._loop.time() + AUTHORIZATION_TIMEOUT
-        self._receiver: object | None = None
+        self._receiver: Receiver | None = None
         self.wake = asyncio.Event()
-        # Whether all that the client sent has been handled: until then no request that sends is answered.
-        self.caught_up = asyncio.Event()
-        self.caught_up.set()
-        self._start_counting(None, self._loop.time())
         self.write: Callable[[bytes], None] = self._write
 
     @property
@@ -82,33 +88,52 @@ class PollingSession(Intake[bytes]):
         """Connect the client to its app, or let it be told why not."""
         try:
             app = self._node.app_for(app_key, origin)
-            self._connection = self._node.connect(app, protocol, self, origin)
-            self._renew(app.limits, self._loop.time())
+            self._connection = self._counted = self._node.connect(app, protocol, self, origin)
             self.write(self._node.greeting(self._connection))
         except Rejected as rejected:
             self._node.refused(app_key, rejected, self.address, origin)
             self.close(rejected.code, rejected.message)
 
-    def attach(self, receiver: object) -> None:
+    def attach(self, receiver: Receiver) -> None:
         """A request receives from now on; the one before it ends quietly."""
+        if self._receiver is not None:
+            self._receiver.expire(END_TIMEOUT)
         self._receiver = receiver
-        if self._is_unauthorized():
-            self._wheel.watch(self, self._authorize_by)
-        else:
-            self._wheel.forget(self)
+        self._wheel.forget(self)
+        if self._end is not None:
+            receiver.expire(END_TIMEOUT)
+        elif self._is_unauthorized():
+            self._look_at_proof(self._loop.time())
         self.wake.set()
 
-    def detach(self, receiver: object) -> None:
+    def _look_at_proof(self, now: float) -> None:
+        """End the session of a client that has not proved anything in time; else look again when the time is over. Asked of
+        every request: one after the other, none of them might last until then."""
+        if self._connection is None or now < self._authorize_by:
+            self._wheel.watch(self, self._authorize_by)
+            return
+        reason = f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s"
+        self._node.cut(self._connection, CloseCode.UNAUTHORIZED, reason)
+        self.close(CloseCode.UNAUTHORIZED, reason)
+
+    def detach(self, receiver: Receiver) -> None:
         """The request is over; the session waits for the next one, but not for ever."""
         if self._receiver is not receiver:
             return
         self._receiver = None
+        if self._end is not None:
+            self._release()
         if self._is_told:
             self.drop()
         else:
             self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
 
-    def is_receiver(self, receiver: object) -> bool:
+    @property
+    def is_ended(self) -> bool:
+        """Whether there is nothing left to tell but the end."""
+        return self._end is not None
+
+    def is_receiver(self, receiver: Receiver) -> bool:
         """Whether this request is still the one that receives."""
         return self._receiver is receiver
 
@@ -132,47 +157,15 @@ class PollingSession(Intake[bytes]):
         if not messages:
             self._pongs += 1
             self.wake.set()
-        if len(messages) <= MESSAGES_AT_ONCE:
-            self._take(iter(messages), 0)
-        else:
-            self._take(payloads_of(b"".join(map(text_frame, messages))), 0)
-
-    def _handle(self, pieces: Iterator[bytes], left: int) -> None:
-        """See Intake."""
-        count = 0
-        for message in pieces:
-            if self._connection is None:
-                return
-            self._node.receive(self._connection, message, self._loop.time())
-            if self._waiting > self._backlog:
-                # A body may hold so many messages that their answers pass the bound by far.
-                self._cut()
-            count += 1
-            left -= MESSAGE_COST + len(message)
-            if left <= 0:
-                break
-        self._spend(count, left, pieces)
-
-    def _limits(self) -> Limits | None:
-        """See Intake."""
-        return None if self._connection is None else self._connection.app.limits
-
-    def _count_hit(self) -> None:
-        """See Intake."""
-        if self._connection is not None:
-            self._node.stats(self._connection.app).hit("messages_per_second")
-
-    def _pause(self) -> None:
-        """See Intake."""
-        self.caught_up.clear()
-
-    def _resume(self) -> None:
-        """See Intake."""
-        self.caught_up.set()
+        for message in messages:
+            if self._connection is not None:
+                self._node.receive(self._connection, message, self._loop.time())
+                if self._waiting > self._backlog:
+                    # A body may hold so many messages that their answers pass the bound by far.
+                    self._cut()
 
     def adopt(self, limits: Limits) -> None:
         """See relay.connection.Transport. Messages come in bodies, whose bound is the same for all apps."""
-        self._renew(limits, self._loop.time())
 
     def close(self, code: int, reason: str) -> None:
         """End the session: the client is told with its next lines."""
@@ -182,16 +175,17 @@ class PollingSession(Intake[bytes]):
         self._disconnect(code, reason)
         self.wake.set()
         if self._receiver is None:
+            self._release()
             self._wheel.watch(self, self._loop.time() + DETACHED_TIMEOUT)
+        else:
+            self._receiver.expire(END_TIMEOUT)
 
     def on_deadline(self, now: float) -> float | None:
         """The client has not come back, or has not proved anything in time."""
         if self._receiver is None:
             self.drop()
-        elif self._connection is not None and self._is_unauthorized():
-            reason = f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s"
-            self._node.cut(self._connection, CloseCode.UNAUTHORIZED, reason)
-            self.close(CloseCode.UNAUTHORIZED, reason)
+        elif self._is_unauthorized():
+            self._look_at_proof(now)
         return None
 
     def _is_unauthorized(self) -> bool:
@@ -214,13 +208,18 @@ class PollingSession(Intake[bytes]):
 
     def _disconnect(self, code: int, reason: str) -> None:
         connection, self._connection = self._connection, None
-        self._forget_held()
-        self._resume()
         if connection is not None:
             self._node.disconnect(connection, code, reason)
 
     def drop(self) -> None:
         """Forget the session: nobody will ask for it any more."""
         self._disconnect(WebSocketCode.ABNORMAL, "the client did not come back")
+        self._release()
         self._wheel.forget(self)
         self._forget()
+
+    def _release(self) -> None:
+        """The session has ended, and none of its requests holds a socket."""
+        counted, self._counted = self._counted, None
+        if counted is not None:
+            self._node.gone(counted)

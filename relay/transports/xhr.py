@@ -89,7 +89,7 @@ class Fallback:
             case "OPTIONS", _:
                 await exchange.send(Answer(HTTPStatus.NO_CONTENT, b"", headers=_PREFLIGHT))
             case "POST", "xhr_send":
-                await exchange.send(await self._send(exchange, target))
+                await exchange.send(self._send(exchange, target))
             case "POST", "xhr_streaming":
                 await self._stream(exchange, target)
             case "POST", _:
@@ -100,19 +100,18 @@ class Fallback:
                 answer = self.refuse(head.method, head.target, HTTPStatus.METHOD_NOT_ALLOWED, reason, exchange.address)
                 await exchange.send(answer)
 
-    async def _send(self, exchange: Exchange, target: Target) -> Answer:
+    def _send(self, exchange: Exchange, target: Target) -> Answer:
         head = exchange.head
         session = self._sessions.get(target.session)
         if session is None:
             reason = "There is no such session"
             return self.refuse(head.method, head.target, HTTPStatus.NOT_FOUND, reason, exchange.address)
         try:
-            session.receive(sockjs.parse_messages(exchange.body))
+            messages = sockjs.parse_messages(exchange.body)
         except Malformed as error:
             reason = f"Invalid body: {error}"
             return self.refuse(head.method, head.target, HTTPStatus.BAD_REQUEST, reason, exchange.address)
-        # The client's next request on this connection is not read before.
-        await session.caught_up.wait()
+        session.receive(messages)
         return Answer(HTTPStatus.NO_CONTENT, b"", headers=_CORS)
 
     async def _poll(self, exchange: Exchange, target: Target) -> None:
@@ -178,7 +177,7 @@ class Fallback:
         self._sessions.pop(key, None)
 
 
-async def _next_lines(session: PollingSession, receiver: object) -> bytes:
+async def _next_lines(session: PollingSession, receiver: Exchange) -> bytes:
     """What the client is to get next: messages as soon as there are some, else a heartbeat. Empty when another receives."""
     while session.is_receiver(receiver):
         if lines := session.take():
@@ -191,11 +190,11 @@ async def _next_lines(session: PollingSession, receiver: object) -> bytes:
     return b""
 
 
-async def _reopened(session: PollingSession, receiver: object) -> None:
+async def _reopened(session: PollingSession, receiver: Exchange) -> None:
     """Wait until another request receives, but not for ever."""
     with suppress(TimeoutError):
         async with asyncio.timeout(REOPEN_TIMEOUT):
-            while session.is_receiver(receiver):
+            while session.is_receiver(receiver) and not session.is_ended:
                 session.wake.clear()
                 await session.wake.wait()
 

@@ -12,13 +12,26 @@ from relay.apps import App
 from relay.bus.local import LocalBus
 from relay.liveness import Wheel
 from relay.protocol.frames import text_frame
-from relay.transports.polling import PollingSession
+from relay.transports.polling import END_TIMEOUT, PollingSession
 from tests.helpers.clients import APP, app_with, member, message, subscription
-from tests.helpers.loop import FakeLoop
 from tests.helpers.node import end_turn, node_of
 from tests.helpers.transport import opened
 
 BACKLOG = 5_000
+
+
+class FakeLoop:
+    """The clock of the event loop; what it is asked to call soon is called at once by `Relay.wait`."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.soon: list[Any] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_soon(self, callback: Any) -> None:
+        self.soon.append(callback)
 
 
 class Relay:
@@ -37,13 +50,25 @@ class Relay:
 
     def wait(self, seconds: int) -> None:
         end_turn(self.node)
-        self.loop.turn()
+        for callback in self.loop.soon:
+            callback()
+        self.loop.soon.clear()
         for _ in range(seconds):
             self.loop.now += 1.0
             self.wheel.tick(self.loop.now)
 
     def channels(self) -> list[str]:
         return [channel.rules.name for channel in self.node.channels(self.app)]
+
+
+class FakeReceiver:
+    """A request that receives, and how long it has got to end."""
+
+    def __init__(self) -> None:
+        self.expires: float | None = None
+
+    def expire(self, seconds: float) -> None:
+        self.expires = seconds
 
 
 class Client:
@@ -64,7 +89,7 @@ class Client:
     def poll(self) -> list[Any]:
         """One request that receives what there is."""
         end_turn(self.relay.node)
-        request = object()
+        request = FakeReceiver()
         self.session.attach(request)
         lines = self.session.take()
         self.session.detach(request)
@@ -155,12 +180,13 @@ class TestReceiving:
 
     def test_the_newest_receiver_wins_and_the_older_one_is_woken(self, relay: Relay) -> None:
         client = relay.client().welcomed()
-        older, newest = object(), object()
+        older, newest = FakeReceiver(), FakeReceiver()
         client.session.attach(older)
         client.session.take()
         client.session.attach(newest)
         assert client.session.wake.is_set()
         assert not client.session.is_receiver(older)
+        assert (older.expires, newest.expires) == (END_TIMEOUT, None)
         client.session.detach(older)
         assert client.session.is_receiver(newest)
         relay.wait(60)
@@ -192,7 +218,7 @@ class TestLeaving:
         watcher.subscribe("presence-a", member("1"))
         client.subscribe("presence-a", member("2"))
         client.poll()
-        watching = object()
+        watching = FakeReceiver()
         watcher.session.attach(watching)
         watcher.session.take()
         relay.wait(14)
@@ -228,7 +254,7 @@ class TestClosing:
 
     def test_an_end_that_comes_while_an_answer_is_on_its_way_is_told_to_the_next_request(self, relay: Relay) -> None:
         client = relay.client().welcomed()
-        request = object()
+        request = FakeReceiver()
         client.session.attach(request)
         client.say("pusher:ping")
         assert events(read(client.session.take())) == ["pusher:pong"]
@@ -237,6 +263,28 @@ class TestClosing:
         client.session.detach(request)
         assert client.poll() == [(4009, "ended")]
         assert client.is_forgotten
+
+    def test_a_request_that_receives_has_a_limited_time_to_tell_of_the_end(self, relay: Relay) -> None:
+        client = relay.client().welcomed()
+        first, second = FakeReceiver(), FakeReceiver()
+        client.session.attach(first)
+        assert first.expires is None
+        client.session.close(4200, "restart")
+        assert first.expires == END_TIMEOUT
+        client.session.detach(first)
+        client.session.attach(second)
+        assert second.expires == END_TIMEOUT
+
+    def test_a_client_counts_at_its_address_until_its_last_request_is_over(self) -> None:
+        relay = Relay(app_with(connections_per_address=1))
+        client = relay.client().welcomed()
+        request = FakeReceiver()
+        client.session.attach(request)
+        client.session.close(4100, "too slow")
+        assert relay.client().poll()[1][0] == 4100
+        client.session.take()
+        client.session.detach(request)
+        relay.client().welcomed()
 
     def test_nothing_that_a_client_says_after_its_end_is_heard(self, relay: Relay) -> None:
         client = relay.client().welcomed()
@@ -294,7 +342,7 @@ class TestAuthorizedConnections:
     ) -> None:
         relay = Relay(self.app)
         client = relay.client().welcomed()
-        client.session.attach(object())
+        client.session.attach(FakeReceiver())
         client.session.take()
         relay.wait(29)
         assert client.session.take() == b""
@@ -306,10 +354,20 @@ class TestAuthorizedConnections:
         assert logged == [line | who]
         assert relay.node.stats(relay.app).closes == {"4009": 1}
 
+    def test_who_asks_again_and_again_and_proves_nothing_is_closed_all_the_same(self) -> None:
+        relay = Relay(self.app)
+        client = relay.client().welcomed()
+        for _ in range(29):
+            relay.wait(1)
+            assert client.poll() == []
+        relay.wait(1)
+        assert client.poll() == [(4009, "neither signed in nor authorised within 30 s")]
+        assert client.is_forgotten
+
     def test_who_joined_a_private_channel_stays(self) -> None:
         relay = Relay(self.app)
         client = relay.client().welcomed()
-        client.session.attach(object())
+        client.session.attach(FakeReceiver())
         client.subscribe("private-a")
         client.session.take()
         relay.wait(60)

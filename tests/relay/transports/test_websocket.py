@@ -19,7 +19,6 @@ from relay.transports.websocket import WebSocket
 from tests.helpers.clients import APP, app_with, member, message, signature, subscription
 from tests.helpers.frames import client_frame, server_frames
 from tests.helpers.json_values import MESSAGES
-from tests.helpers.loop import FakeLoop
 from tests.helpers.node import end_turn, node_of
 from tests.helpers.relay import RunningRelay, running_relay
 from tests.helpers.transport import opened
@@ -39,13 +38,6 @@ class FakeTransport(asyncio.Transport):
         self.high: int | None = None
         self.is_plain = True
         self.protocol: asyncio.BaseProtocol | None = None
-        self.reads = True
-
-    def pause_reading(self) -> None:
-        self.reads = False
-
-    def resume_reading(self) -> None:
-        self.reads = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert self.state == "open"
@@ -72,6 +64,20 @@ class FakeTransport(asyncio.Transport):
 
     def abort(self) -> None:
         self.state = "aborted"
+
+
+class FakeLoop:
+    """The clock of the event loop, and what it was asked to call soon."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.soon: list[Callable[[], None]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self.soon.append(callback)
 
 
 class Relay:
@@ -129,9 +135,6 @@ class Client:
 
     def send(self, *frames: bytes) -> list[tuple[int, Any]]:
         self.protocol.data_received(b"".join(frames))
-        # More than is handled in one turn is handled in the next ones.
-        while not self.transport.reads:
-            self.relay.loop.turn()
         return self.take()
 
     def say(self, event: str, data: object = None, channel: str | None = None) -> list[tuple[int, Any]]:
@@ -560,3 +563,14 @@ def test_whatever_bytes_come_the_answer_is_frames_and_the_others_live_on(packets
     client.lost()
     assert other.say("pusher:ping") == [PONG_EVENT]
     assert len(relay.wheel) == 1
+
+
+class TestCounting:
+    def test_a_client_counts_at_its_address_until_its_socket_is_gone(self) -> None:
+        relay = Relay(app_with(connections_per_address=1))
+        first = relay.client()
+        first.protocol.close(4100, "too slow")
+        (_, (code, reason)) = relay.client().welcome
+        assert (code, reason) == (CLOSE, (4100, "There are 1 connections from this address"))
+        first.protocol.connection_lost(None)
+        assert relay.client().welcome[0][0] == TEXT

@@ -4,16 +4,19 @@ import asyncio
 import gc
 import io
 import json
+import select
+import socket
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
-from relay.transports import xhr
+from relay.transports import exchange, xhr
 from relay.transports.xhr import is_fallback, parse_target
-from tests.helpers.clients import member, message, subscription
+from tests.helpers.clients import APP, app_with, member, message, subscription
 from tests.helpers.relay import PATIENCE, RunningRelay, running_relay
 from tests.helpers.transport import opened
 
@@ -254,6 +257,124 @@ class TestStreaming:
             for number in range(30):
                 await browser.relay.trigger("a", str(number), "x" * 10_240)
                 assert decoded((await stream.content.readline()).decode())[0]["event"] == str(number)
+
+
+def deaf_client(port: int) -> socket.socket:
+    """A connection whose other end can hand over little: nothing is read from it."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.settimeout(PATIENCE)
+    client.connect(("127.0.0.1", port))
+    return client
+
+
+def ask(path: str) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+class TestClientsThatDoNotRead:
+    """A session that is over, and everything that it held, ends with it: the socket and what waits in it too."""
+
+    async def test_one_that_takes_nothing_of_a_write_loses_the_connection_and_the_session(
+        self, relay: RunningRelay, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(exchange, "WRITE_TIMEOUT", 0.1)
+        browser = await Browser(relay, http, "abc").open()
+        await browser.subscribe("a")
+        with deaf_client(relay.port) as client:
+            client.sendall(ask("/pusher/app/key-3/123/abc/xhr_streaming"))
+            await held(relay)
+            await fill(relay)
+            assert await asyncio.to_thread(is_reset, client)
+        await held(relay, is_held=False)
+
+    async def test_one_that_is_cut_counts_at_its_address_until_its_connection_is_gone(
+        self, http: aiohttp.ClientSession
+    ) -> None:
+        async with running_relay(app_with(connections_per_address=1)) as relay:
+            browser = await Browser(relay, http, "abc").open()
+            await browser.subscribe("a")
+            with deaf_client(relay.port) as client:
+                client.sendall(ask("/pusher/app/key-3/123/abc/xhr_streaming"))
+                await held(relay)
+                (session,) = sessions(relay)
+                await fill(relay)
+                assert (await Browser(relay, http, "def").poll())[1].startswith("c[4100")
+                assert session._receiver._expiry is not None
+                session._receiver.expire(0.0)
+                assert await asyncio.to_thread(is_reset, client)
+            await Browser(relay, http, "ghi").open()
+
+
+async def fill(relay: RunningRelay) -> None:
+    """Send until a client that does not read is cut: more than the system and the relay hold for it."""
+    while relay.node.stats(relay.app).slow_clients_cut == 0:
+        await relay.post("/batch_events", {"batch": [{"name": "e", "data": "x" * 10_000, "channel": "a"}] * 10})
+
+
+def is_reset(client: socket.socket) -> bool:
+    """Wait until the relay has ended the connection, with nothing read meanwhile."""
+    poll = select.poll()
+    poll.register(client, select.POLLERR)
+    return bool(poll.poll(PATIENCE * 1_000))
+
+
+class TestOrigins:
+    @pytest.mark.parametrize(
+        "origin", ["http://[", "http://[::1", "http://x:99999999999", "x" * 5_000, "\xff", "://", ""]
+    )
+    async def test_any_text_is_an_origin_that_is_not_allowed_and_leaves_nothing(
+        self, http: aiohttp.ClientSession, logged: list[MutableMapping[str, Any]], origin: str
+    ) -> None:
+        request = ask("/app/key-3/1/abc/xhr?protocol=7").replace(
+            b"Host: x", b"Host: x\r\nOrigin: " + origin.encode("latin-1")
+        )
+        async with running_relay(replace(APP, allowed_origins=("https://shop.example",))) as relay:
+            wire = await relay.wire()
+            for _ in range(2):
+                await wire.send(request)
+                status, body = await wire.answer()
+                assert (status, body[:8]) == (200, b"o\nc[4009")
+            assert relay.node.connections(relay.app) == 0
+        assert [(line["event"], line["code"]) for line in logged] == [("connection_refused", 4009)] * 2
+
+
+class TestConnections:
+    async def test_polls_sends_preflights_and_an_upgrade_share_one(self, relay: RunningRelay) -> None:
+        wire = await relay.wire()
+        path = "/pusher/app/key-3/1/abc"
+        await wire.send(ask(f"{path}/xhr?protocol=7"))
+        assert (await wire.answer())[1].startswith(b"o\na[")
+        await wire.send(ask(f"{path}/xhr_send").replace(b"Length: 0", b"Length: 2") + b"[]")
+        assert (await wire.head()).startswith(b"HTTP/1.1 204 No Content\r\n")
+        await wire.send(ask(f"{path}/xhr"))
+        assert await wire.answer() == (200, b"a[]\n")
+        await wire.send(ask(f"{path}/xhr").replace(b"POST", b"OPTIONS"))
+        assert (await wire.head()).startswith(b"HTTP/1.1 204 No Content\r\n")
+        await wire.send(ask(f"{path}/xhr").replace(b"POST", b"HEAD"))
+        assert (await wire.head()).startswith(b"HTTP/1.1 405 ")
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+        await wire.send(b"GET /app/key-3 HTTP/1.1\r\nHost: x\r\n" + upgrade + b"eHh4eHh4eHh4eHh4eHh4eA==\r\n\r\n")
+        assert (await wire.head()).startswith(b"HTTP/1.1 101 ")
+
+    async def test_a_stream_by_http_1_0_ends_with_the_connection(self, relay: RunningRelay) -> None:
+        wire = await relay.wire()
+        await wire.send(b"POST /app/key-3/1/abc/xhr_streaming?protocol=7 HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
+        head = await wire.head()
+        assert b"Connection: close\r\n" in head
+        assert b"Transfer-Encoding" not in head
+        assert await wire.exactly(4) == b"o\na["
+        await relay.stop()
+        assert (await wire.rest()).endswith(b'c[4100,"the server is restarting"]\n')
+
+    async def test_a_client_that_waits_for_a_100_before_it_sends_gets_it(self, browser: Browser) -> None:
+        await browser.open()
+        wire = await browser.relay.wire()
+        request = ask("/pusher/app/key-3/123/abc123/xhr_send")
+        await wire.send(request.replace(b"Length: 0", b"Length: 2\r\nExpect: 100-continue"))
+        assert await wire.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await wire.send(b"[]")
+        assert (await wire.head()).startswith(b"HTTP/1.1 204 ")
 
 
 class TestRequests:
