@@ -26,6 +26,12 @@ export function openStorage(prefix) {
     slot(name) {
       return { get: () => this.get(name), set: (value) => this.set(name, value) };
     },
+    /** Call `changed` whenever another tab has written the value. Returns what ends that. */
+    watch(name, changed) {
+      const hear = ({ key }) => key === prefix + name && changed();
+      globalThis.addEventListener?.('storage', hear);
+      return () => globalThis.removeEventListener?.('storage', hear);
+    },
   };
 }
 

@@ -89,14 +89,29 @@ export function message(seq, extra = {}) {
   };
 }
 
-/** Storage in memory with the shape of shared/storage.js. */
-export function memoryStorage() {
-  const values = new Map();
+/** Storage in memory with the shape of shared/storage.js. `memoryStorage(other)` is another tab's view of the same one. */
+export function memoryStorage({ values, tabs } = { values: new Map(), tabs: [] }) {
+  const watches = new Set();
+  tabs.push(watches);
+  const tell = (name) => {
+    for (const tab of tabs) if (tab !== watches) for (const [watched, changed] of tab) if (watched === name) changed();
+  };
   const storage = {
+    values,
+    tabs,
     prefix: 'test:',
     get: (name) => (values.has(name) ? JSON.parse(values.get(name)) : null),
-    set: (name, value) => void (value === null ? values.delete(name) : values.set(name, JSON.stringify(value))),
+    set(name, value) {
+      if (value === null) values.delete(name);
+      else values.set(name, JSON.stringify(value));
+      tell(name);
+    },
     slot: (name) => ({ get: () => storage.get(name), set: (value) => storage.set(name, value) }),
+    watch(name, changed) {
+      const entry = [name, changed];
+      watches.add(entry);
+      return () => watches.delete(entry);
+    },
   };
   return storage;
 }
