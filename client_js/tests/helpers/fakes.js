@@ -94,7 +94,8 @@ export function memoryStorage({ values, tabs } = { values: new Map(), tabs: [] }
   const watches = new Set();
   tabs.push(watches);
   const tell = (name) => {
-    for (const tab of tabs) if (tab !== watches) for (const [watched, changed] of tab) if (watched === name) changed();
+    const others = tabs.filter((tab) => tab !== watches).flatMap((tab) => [...tab]);
+    for (const [watched, changed] of others) if (watched === name) changed();
   };
   const storage = {
     values,
