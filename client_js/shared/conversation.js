@@ -12,7 +12,7 @@ import { isTemporary } from './http.js';
 import { newId } from './ids.js';
 import { isTooLong } from './limits.js';
 import { Outbox } from './outbox.js';
-import { ENDED, refusalOf } from './refusal.js';
+import { ENDED, NO_ACCESS, refusalOf } from './refusal.js';
 import { CLOSED, newThread, reduceThread } from './thread.js';
 import { backoff, throttle } from './timing.js';
 
@@ -78,6 +78,12 @@ export class Conversation {
     this.channel?.unsubscribe();
   }
 
+  /** Say no more. Returns the texts that the server has not taken, once it has answered the one that was on its way. */
+  async leave() {
+    this.stop();
+    return (await this._outbox.leave()).map((item) => item.content);
+  }
+
   /** Without a text, or with one that the server would not take, nothing happens. Returns whether it is on its way. */
   send(text) {
     const content = text.trim();
@@ -118,7 +124,10 @@ export class Conversation {
     try {
       return (await this.api.send(this.ticketId, item)).message;
     } catch (error) {
-      if (refusalOf(error) === ENDED) this._foundClosed();
+      const refusal = refusalOf(error);
+      if (refusal === ENDED) this._foundClosed();
+      // Is it the message, or the whole ticket that is not ours? The event that says so may come later.
+      if (refusal === NO_ACCESS) this.catchUp();
       throw error;
     }
   }

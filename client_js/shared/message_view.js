@@ -8,6 +8,9 @@ import { h, setText } from './dom.js';
 import { SENDING } from './outbox.js';
 import { mayRetry } from './refusal.js';
 
+/** Keys of the texts for the codes of the system's messages. */
+const SYSTEM_TEXTS = { transferred: 'systemTransferred', returned: 'systemReturned' };
+
 /**
  * @param {object} message  stored, or pending with a `state`
  * @param {Element|undefined} known  its node of the last time
@@ -15,6 +18,7 @@ import { mayRetry } from './refusal.js';
  *   side: sender's type, for the style; name: who is said to speak; title: a name to stand above
  */
 export function messageNode(message, known, { side, name, title = '', locale, t, retry }) {
+  if (message.sender_type === 'system') return known ?? systemNode(message, locale, t);
   const node = known ?? newNode(message, side, name);
   const { state, refusal } = message;
   const stuck = state && state !== SENDING;
@@ -32,6 +36,12 @@ export function messageNode(message, known, { side, name, title = '', locale, t,
   return node;
 }
 
+/** What happened to the conversation, in the reader's language; of what this page does not know, in the site's. */
+export function systemText({ code, params, content }, t) {
+  const key = SYSTEM_TEXTS[code];
+  return key ? t(key, params) : content;
+}
+
 /** The key that a message keeps from its first appearance to the confirmed row. */
 export function messageKey(message) {
   return message.client_id ?? message.id;
@@ -42,6 +52,12 @@ export function timeText(text, locale) {
   const date = new Date(text);
   const day = date.toDateString() === new Date().toDateString() ? {} : { day: 'numeric', month: 'short' };
   return date.toLocaleString(locale, { ...day, hour: '2-digit', minute: '2-digit' });
+}
+
+/** Nobody said it: a line between the messages. */
+function systemNode(message, locale, t) {
+  const meta = h('span', { className: 'meta' }, timeText(message.created_at, locale));
+  return h('div', { className: 'message system' }, h('p', { dir: 'auto' }, systemText(message, t)), meta);
 }
 
 function newNode(message, side, name) {

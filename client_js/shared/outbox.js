@@ -26,7 +26,8 @@ export class Outbox {
    *   onSent    (message) when the server has stored one
    */
   constructor({ store, send, onChange, onSent }) {
-    Object.assign(this, { store, send, onChange, onSent });
+    Object.assign(this, { store, onChange, onSent });
+    this.send = (item) => (this._sending = send(item));
     this._attempt = 0;
     this._timer = null;
     this._busy = false;
@@ -65,6 +66,15 @@ export class Outbox {
   stop() {
     this._stopped = true;
     clearTimeout(this._timer);
+  }
+
+  /** Stop, wait for the answer to what is on its way, and take out what this page wrote and nobody took. Returns it. */
+  async leave() {
+    this.stop();
+    await Promise.allSettled([this._sending]);
+    const { items } = this;
+    this._update([]);
+    return items;
   }
 
   async flush() {

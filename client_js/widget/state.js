@@ -26,8 +26,8 @@ export const initialState = {
   connection: null,
   /** Messages up to here were on the visitor's screen. */
   readSeq: 0,
-  /** The line "… has joined" stands after this message; null when we did not see it happen. */
-  joinedAfter: null,
+  /** The line "… has joined": {after: seq, name}; null when we did not see it happen. */
+  joined: null,
 };
 
 export function reduce(state, action) {
@@ -63,13 +63,12 @@ export function unread(state) {
 }
 
 /** The log from top to bottom: messages, and our own lines as {line, …}. */
-export function logItems({ thread, joinedAfter }) {
+export function logItems({ thread, joined }) {
   if (!thread) return [];
   const items = [...thread.messages, ...thread.pending];
-  const operator = thread.ticket?.operator_name;
-  if (joinedAfter !== null && operator) {
-    const place = thread.messages.filter((message) => message.seq <= joinedAfter).length;
-    items.splice(place, 0, { line: 'joined', name: operator });
+  if (joined) {
+    const place = thread.messages.filter((message) => message.seq <= joined.after).length;
+    items.splice(place, 0, { line: 'joined', name: joined.name });
   }
   if (thread.status === WAITING) items.push({ line: 'waiting' });
   if (thread.status === CLOSED) items.push({ line: 'thanks' });
@@ -89,8 +88,9 @@ export function speakers(messages) {
 }
 
 function withThread(state, thread, visible) {
-  const joins = thread.status === ACTIVE && state.thread?.status === WAITING;
-  const next = { ...state, thread, joinedAfter: joins ? newestSeq(thread) : state.joinedAfter };
+  const name = thread.ticket?.operator_name;
+  const joins = name && thread.status === ACTIVE && state.thread?.status === WAITING;
+  const next = { ...state, thread, joined: joins ? { after: newestSeq(thread), name } : state.joined };
   // Shown as soon as there is anything to show: history, or what waits to be sent.
   if (thread.loaded || thread.messages.length) next.screen = CHAT;
   if (thread.status === CLOSED) next.confirming = false;

@@ -8,7 +8,7 @@
 import { atEnd, h, keyed, markField, setText } from '../shared/dom.js';
 import { isTooLong } from '../shared/limits.js';
 import { localeFor } from '../shared/locale.js';
-import { messageKey, messageNode } from '../shared/message_view.js';
+import { messageKey, messageNode, systemText } from '../shared/message_view.js';
 import { UNREACHED } from '../shared/refusal.js';
 import { CLOSED, newestSeq, WAITING } from '../shared/thread.js';
 import { CHAT, logItems, RESUMING, speakers, START, STARTING, unread } from './state.js';
@@ -216,12 +216,14 @@ export class View {
     this._spokenStatus = status;
   }
 
-  _sayStatus({ thread, joinedAfter }) {
+  _sayStatus({ thread, joined }) {
     if (thread.status === CLOSED) this._say(this.t('thanks'));
-    else if (joinedAfter !== null) this._say(this.t('joined', { name: thread.ticket?.operator_name }));
+    // Who took over from somebody else is told by a message.
+    else if (joined && joined.name === thread.ticket?.operator_name) this._say(this.t('joined', joined));
   }
 
   _sayMessage(message) {
+    if (message.sender_type === 'system') return this._say(systemText(message, this.t));
     this._say(`${message.sender_name || this.t('operator')}: ${message.content}`);
   }
 

@@ -172,3 +172,22 @@ test('a cleared outbox hands out what was not stored, and an answer that comes l
   await settle();
   assert.equal(storage.get('outbox'), null);
 });
+
+test('who leaves waits for the answer that is on its way, and gets back what was not taken', async () => {
+  const outbox = open();
+  for (const id of ['a', 'b']) outbox.add(item(id));
+  const left = outbox.leave();
+  calls[0].resolve('stored a');
+  assert.deepEqual((await left).map(({ client_id }) => client_id), ['b']);
+  assert.equal(storage.get('outbox'), null);
+});
+
+test('who leaves gets back a refused message, and leaves what another tab has put there', async () => {
+  const outbox = open();
+  outbox.add(item('a'));
+  open().add(item('theirs'));
+  const left = outbox.leave();
+  calls[0].reject(new HttpError(403));
+  assert.deepEqual((await left).map(({ client_id }) => client_id), ['a']);
+  assert.deepEqual(storage.get('outbox').map(({ client_id }) => client_id), ['theirs']);
+});

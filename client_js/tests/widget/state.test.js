@@ -48,6 +48,15 @@ test('the line about the operator stands where he joined', () => {
   assert.deepEqual(logItems(later).map((item) => item.line ?? item.seq), [1, 'joined', 2]);
 });
 
+test('the line about the operator keeps the name of the one who joined', () => {
+  const joined = play(shown(thread('waiting', [1])), shown(thread('active', [1])));
+  const named = shown(thread('active', [1]));
+  named.thread.ticket = { ...named.thread.ticket, operator_name: 'Boris' };
+  const name = logItems(joined).at(-1).name;
+  assert.equal(logItems(reduce(joined, named)).at(-1).name, name);
+  assert.notEqual(name, 'Boris');
+});
+
 test('a resumed chat has no line about joining', () => {
   assert.deepEqual(logItems(play(shown(thread('active', [1])))).map((item) => item.line ?? item.seq), [1]);
 });
