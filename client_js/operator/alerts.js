@@ -1,23 +1,40 @@
 /**
- * Calls the operator back to the page: a short sound, the count in the title, a desktop note.
+ * Calls the operator back to the page: a short sound, the count in the title, a desktop note;
+ * from one tab, however many are open.
  *
  * Knows the browser's means of attention. Not: why something wants attention.
  */
 
+import { newId } from '../shared/ids.js';
+import { OneTab } from './one_tab.js';
+import { Sound } from './sound.js';
+
+const CHANNEL = 'pushdesk-operator';
+
 export class Alerts {
-  constructor({ title }) {
+  /** @param {{title: string, onChange: () => void}} parts onChange: sound was locked or unlocked */
+  constructor({ title, onChange }) {
     this._title = title;
+    /** What the operator wants. */
     this.sound = true;
-    // Browsers allow sound only after a first gesture on the page.
-    for (const gesture of ['pointerdown', 'keydown']) {
-      addEventListener(gesture, () => this._unlock(), { once: true, capture: true });
-    }
+    this.desktop = false;
+    this._sound = new Sound(onChange);
+    this._tabs = new OneTab({ id: newId(), channel: globalThis.BroadcastChannel ? new BroadcastChannel(CHANNEL) : null });
   }
 
   /** @param {number} count unread messages, shown in the title */
   setCount(count) {
     const title = count ? `(${count}) ${this._title}` : this._title;
     if (document.title !== title) document.title = title;
+  }
+
+  /** Sound is wanted, and the browser waits for a click before it lets it be heard. */
+  get soundLocked() {
+    return this.sound && this._sound.isLocked;
+  }
+
+  unlockSound() {
+    this._sound.unlock();
   }
 
   get desktopAllowed() {
@@ -28,38 +45,37 @@ export class Alerts {
     return (await globalThis.Notification?.requestPermission?.()) === 'granted';
   }
 
-  /** One note per `tag` at a time; a desktop note only when the page is not looked at. */
-  call(title, body, tag) {
-    if (this.sound) this._beep();
-    if (!this.desktop || !this.desktopAllowed || document.hasFocus()) return;
-    const note = new Notification(title, { body, tag });
-    note.onclick = () => {
-      focus();
-      note.close();
-    };
+  /**
+   * @param {object} call
+   *   key      of the event, the same in all tabs
+   *   watches  the operator has it before their eyes in this tab: nobody is called
+   *   title, body, tag   of the desktop note; one note per tag at a time
+   *   open     () → show what the note was about
+   */
+  call({ key, watches, ...note }) {
+    const able = { watches, focused: document.hasFocus(), audible: this.sound && !this._sound.isLocked };
+    this._tabs.call(key, able, ({ sound, note: wanted }) => {
+      if (sound) this._sound.play();
+      if (wanted && this.desktop && this.desktopAllowed) showNote(note);
+    });
   }
+}
 
-  _unlock() {
-    this._audio ??= globalThis.AudioContext && new AudioContext();
-    this._audio?.resume();
-  }
+function showNote({ title, body, tag, open }) {
+  const note = newNote(title, { body, tag });
+  note?.addEventListener('click', () => {
+    focus();
+    open();
+    note.close();
+  });
+}
 
-  /** Two soft notes, made here: no file, nothing to allow in a policy. */
-  _beep() {
-    if (this._audio?.state !== 'running') return;
-    const start = this._audio.currentTime;
-    [660, 880].forEach((pitch, index) => this._note(pitch, start + index * 0.14));
-  }
-
-  _note(pitch, start) {
-    const tone = this._audio.createOscillator();
-    const volume = this._audio.createGain();
-    tone.frequency.value = pitch;
-    volume.gain.setValueAtTime(0.0001, start);
-    volume.gain.exponentialRampToValueAtTime(0.12, start + 0.02);
-    volume.gain.exponentialRampToValueAtTime(0.0001, start + 0.3);
-    tone.connect(volume).connect(this._audio.destination);
-    tone.start(start);
-    tone.stop(start + 0.32);
+/** Chrome on Android has the class and refuses its use outside of a service worker. */
+function newNote(title, options) {
+  try {
+    return new Notification(title, options);
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
   }
 }

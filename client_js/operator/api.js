@@ -3,25 +3,35 @@
  */
 
 import { request } from '../shared/http.js';
+import { Reach } from './reach.js';
 
-/** @param {string} [base] origin of the API; the panel is served by it */
-export function operatorApi(base = '') {
-  const post = (path, body = {}) => request(base + path, { body });
+/**
+ * @param {string} [base] origin of the API; the panel is served by it
+ * @param {Reach} [reach] is told how each call went
+ */
+export function operatorApi(base = '', reach = new Reach()) {
+  const get = (path) => reach.watch(request(base + path));
+  const post = (path, body = {}) => reach.watch(request(base + path, { body }));
 
   return {
     authEndpoint: `${base}/auth`,
     socketId: () => undefined,
 
-    config: () => request(`${base}/config`),
-    me: () => request(`${base}/operator/me`),
+    config: () => get('/config'),
+    me: () => get('/operator/me'),
     login: (email, password) => post('/operator/login', { email, password }),
     logout: () => post('/operator/logout'),
     heartbeat: (status, maxTickets) => post('/operator/heartbeat', { status, max_tickets: maxTickets }),
-    tickets: () => request(`${base}/operator/tickets`),
-    queue: () => request(`${base}/operator/queue`),
+    tickets: () => get('/operator/tickets'),
+    queue: () => get('/operator/queue'),
+    colleagues: () => get('/operator/colleagues'),
 
-    history: (ticketId, after) => request(`${base}/get_messages?ticket_id=${ticketId}&after=${after}`),
+    history: (ticketId, after) => get(`/get_messages?ticket_id=${ticketId}&after=${after}`),
     close: (ticketId) => post('/close_ticket', { ticket_id: ticketId }),
+    // Whoever asks for a chat knows how many they have.
+    take: (ticketId) => post('/take_ticket', { ticket_id: ticketId, over_limit: true }),
+    transfer: (ticketId, operatorId, overLimit) =>
+      post('/transfer_ticket', { ticket_id: ticketId, operator_id: operatorId, over_limit: overLimit }),
 
     send(ticketId, { content, client_id }) {
       return post('/send_support_message', { ticket_id: ticketId, content, client_id, socket_id: this.socketId() });

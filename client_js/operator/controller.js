@@ -1,34 +1,40 @@
 /**
- * The panel's use cases: log in, stay present, receive chats, write, close.
+ * The panel's use cases: log in, stay present, receive chats, write, hand over, close.
  *
- * Joins state, API, one conversation a ticket, and the realtime client. A ticket's channel is
- * joined when the ticket becomes mine, not when it is opened; all lists are read again whenever
- * the relay confirms a subscription, so nothing depends on having heard every event.
- * Knows no DOM.
+ * Joins state, API, the conversations (chats.js), their changing hands (hand_over.js) and the
+ * realtime client. All lists are read again whenever the relay confirms a subscription, so nothing
+ * depends on having heard every event. Knows no DOM.
  */
 
-import { Conversation } from '../shared/conversation.js';
 import { isTemporary } from '../shared/http.js';
-import { ACTIVE, CLOSED } from '../shared/thread.js';
+import { ACTIVE, CLOSED, WAITING } from '../shared/thread.js';
 import { backoff } from '../shared/timing.js';
-import { initialState, LOGIN, reduce, WORK } from './state.js';
+import { Chats } from './chats.js';
+import { HandOver } from './hand_over.js';
+import { initialState, LOGIN, MINE, reduce, WORK } from './state.js';
+
+/** Doublings of the pause between questions whether the desk is back: 4 s at most. */
+const MAX_DOUBLINGS = 2;
 
 export class Controller {
   /**
    * @param {object} parts
    *   api        see api.js
-   *   storage    see shared/storage.js; holds `status`, and by operator `read:ID`
+   *   storage    see shared/storage.js; holds `status`, and by operator `read:ID`, `drafts:ID`, `outbox:ID:TICKET`
    *   Client     class of the realtime client
    *   ticker     (onTick) → stop; ticks every 20 s, in a hidden page too
    *   render     (state) after each change
-   *   notify     ('assigned' | 'queued' | 'message', ticket) something wants attention
+   *   notify     ('assigned' | 'queued' | 'message', ticket, watched) something wants attention;
+   *              watched: it is on the screen already
    *   isVisible  () → is the page on the screen
    */
   constructor({ api, storage, Client, ticker, render, notify, isVisible }) {
     Object.assign(this, { api, storage, Client, ticker, render, notify, isVisible });
     this.state = { ...initialState, status: storage.get('status') ?? 'online' };
-    this._talks = new Map();
+    this.chats = new Chats({ api, storage, panel: this, notify, isVisible });
+    this.handOver = new HandOver({ api, panel: this, chats: this.chats });
     this._loads = new Map();
+    this._unheardBeats = 0;
     api.socketId = () => this._client?.socketId ?? undefined;
   }
 
@@ -37,21 +43,20 @@ export class Controller {
     try {
       await this._enter(await this.api.me(), this.state.status);
     } catch (error) {
-      if (error.status === 401) return this._dispatch({ type: 'login' });
-      this._dispatch({ type: 'connection', state: 'reconnecting' });
+      if (error.status === 401) return this.dispatch({ type: 'login' });
+      this.dispatch({ type: 'connection', state: 'reconnecting' });
       setTimeout(() => this.load(attempt + 1), backoff(attempt));
     }
   }
 
   async login(email, password) {
     if (this.state.busy) return;
-    this._dispatch({ type: 'busy' });
-    try {
-      await this.api.login(email, password);
-      await this._enter(await this.api.me(), 'online');
-    } catch (error) {
-      this._dispatch({ type: 'login', error: loginError(error) });
-    }
+    this.dispatch({ type: 'busy' });
+    const failed = (textOf) => (error) => this.dispatch({ type: 'login', error: textOf(error) });
+    const answer = await this.api.login(email, password).catch(failed(loginError));
+    if (!answer) return;
+    // The password was right: whoever is unknown now has a browser that keeps no cookie.
+    await this._enterAs('online').catch(failed((error) => (error.status === 401 ? 'needCookies' : loginError(error))));
   }
 
   async logout() {
@@ -61,36 +66,41 @@ export class Controller {
 
   setStatus(status) {
     this.storage.set('status', status);
-    this._dispatch({ type: 'status', status });
+    this.dispatch({ type: 'status', status });
     this._beat();
   }
 
   /** How many chats I take at once. */
   setLimit(maxTickets) {
-    this._dispatch({ type: 'limit', maxTickets });
+    this.dispatch({ type: 'limit', maxTickets });
     this._beat(maxTickets);
   }
 
+  /** Open a chat, mine or a waiting one; null: none. */
   select(ticketId) {
-    this._dispatch({ type: 'select', ticketId });
-    this._talks.get(ticketId)?.catchUp();
+    this.dispatch({ type: 'select', ticketId });
+    this.chats.doubt(ticketId);
   }
 
   /** Returns whether the text is on its way. */
   send(ticketId, text) {
-    return this._talks.get(ticketId)?.send(text);
+    return this.chats.get(ticketId)?.send(text);
   }
 
   retry(ticketId, clientId) {
-    this._talks.get(ticketId)?.retry(clientId);
+    this.chats.get(ticketId)?.retry(clientId);
   }
 
   typing(ticketId) {
-    this._talks.get(ticketId)?.type();
+    this.chats.get(ticketId)?.type();
   }
 
   confirm(on) {
-    this._dispatch({ type: 'confirm', on });
+    this.dispatch({ type: 'confirm', on });
+  }
+
+  readNotice(ticketId) {
+    this.dispatch({ type: 'notice-read', ticketId });
   }
 
   /** Close a chat; it leaves the list once the server has agreed. */
@@ -99,68 +109,91 @@ export class Controller {
       await this.api.close(ticketId);
       this.dismiss(ticketId);
     } catch (error) {
-      if (!isTemporary(error)) this._talks.get(ticketId)?.catchUp();
+      if (!isTemporary(error)) this.chats.doubt(ticketId);
     }
   }
 
-  /** Take a closed chat off the list, and with it what it did not take any more. */
+  /** Take a chat that has ended for me off the list, and with it what was not sent. */
   dismiss(ticketId) {
-    const talk = this._talks.get(ticketId);
-    this._drop(ticketId);
-    talk?.takeUnsent();
-  }
-
-  /** Not ours to see at this time: what is unsent waits in the storage. */
-  _drop(ticketId) {
-    this._talks.get(ticketId)?.stop();
-    this._talks.delete(ticketId);
-    this._dispatch({ type: 'remove', ticketId });
+    this.chats.dismiss(ticketId);
   }
 
   /** The page is visible again, or the network is back. */
   wake() {
     if (this.state.screen !== WORK) return;
-    if (this.isVisible()) this._dispatch({ type: 'seen' });
+    if (this.isVisible()) this.dispatch({ type: 'seen' });
     this._beat();
-    this._reload();
-    for (const talk of this._talks.values()) talk.resync();
+    this.reload();
+    this.chats.resync();
+  }
+
+  /** Any call to the desk was answered, or it was not: then the desk is asked until it is. */
+  reached(isThere) {
+    if (this.state.screen !== WORK || isThere !== this.state.unheard) return;
+    if (isThere) this._beat();
+    else this._unheard();
+  }
+
+  dispatch(action) {
+    const { read } = this.state;
+    this.state = reduce(this.state, action);
+    if (this.state.read !== read && this.state.screen === WORK) this._readSlot.set(this.state.read);
+    this.render(this.state);
+  }
+
+  reload() {
+    this._loadTickets();
+    this._loadQueue();
+  }
+
+  async _enterAs(status) {
+    await this._enter(await this.api.me(), status);
   }
 
   async _enter(me, status) {
     const config = await this.api.config();
     this.storage.set('status', status);
-    this._readSlot = this.storage.slot(`read:${me.operator_id}`);
-    this._dispatch({ type: 'enter', me, status, read: this._readSlot.get() ?? {} });
+    const read = `read:${me.operator_id}`;
+    this._readSlot = this.storage.slot(read);
+    this._unwatchRead = this.storage.watch(read, () => this.dispatch({ type: 'read', read: this._readSlot.get() ?? {} }));
+    this._client = this._newClient(config);
+    this.chats.begin(me.operator_id, this._client);
+    this.dispatch({ type: 'enter', me, status, read: this._readSlot.get() ?? {} });
     this._stopTicker = this.ticker(() => this._beat());
-    this._connect(config, me.operator_id);
+    this._listen(me.operator_id);
     this._beat();
-    this._reload();
+    this.reload();
   }
 
   _leave(error) {
     this._stopTicker?.();
-    for (const talk of this._talks.values()) talk.stop();
-    this._talks.clear();
+    this._unwatchRead?.();
+    clearTimeout(this._beatTimer);
+    this.chats.end();
     const client = this._client;
     this._client = null;
     client?.off();
     client?.disconnect();
-    this._dispatch({ type: 'login', error });
+    this.dispatch({ type: 'login', error });
   }
 
-  _connect(config, operatorId) {
-    this._client = new this.Client({
+  _newClient(config) {
+    return new this.Client({
       appKey: config.app_key,
       wsHost: config.ws_host,
       wsPort: config.ws_port,
       forceTLS: config.force_tls,
       authEndpoint: this.api.authEndpoint,
     });
+  }
+
+  _listen(operatorId) {
     this._client.on('state_change', ({ current }) => this._connectionChanged(current));
     this._client
       .subscribe(`private-operator-${operatorId}`)
       .on('pushler:subscription_succeeded', () => this._loadTickets())
-      .on('ticket:assigned', (data) => this._assigned(data));
+      .on('ticket:assigned', (data) => this._assigned(data))
+      .on('ticket:transferred', (data) => this._transferred(data));
     this._client
       .subscribe('private-support-queue')
       .on('pushler:subscription_succeeded', () => this._loadQueue())
@@ -169,71 +202,56 @@ export class Controller {
   }
 
   _connectionChanged(state) {
-    this._dispatch({ type: 'connection', state });
+    this.dispatch({ type: 'connection', state });
     // While live events can't come, each pause of the reconnecting brings the news by HTTP.
     if (state !== 'reconnecting') return;
-    this._reload();
-    for (const talk of this._talks.values()) talk.catchUp();
+    this.reload();
+    this.chats.catchUp();
   }
 
   _assigned(data) {
-    const ticket = { ...data, ticket_id: Number(data.ticket_id) };
-    const isNew = !this._talks.has(ticket.ticket_id);
-    this._addTicket(ticket);
-    if (isNew) this.notify('assigned', ticket);
+    const ticket = withNumber(data);
+    if (this.chats.add(ticket, true)) this.notify('assigned', ticket, false);
+  }
+
+  /** It was mine. */
+  _transferred(data) {
+    const { ticket_id: ticketId, operator_name: name } = withNumber(data);
+    this.chats.leave(ticketId, name ? { key: 'goneTo', values: { name } } : { key: 'goneQueue' });
+    this._loadQueue();
   }
 
   _queueChanged(data, isNew) {
-    const ticket = { ...data, ticket_id: Number(data.ticket_id) };
-    if (ticket.operator_id === this.state.me.operator_id && ticket.status === ACTIVE) return this._assigned(ticket);
+    const ticket = withNumber(data);
+    const { me, tickets } = this.state;
+    if (ticket.operator_id === me.operator_id && ticket.status === ACTIVE) return this._assigned(ticket);
+    // Late, or a chat of mine that has changed hands: its history knows.
+    if (tickets[ticket.ticket_id]?.access === MINE && ticket.status !== CLOSED) this.chats.doubt(ticket.ticket_id);
+    if (isNew || ticket.status !== WAITING || this.state.queue[ticket.ticket_id]) this._queueTicket(ticket);
+    // It came back, and the event does not say whose it is.
+    else this._loadQueue().then(() => this._notifyQueued(ticket.ticket_id));
+  }
+
+  _queueTicket(ticket) {
     const known = this.state.queue[ticket.ticket_id];
-    this._dispatch({ type: 'queue-ticket', ticket });
-    if (isNew && !known && this.state.queue[ticket.ticket_id]) this.notify('queued', ticket);
+    this.dispatch({ type: 'queue-ticket', ticket });
+    if (!known) this._notifyQueued(ticket.ticket_id);
   }
 
-  _addTicket(ticket) {
-    this._dispatch({ type: 'ticket', ticket });
-    if (this._talks.has(ticket.ticket_id)) return;
-    const talk = this._converse(ticket.ticket_id);
-    this._talks.set(ticket.ticket_id, talk);
-    talk.listen(this._client);
-    talk.start();
-  }
-
-  _converse(ticketId) {
-    return new Conversation({
-      ticketId,
-      other: 'visitor',
-      api: this.api,
-      store: this.storage.slot(`outbox:${this.state.me.operator_id}:${ticketId}`),
-      onChange: (thread, action) => this._threadChanged(thread, action),
-    });
-  }
-
-  _threadChanged(thread, action) {
-    if (thread.denied) return this._drop(thread.ticketId);
-    this._dispatch({ type: 'thread', thread, visible: this.isVisible() });
-    const speaks = action.type === 'message' && !action.own && action.message.sender_type === 'visitor';
-    const watched = this.state.current === thread.ticketId && this.isVisible();
-    if (speaks && !watched) this.notify('message', { ...this.state.tickets[thread.ticketId], message: action.message.content });
-  }
-
-  _reload() {
-    this._loadTickets();
-    this._loadQueue();
+  _notifyQueued(ticketId) {
+    const ticket = this.state.queue[ticketId];
+    if (ticket) this.notify('queued', ticket, this.state.current === ticketId && this.isVisible());
   }
 
   _loadTickets() {
     return this._loadList('tickets', ({ tickets }) => {
-      for (const ticket of tickets) this._addTicket(ticket);
-      const mine = new Set(tickets.map((ticket) => ticket.ticket_id));
-      // Not mine any more: its own history tells whether it was closed or is no longer ours to see.
-      for (const [id, talk] of this._talks) if (!mine.has(id) && talk.thread.status !== CLOSED) talk.catchUp();
+      for (const ticket of tickets) this.chats.add(ticket);
+      this.chats.keepOnly(new Set(tickets.map((ticket) => ticket.ticket_id)));
     });
   }
 
   _loadQueue() {
-    return this._loadList('queue', ({ tickets }) => this._dispatch({ type: 'queue', tickets }));
+    return this._loadList('queue', ({ tickets }) => this.dispatch({ type: 'queue', tickets }));
   }
 
   /** Only the answer to the newest request counts: an older one may arrive later. */
@@ -245,25 +263,33 @@ export class Controller {
   }
 
   async _beat(maxTickets) {
+    clearTimeout(this._beatTimer);
     try {
       const answer = await this.api.heartbeat(this.state.status, maxTickets);
-      this._dispatch({ type: 'heard', maxTickets: answer.max_tickets });
+      this._unheardBeats = 0;
+      this.dispatch({ type: 'heard', maxTickets: answer.max_tickets });
     } catch (error) {
       this._failed(error);
-      if (this.state.screen === WORK) this._dispatch({ type: 'unheard' });
+      if (this.state.screen === WORK) this._unheard();
     }
+  }
+
+  /** Say so, and ask again soon. */
+  _unheard() {
+    clearTimeout(this._beatTimer);
+    this._beatTimer = setTimeout(() => this._beat(), backoff(Math.min(this._unheardBeats, MAX_DOUBLINGS)));
+    this._unheardBeats += 1;
+    this.dispatch({ type: 'unheard' });
   }
 
   _failed(error) {
     if (error.status === 401 && this.state.screen !== LOGIN) this._leave('expired');
   }
+}
 
-  _dispatch(action) {
-    const { read } = this.state;
-    this.state = reduce(this.state, action);
-    if (this.state.read !== read && this.state.screen === WORK) this._readSlot.set(this.state.read);
-    this.render(this.state);
-  }
+/** Older clients' events carry ids as text. */
+function withNumber(data) {
+  return { ...data, ticket_id: Number(data.ticket_id) };
 }
 
 function loginError(error) {

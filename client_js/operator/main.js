@@ -8,24 +8,26 @@ import { Alerts } from './alerts.js';
 import { operatorApi } from './api.js';
 import { Controller } from './controller.js';
 import { chooseLang, translator } from './i18n.js';
+import { Reach } from './reach.js';
 import { unreadTotal } from './state.js';
 import { View } from './view.js';
 
 /** How often the waiting times in the queue are written anew, milliseconds. */
 const CLOCK_MS = 10_000;
-/** How often the operator tells that he is here, milliseconds. */
+/** How often the operator tells that they are here, milliseconds. */
 const HEARTBEAT_MS = 20_000;
 
 const storage = openStorage('pushdesk-operator:');
-const alerts = new Alerts({ title: 'Pushdesk' });
+const alerts = new Alerts({ title: 'Pushdesk', onChange: () => view?.renderSound() });
 alerts.sound = storage.get('sound') ?? true;
 alerts.desktop = storage.get('desktop') ?? false;
 
 let view = null;
 let t = null;
 
+const reach = new Reach((isThere) => controller.reached(isThere));
 const controller = new Controller({
-  api: operatorApi(),
+  api: operatorApi('', reach),
   storage,
   Client: PushlerClient,
   ticker: startTicker,
@@ -33,9 +35,16 @@ const controller = new Controller({
     alerts.setCount(unreadTotal(state));
     view?.render(state);
   },
-  notify(kind, ticket) {
+  notify(kind, ticket, watched) {
     const title = { assigned: 'noteAssigned', queued: 'noteQueued', message: 'noteMessage' }[kind];
-    alerts.call(t(title, { name: ticket.visitor_name }), ticket.message ?? '', `ticket-${ticket.ticket_id}`);
+    alerts.call({
+      key: `${kind} ${ticket.event ?? ticket.ticket_id}`,
+      watches: watched,
+      title: t(title, { name: ticket.visitor_name }),
+      body: ticket.message ?? '',
+      tag: `ticket-${ticket.ticket_id}`,
+      open: () => controller.select(ticket.ticket_id),
+    });
   },
   isVisible: () => document.visibilityState === 'visible',
 });
@@ -50,6 +59,7 @@ addEventListener('online', () => controller.wake());
 function showIn(lang) {
   document.documentElement.lang = lang;
   t = translator(lang);
+  view?.stop();
   view = new View({ lang, t, actions: controller, alerts, storage, setLang });
   document.body.replaceChildren(view.node);
   view.render(controller.state);

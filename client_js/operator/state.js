@@ -12,6 +12,14 @@ export const LOADING = 'loading';
 export const LOGIN = 'login';
 export const WORK = 'work';
 
+/** What a chat in the list is to its operator. */
+export const MINE = 'mine';
+/** It went to somebody else, and there is text of ours that was not sent. */
+export const GONE = 'gone';
+
+/** Notices on the screen at most; the oldest go. */
+export const MAX_NOTICES = 3;
+
 export const initialState = {
   screen: LOADING,
   /** Key of a text under the log-in form, or null. */
@@ -23,15 +31,24 @@ export const initialState = {
   maxTickets: null,
   /** State of the realtime connection. */
   connection: 'connecting',
-  /** The last heartbeat was not answered: the server may count us as gone. */
+  /** The server does not answer: it may count us as gone. */
   unheard: false,
   tickets: {},
   threads: {},
   /** By ticket: messages up to here were on the screen. */
   read: {},
+  /** By ticket: how often its draft was changed by something else than its field. */
+  drafts: {},
   queue: {},
+  /** The chat that is open: one of mine, or one that waits. */
   current: null,
   confirming: false,
+  /** The hand-over that is being chosen, see `newTransfer`, or null. */
+  transfer: null,
+  /** The waiting ticket that is being taken, or null. */
+  taking: null,
+  /** What happened to chats without the operator's doing: {ticketId, key, values}, one per ticket. */
+  notices: [],
 };
 
 export function reduce(state, action) {
@@ -52,31 +69,61 @@ export function reduce(state, action) {
       return { ...state, maxTickets: action.maxTickets };
     case 'connection':
       return { ...state, connection: action.state };
+    case 'confirm':
+      return { ...state, confirming: action.on };
+    default:
+      return reduceChats(state, action);
+  }
+}
+
+function reduceChats(state, action) {
+  switch (action.type) {
     case 'ticket':
-      return withTicket(state, action.ticket);
+      return withTicket(state, action.ticket, action.isNew);
     case 'thread':
       return withThread(state, action.thread, action.visible);
+    case 'gone':
+      return withGone(state, action.ticketId);
     case 'remove':
       return withoutTicket(state, action.ticketId);
     case 'queue':
-      return { ...state, queue: byId(action.tickets) };
+      return leftQueue({ ...state, queue: byId(action.tickets) });
     case 'queue-ticket':
-      return withQueueTicket(state, action.ticket);
+      return leftQueue(withQueueTicket(state, action.ticket));
     case 'select':
-      return seen({ ...state, current: action.ticketId, confirming: false });
+      return seen({ ...opened(state, action.ticketId), confirming: false, transfer: null });
     case 'seen':
       return seen(state);
-    case 'confirm':
-      return { ...state, confirming: action.on };
+    case 'read':
+      return withRead(state, action.read);
+    case 'draft':
+      return { ...state, drafts: { ...state.drafts, [action.ticketId]: (state.drafts[action.ticketId] ?? 0) + 1 } };
+    default:
+      return reduceHandOver(state, action);
+  }
+}
+
+function reduceHandOver(state, action) {
+  switch (action.type) {
+    case 'transfer':
+      return { ...state, confirming: false, transfer: action.ticketId && newTransfer(action.ticketId) };
+    case 'transfer-changed':
+      return state.transfer?.ticketId === action.ticketId ? { ...state, transfer: { ...state.transfer, ...action.change } } : state;
+    case 'taking':
+      return { ...state, taking: action.ticketId };
+    case 'notice':
+      return { ...state, notices: [...otherNotices(state, action.notice.ticketId), action.notice].slice(-MAX_NOTICES) };
+    case 'notice-read':
+      return { ...state, notices: otherNotices(state, action.ticketId) };
     default:
       return state;
   }
 }
 
-/** My chats: those with something unread are not moved; oldest first, closed ones last. */
+/** My chats: those with something unread are not moved; oldest first, ended ones last. */
 export function myTickets(state) {
-  const closed = (ticket) => Number(statusOf(state, ticket.ticket_id) === CLOSED);
-  return Object.values(state.tickets).sort((a, b) => closed(a) - closed(b) || a.ticket_id - b.ticket_id);
+  const ended = (ticket) => Number(statusOf(state, ticket.ticket_id) === CLOSED || ticket.access === GONE);
+  return Object.values(state.tickets).sort((a, b) => ended(a) - ended(b) || a.ticket_id - b.ticket_id);
 }
 
 /** Waiting tickets, the longest waiting first. */
@@ -102,16 +149,39 @@ export function statusOf(state, ticketId) {
   return state.threads[ticketId]?.status ?? state.tickets[ticketId]?.status;
 }
 
-/** The text shown under a name in the list. */
+/** The text shown under a name in the list: what a person wrote last. */
 export function lastText(state, ticket) {
   const thread = state.threads[ticket.ticket_id];
-  return thread?.pending.at(-1)?.content ?? thread?.messages.at(-1)?.content ?? ticket.message ?? '';
+  const spoken = thread?.messages.findLast((message) => message.sender_type !== 'system');
+  return thread?.pending.at(-1)?.content ?? spoken?.content ?? ticket.message ?? '';
 }
 
-function withTicket(state, ticket) {
+/** Would a further chat be more than this colleague wants at once? */
+export function isFull(colleague) {
+  return colleague.active_tickets >= colleague.max_tickets;
+}
+
+function newTransfer(ticketId) {
+  return {
+    ticketId,
+    /** Null while they are loaded. */
+    colleagues: null,
+    /** The colleague over whose limit the chat would be, until the operator has answered. */
+    asking: null,
+    busy: false,
+    /** Key of a text, or null. */
+    error: null,
+  };
+}
+
+function withTicket(state, ticket, isNew) {
   const id = ticket.ticket_id;
-  const { [id]: _, ...queue } = state.queue;
-  return { ...state, queue, tickets: { ...state.tickets, [id]: { status: ACTIVE, ...state.tickets[id], ...ticket } } };
+  const { [id]: waited, ...queue } = state.queue;
+  const fresh = isNew ? state.current !== id : Boolean(state.tickets[id]?.fresh);
+  const merged = { status: ACTIVE, ...waited, ...state.tickets[id], ...ticket, access: MINE, fresh };
+  if (waited) merged.status = ticket.status ?? ACTIVE;
+  const next = { ...state, queue, tickets: { ...state.tickets, [id]: merged }, notices: otherNotices(state, id) };
+  return state.taking === id ? { ...next, taking: null } : next;
 }
 
 function withThread(state, thread, visible) {
@@ -119,29 +189,66 @@ function withThread(state, thread, visible) {
   // A late answer about a chat that was taken off the list changes nothing.
   if (!state.tickets[id]) return state;
   const next = { ...state, threads: { ...state.threads, [id]: thread } };
-  if (thread.status === CLOSED && state.current === id) next.confirming = false;
+  if (thread.status === CLOSED && state.current === id) Object.assign(next, { confirming: false, transfer: null });
   return visible && state.current === id ? seen(next) : next;
+}
+
+function withGone(state, id) {
+  const ticket = state.tickets[id];
+  if (!ticket) return state;
+  const next = { ...state, tickets: { ...state.tickets, [id]: { ...ticket, access: GONE, fresh: false } } };
+  return state.current === id ? { ...next, confirming: false, transfer: null } : next;
 }
 
 function withoutTicket(state, id) {
   const { [id]: _ticket, ...tickets } = state.tickets;
-  const { [id]: _thread, ...threads } = state.threads;
   const { [id]: _read, ...read } = state.read;
-  const current = state.current === id ? null : state.current;
-  return { ...state, tickets, threads, read, current, confirming: current !== null && state.confirming };
+  const { [id]: _draft, ...drafts } = state.drafts;
+  const { [id]: _thread, ...threads } = state.threads;
+  const next = { ...state, threads, tickets, read, drafts };
+  return state.current === id ? { ...next, current: null, confirming: false, transfer: null } : next;
 }
 
 function withQueueTicket(state, ticket) {
-  const { [ticket.ticket_id]: known, ...queue } = state.queue;
-  if (ticket.status !== WAITING || state.tickets[ticket.ticket_id]) return { ...state, queue };
-  return { ...state, queue: { ...queue, [ticket.ticket_id]: { ...known, ...ticket } } };
+  const id = ticket.ticket_id;
+  const { [id]: known, ...queue } = state.queue;
+  if (ticket.status !== WAITING || state.tickets[id]?.access === MINE) return { ...state, queue };
+  return { ...state, queue: { ...queue, [id]: { ...known, ...ticket } } };
+}
+
+/** The open chat waits no more and is not mine: there is nothing left to look at. */
+function leftQueue(state) {
+  const { current } = state;
+  return current === null || isListed(state, current) ? state : { ...state, current: null };
+}
+
+function opened(state, id) {
+  if (!isListed(state, id)) return { ...state, current: null };
+  const ticket = state.tickets[id];
+  const tickets = ticket?.fresh ? { ...state.tickets, [id]: { ...ticket, fresh: false } } : state.tickets;
+  return { ...state, tickets, current: id };
+}
+
+function isListed(state, id) {
+  return Boolean(state.tickets[id] ?? state.queue[id]);
 }
 
 function seen(state) {
   const thread = state.threads[state.current];
   if (!thread) return state;
   const seq = Math.max(state.read[state.current] ?? 0, newestSeq(thread));
+  if (seq === state.read[state.current]) return state;
   return { ...state, read: { ...state.read, [state.current]: seq } };
+}
+
+/** What was read in another tab is read. */
+function withRead(state, other) {
+  const further = Object.entries(other).filter(([id, seq]) => state.tickets[id] && seq > (state.read[id] ?? 0));
+  return further.length ? { ...state, read: { ...state.read, ...Object.fromEntries(further) } } : state;
+}
+
+function otherNotices(state, ticketId) {
+  return state.notices.filter((notice) => notice.ticketId !== ticketId);
 }
 
 function byId(tickets) {

@@ -33,6 +33,10 @@ beforeEach(() => {
     queue: async () => ({ tickets: server.waiting }),
     history: mock.fn(async (id, after) => ({ messages: (server.rows[id] ?? []).filter(({ seq }) => seq > after), ticket: { ticket_id: id, status: 'active' } })),
     close: async () => ({}),
+    colleagues: async () => ({ operators: [] }),
+    transfers: [],
+    transfer: async (...args) => void server.transfers.push(args),
+    take: async (id) => ({ ticket: { ticket_id: id, status: 'active', operator_id: 1 } }),
     typing: async () => {},
     send: async (id, { client_id, content }) => ({ message: message(9, { id: 900, ticket_id: id, sender_type: 'operator', client_id, content }) }),
   };
@@ -48,10 +52,10 @@ class Client extends PushlerClient {
   }
 }
 
-function panel() {
+function panel(storage = memoryStorage()) {
   return new Controller({
     api: server,
-    storage: memoryStorage(),
+    storage,
     Client,
     ticker: (onTick) => {
       tick = onTick;
@@ -60,13 +64,13 @@ function panel() {
       };
     },
     render: () => {},
-    notify: (kind, ticket) => notes.push(`${kind} ${ticket.ticket_id}`),
+    notify: (kind, ticket, watched) => notes.push(`${kind} ${ticket.ticket_id}${watched ? ' watched' : ''}`),
     isVisible: () => true,
   });
 }
 
-async function working() {
-  const controller = panel();
+async function working(storage) {
+  const controller = panel(storage);
   await controller.load();
   await settle();
   Socket.last.greet();
@@ -231,4 +235,161 @@ test('a closed chat that is taken off the list leaves no unsent text behind', as
   controller.dismiss(3);
   await settle();
   assert.equal(controller.storage.get('outbox:1:3'), null);
+});
+
+test('a log-in that worked while the next call knows nobody is told as missing cookies', async () => {
+  server.me = () => Promise.reject(new HttpError(401));
+  const controller = panel();
+  await controller.login('a', 'right');
+  assert.deepEqual([controller.state.screen, controller.state.error, controller.state.busy], ['login', 'needCookies', false]);
+});
+
+test('a desk that does not answer any call is shown at once and asked again until it answers', async () => {
+  const controller = await working();
+  server.heartbeat = mock.fn(() => Promise.reject(new HttpError(0)));
+  controller.reached(false);
+  assert.equal(controller.state.unheard, true);
+  for (let i = 0; i < 5; i += 1) {
+    mock.timers.tick(4000);
+    await settle();
+  }
+  assert.ok(server.heartbeat.mock.callCount() >= 5);
+  server.heartbeat = async () => ({ max_tickets: 5 });
+  controller.reached(true);
+  await settle();
+  assert.equal(controller.state.unheard, false);
+});
+
+test('what is watched in this tab is told as such, so that no other tab calls', async () => {
+  server.mine = [{ ticket_id: 3 }];
+  const controller = await working();
+  controller.select(3);
+  await tell('private-ticket-3', 'message:new', { message: message(1, { ticket_id: 3, sender_type: 'visitor' }) });
+  assert.deepEqual(notes, ['message 3 watched']);
+});
+
+test('what was read in another tab is read here', async () => {
+  server.mine = [{ ticket_id: 7 }];
+  server.rows[7] = [message(1, { sender_type: 'visitor' })];
+  const storage = memoryStorage();
+  const here = await working(storage);
+  assert.equal(unreadOf(here.state, 7), 1);
+  const there = await working(memoryStorage(storage));
+  there.select(7);
+  assert.equal(unreadOf(here.state, 7), 0);
+});
+
+test('a chat that was handed over leaves the list, and a notice says where it went', async () => {
+  server.mine = [{ ticket_id: 3, visitor_name: 'Ivan' }];
+  const controller = await working();
+  await tell('private-operator-1', 'ticket:transferred', { ticket_id: 3, status: 'active', operator_id: 2, operator_name: 'Boris' });
+  assert.deepEqual(myTickets(controller.state), []);
+  assert.deepEqual(controller.state.notices, [{ ticketId: 3, key: 'goneTo', values: { visitor: 'Ivan', name: 'Boris' } }]);
+  controller.readNotice(3);
+  assert.deepEqual(controller.state.notices, []);
+});
+
+test('a message that was refused because the chat has changed hands stays as its text, the half-written one after it', async () => {
+  server.mine = [{ ticket_id: 3, visitor_name: 'Ivan' }];
+  const controller = await working();
+  server.send = server.history = () => Promise.reject(new HttpError(403, { code: 'not_yours' }));
+  controller.chats.drafts.slot(3).set('and more');
+  controller.send(3, 'too late');
+  await settle(60);
+  assert.deepEqual([controller.chats.drafts.slot(3).get(), controller.state.tickets[3].access], ['too late\nand more', 'gone']);
+  assert.deepEqual([controller.state.threads[3].pending, controller.state.notices[0].key], [[], 'goneAway']);
+  assert.equal(controller.storage.get('outbox:1:3'), null);
+  await tell('private-operator-1', 'ticket:transferred', { ticket_id: 3, operator_name: 'Boris' });
+  assert.deepEqual(controller.state.notices[0].values, { visitor: 'Ivan', name: 'Boris' }, 'who, once it is known');
+  controller.dismiss(3);
+  assert.deepEqual([ids(myTickets(controller.state)), controller.chats.drafts.slot(3).get()], [[], null]);
+});
+
+test('a message on its way while the chat changes hands is text again only if it was not taken', async () => {
+  server.mine = [{ ticket_id: 3 }];
+  const controller = await working();
+  const answers = [];
+  server.send = () => new Promise((resolve, reject) => answers.push({ resolve, reject }));
+  controller.send(3, 'in that second');
+  await tell('private-operator-1', 'ticket:transferred', { ticket_id: 3, operator_name: 'Boris' });
+  assert.equal(controller.state.tickets[3].access, 'gone');
+  answers[0].resolve({ message: message(9, { ticket_id: 3, content: 'in that second' }) });
+  await settle(40);
+  assert.deepEqual([ids(myTickets(controller.state)), controller.chats.drafts.slot(3).get()], [[], null]);
+});
+
+test('a chat that comes back is mine again, with the text that was kept', async () => {
+  server.mine = [{ ticket_id: 3 }];
+  const controller = await working();
+  controller.chats.drafts.slot(3).set('kept');
+  await tell('private-operator-1', 'ticket:transferred', { ticket_id: 3, operator_name: 'Boris' });
+  await settle(40);
+  await assign(3);
+  assert.deepEqual([controller.state.tickets[3].access, controller.state.notices, notes], ['mine', [], ['assigned 3']]);
+  assert.equal(controller.chats.drafts.slot(3).get(), 'kept');
+});
+
+test('colleagues who could begin at once stand first, and a full one is asked about', async () => {
+  const colleague = (operator_id, is_online, active_tickets) => ({ operator_id, name: `N${operator_id}`, is_online, active_tickets, max_tickets: 5 });
+  server.colleagues = async () => ({ operators: [colleague(4, false, 0), colleague(3, true, 5), colleague(2, true, 4)] });
+  server.mine = [{ ticket_id: 3 }];
+  const controller = await working();
+  await controller.handOver.open(3);
+  const { colleagues } = controller.state.transfer;
+  assert.deepEqual(colleagues.map(({ operator_id }) => operator_id), [2, 3, 4]);
+  controller.handOver.choose(colleagues[1]);
+  assert.deepEqual([controller.state.transfer.asking, server.transfers], [colleagues[1], []]);
+  controller.handOver.answer(false);
+  assert.equal(controller.state.transfer.asking, null);
+  controller.handOver.choose(colleagues[1]);
+  server.mine = [];
+  controller.handOver.answer(true);
+  await settle(40);
+  assert.deepEqual([server.transfers, controller.state.transfer, ids(myTickets(controller.state))], [[[3, 3, true]], null, []]);
+});
+
+test('a colleague who became full meanwhile is asked about; any other refusal is told in the dialog', async () => {
+  server.mine = [{ ticket_id: 3 }];
+  const controller = await working();
+  await controller.handOver.open(3);
+  const boris = { operator_id: 2, name: 'Boris', is_online: true, active_tickets: 4, max_tickets: 5 };
+  server.transfer = () => Promise.reject(new HttpError(409, { code: 'operator_full' }));
+  controller.handOver.choose(boris);
+  await settle();
+  assert.deepEqual([controller.state.transfer.asking, controller.state.transfer.busy], [boris, false]);
+  server.transfer = () => Promise.reject(new HttpError(0));
+  controller.handOver.answer(true);
+  await settle();
+  assert.deepEqual([controller.state.transfer.error, controller.state.transfer.busy, ids(myTickets(controller.state))], ['transferFailed', false, [3]]);
+});
+
+test('a waiting chat is looked at, taken with one call and open then', async () => {
+  server.waiting = [{ ticket_id: 8, status: 'waiting', visitor_name: 'Ivan' }];
+  const controller = await working();
+  controller.select(8);
+  assert.equal(controller.state.current, 8);
+  await controller.handOver.take(8);
+  await settle();
+  const { state } = controller;
+  assert.deepEqual([ids(myTickets(state)), ids(queueTickets(state)), state.current, state.taking], [[8], [], 8, null]);
+  assert.ok(Socket.last.subscribed.includes('private-ticket-8'));
+  assert.deepEqual(notes, []);
+});
+
+test('a waiting chat that somebody else was quicker to take is told and not looked at any more', async () => {
+  server.waiting = [{ ticket_id: 8, status: 'waiting', visitor_name: 'Ivan' }];
+  const controller = await working();
+  controller.select(8);
+  server.waiting = [];
+  server.take = () => Promise.reject(new HttpError(409, { code: 'ticket_taken' }));
+  await controller.handOver.take(8);
+  await settle();
+  assert.deepEqual([controller.state.notices[0].key, controller.state.current, controller.state.taking], ['takenAway', null, null]);
+});
+
+test('a chat that comes back to the queue is read with all that the list shows, and called', async () => {
+  const controller = await working();
+  server.waiting = [{ ticket_id: 8, status: 'waiting', visitor_name: 'Ivan', message: 'Hello', created_at: '2026-01-01T10:00:00Z' }];
+  await tell('private-support-queue', 'ticket:updated', { ticket_id: 8, status: 'waiting', operator_id: null });
+  assert.deepEqual([queueTickets(controller.state), notes], [server.waiting, ['queued 8']]);
 });
