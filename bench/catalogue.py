@@ -37,6 +37,14 @@ def _trigger(at_once: int, suffix: str, words: str) -> list[Figure]:
     ]
 
 
+def _flood(group: str, words: str) -> list[Figure]:
+    return [
+        Figure(f"flood_{group}.p50_ms", f"a ping beside ten floods of {words}: median", "ms", "less"),
+        Figure(f"flood_{group}.p99_ms", f"a ping beside ten floods of {words}: 99th percentile", "ms", "less"),
+        Figure(f"flood_{group}.per_second", f"{words} of ten floods a second", "/s", "more"),
+    ]
+
+
 FIGURES: Final[tuple[Figure, ...]] = (
     *_fanout("100", "100, eight publishers", 0.55),
     *_fanout("1000", "1,000, eight publishers", 0.55),
@@ -63,4 +71,6 @@ FIGURES: Final[tuple[Figure, ...]] = (
     Figure("slow_reader.lost", "slow reader: messages lost of 10,000", "", "less"),
     Figure("slow_reader.lost_silently", "slow reader: messages lost without being told", "", "less"),
     Figure("slow_reader.close_code", "slow reader: close code (0: none)", "", "less"),
+    *_flood("pings", "pings"),
+    *_flood("requests", "requests"),
 )

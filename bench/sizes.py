@@ -37,6 +37,9 @@ class Sizes:
     slow_bytes: int = 1_000
     """Bytes of an event's data: together more than any kernel and server hold back."""
 
+    flood_seconds: float = 10.0
+    """For how long each kind of flood goes on: bounds its bytes too, as there is a rate."""
+
     deadline: float = 60.0
     """Seconds that one measured section may take."""
 
@@ -60,5 +63,6 @@ TINY = Sizes(
     members=6,
     storms=2,
     slow_messages=30,
+    flood_seconds=0.3,
     deadline=20.0,
 )

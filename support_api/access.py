@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeGuard, assert_never
 
-from support_api.errors import Forbidden, LoginNeeded
+from support_api.errors import Forbidden, LoginNeeded, NotYours
 from support_api.events import QUEUE_CHANNEL
 from support_api.models import MAX_ID, Identity, Operator, Sender, SenderType, Ticket
 
@@ -68,7 +68,15 @@ def role_in(ticket: Ticket, identity: Identity) -> Sender:
         return Sender(SenderType.OPERATOR, str(identity.operator.id), identity.operator.name)
     if identity.visitor_id is not None and hmac.compare_digest(identity.visitor_id, ticket.visitor_id):
         return Sender(SenderType.VISITOR, ticket.visitor_id, ticket.visitor_name)
-    raise Forbidden
+    raise _stranger(identity)
+
+
+def ensure_serves(ticket: Ticket, operator: Operator) -> Sender:
+    """The operator as the one who serves this ticket and may hand it over. Raises `NotYours`.
+
+    Being its visitor too is no right to say who serves it.
+    """
+    return role_in(ticket, Identity(operator=operator))
 
 
 def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity) -> None:
@@ -84,6 +92,12 @@ def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity)
                 raise Forbidden
         case _:
             assert_never(channel)
+
+
+def _stranger(identity: Identity) -> Forbidden:
+    """Why somebody is nobody in a ticket; an operator may have had it a moment ago."""
+    operator = identity.operator
+    return Forbidden() if operator is None or operator.is_disabled else NotYours()
 
 
 def _serves(operator: Operator | None, ticket: Ticket) -> TypeGuard[Operator]:

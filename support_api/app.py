@@ -19,6 +19,7 @@ from support_api.assignment import LeastLoaded
 from support_api.clock import Clock, utc_now
 from support_api.config import Settings
 from support_api.errors import StoreUnavailable
+from support_api.models import OpenLimits
 from support_api.notices import Notices
 from support_api.outbox import Outbox, Pace
 from support_api.passwords import Passwords
@@ -31,6 +32,7 @@ from support_api.views.fields import BODY_LIMIT
 from support_api.views.middleware import add_security_headers, answer_errors
 from support_api.views.origins import guard_origins
 from support_api.views.pages import ASSETS
+from support_api.wording import wording
 
 _log = structlog.get_logger("support_api")
 
@@ -49,7 +51,7 @@ class Parts:
 async def opened_store(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Store]:
     """The store with the rules of assignment that the settings ask for. Raises `DatabaseUnusable`."""
     chooser = LeastLoaded(timedelta(seconds=settings.operator_timeout))
-    async with open_store(Database(settings.database_url, clock=clock), chooser) as store:
+    async with open_store(Database(settings.database_url, clock=clock), chooser, wording(settings.language)) as store:
         yield store
 
 
@@ -63,7 +65,7 @@ async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIt
     async with (
         opened_store(settings, parts.clock) as store,
         relay_client(settings) as relay,
-        Outbox(store.outbox, relay, store.database.news, parts.pace).running(),
+        Outbox(store.outbox, relay, store.database.news, parts.pace, extensions=settings.relay_extensions).running(),
         sweeping(store, settings.sweep_interval, _silence(settings)),
     ):
         notices = Notices(relay)
@@ -83,8 +85,8 @@ def relay_client(settings: Settings) -> PushlerClient:
 
 @asynccontextmanager
 async def sweeping(store: Store, interval: float, silence: timedelta) -> AsyncIterator[None]:
-    """Every `interval` seconds gives away tickets that wait although somebody is free, and takes those of operators who
-    were silent for longer than `silence`."""
+    """Every `interval` seconds gives away tickets that wait although somebody is free, takes those of operators who were
+    silent for longer than `silence`, and ends sessions that are over."""
     task = asyncio.create_task(_sweep(Round(store, silence, interval), interval), name="sweep")
     try:
         yield
@@ -122,6 +124,7 @@ class Round:
             _log.exception("the sweep has a bug")
 
     async def _work(self, now: datetime) -> None:
+        await self._store.operators.end_expired_sessions()
         if now - self._listens_since > self._silence:
             released = await self._store.operators.release_silent(self._silence)
             if released:
@@ -142,7 +145,11 @@ def _silence(settings: Settings) -> timedelta:
 
 
 def _desk(settings: Settings, store: Store, relay: PushlerClient, notices: Notices, parts: Parts) -> Desk:
-    limits = Limits(Window(settings.tickets_per_minute, 60.0), Window(settings.messages_per_minute, 60.0))
+    limits = Limits(
+        Window(settings.tickets_per_minute, 60.0),
+        Window(settings.messages_per_minute, 60.0),
+        OpenLimits(settings.open_tickets_per_visitor, settings.open_tickets_per_network),
+    )
     origins = Origins(settings.allowed_origins)
     return Desk(settings, store, relay, Tokens(settings.keys), parts.passwords, notices, limits, origins)
 

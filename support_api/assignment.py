@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from support_api.models import Candidate, Choice, OperatorStatus
+from support_api.models import Candidate, Choice, OperatorStatus, Presence
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -22,7 +22,7 @@ class LeastLoaded:
 
     def __call__(self, operators: Sequence[Candidate], now: datetime) -> Choice:
         """Chooses among `operators`. `operator_id` is None when nobody is online or everybody is at the limit."""
-        online = [one for one in operators if self._is_online(one, now)]
+        online = [one for one in operators if is_online(one, self.timeout, now)]
         if not online:
             return Choice(None, "nobody is online")
         free = [one for one in online if one.active_tickets < one.max_tickets]
@@ -31,8 +31,10 @@ class LeastLoaded:
         chosen = min(free, key=_turn)
         return Choice(chosen.operator_id, f"has {chosen.active_tickets} of {chosen.max_tickets}")
 
-    def _is_online(self, operator: Candidate, now: datetime) -> bool:
-        return operator.status is OperatorStatus.ONLINE and now - operator.last_seen <= self.timeout
+
+def is_online(operator: Candidate | Presence, timeout: timedelta, now: datetime) -> bool:
+    """Whether somebody takes tickets now: they say so, and the last heartbeat is not older than `timeout`."""
+    return operator.status is OperatorStatus.ONLINE and now - operator.last_seen <= timeout
 
 
 def _turn(operator: Candidate) -> tuple[int, datetime, int]:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pushdesk import origins
 from pushdesk.addresses import Network, is_loopback, parse_networks
+from support_api.wording import LANGUAGES
 
 ENV_PREFIX = "SUPPORT_"
 CONFIG_VARIABLE = "SUPPORT_CONFIG"
@@ -84,10 +85,18 @@ class Settings:
     """Seconds that a gone operator keeps his tickets after that; then they go back to the queue."""
     tickets_per_minute: int = 120
     """New tickets from one address, or from one /64 network of IPv6; 0: no limit."""
+    open_tickets_per_visitor: int = 3
+    """Tickets that one visitor may have open; 0: no limit."""
+    open_tickets_per_network: int = 20
+    """Tickets that may be open from one IPv4 address or one /64 network of IPv6; 0: no limit."""
     messages_per_minute: int = 300
     """Messages of one sender; 0: no limit."""
     sweep_interval: int = 5
     """Seconds between two looks for tickets that wait although somebody is free."""
+    language: str = "ru"
+    """What the system says to visitors, for clients that do not write it themselves: ru or en."""
+    relay_extensions: bool = False
+    """Whether the relay is this project's own, which can end a user's subscriptions; false: another Pusher server."""
     log_level: str = "info"
     log_format: str = "console"
 
@@ -126,6 +135,15 @@ def _whole(low: int, high: int) -> _Rule:
         return value
 
     return _Rule(f"a whole number from {low} to {high}", parse)
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = _text(value).lower()
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
 
 
 def _one_of(*choices: str) -> _Rule:
@@ -200,8 +218,12 @@ _RULES: dict[str, _Rule] = {
     "operator_timeout": _whole(1, 86400),
     "operator_grace": _whole(0, 86400),
     "tickets_per_minute": _whole(0, 1_000_000),
+    "open_tickets_per_visitor": _whole(0, 1_000_000),
+    "open_tickets_per_network": _whole(0, 1_000_000),
     "messages_per_minute": _whole(0, 1_000_000),
     "sweep_interval": _whole(1, 3600),
+    "language": _one_of(*LANGUAGES),
+    "relay_extensions": _Rule("true or false", _boolean),
     "log_level": _one_of("debug", "info", "warning", "error"),
     "log_format": _one_of("console", "json"),
 }

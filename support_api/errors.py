@@ -136,6 +136,15 @@ class Forbidden(SupportError):
         return "You have no access to this."
 
 
+class NotYours(Forbidden):
+    """The caller is an operator, and the conversation is not theirs, or not any more."""
+
+    code = "not_yours"
+
+    def __str__(self) -> str:
+        return "This conversation is not yours, or not any more."
+
+
 class ForeignOrigin(SupportError):
     """A page of another site sent the request, and that site is not in the list of allowed origins."""
 
@@ -202,6 +211,40 @@ class TicketClosed(SupportError):
         return "This conversation is closed; start a new one."
 
 
+class TicketTaken(SupportError):
+    """Another operator was quicker."""
+
+    status = 409
+    code = "ticket_taken"
+
+    def __init__(self, ticket_id: int) -> None:
+        self.ticket_id = ticket_id
+        super().__init__(ticket_id)
+
+    def __str__(self) -> str:
+        return "Another operator has this conversation already."
+
+
+# --- Ask a person, then send the request again with their answer ----------------------------------------------------
+
+
+class OperatorFull(SupportError):
+    """The operator has as many conversations as they take; `over_limit` gives them one more all the same."""
+
+    status = 409
+    code = "operator_full"
+
+    def __init__(self, name: str, active_tickets: int, max_tickets: int) -> None:
+        self.name = name
+        self.active_tickets = active_tickets
+        self.max_tickets = max_tickets
+        super().__init__(name, active_tickets, max_tickets)
+
+    def __str__(self) -> str:
+        load = f"{self.active_tickets} conversations and takes {self.max_tickets}"
+        return f"{self.name} has {load}; send over_limit=true to go over the limit."
+
+
 # --- Wait, then send the same request again -------------------------------------------------------------------------
 
 
@@ -222,6 +265,23 @@ class TooMany(SupportError):
 
     def __str__(self) -> str:
         return f"Too many {self.what}; try again in {self.retry_after} s."
+
+
+class TooManyOpen(SupportError):
+    """So many conversations of the caller are open that there is room for a new one only when one of them is closed."""
+
+    status = 429
+    code = "too_many_open"
+
+    def __init__(self, limit: int, *, of_network: bool) -> None:
+        self.limit = limit
+        self.of_network = of_network
+        super().__init__(limit, of_network)
+
+    def __str__(self) -> str:
+        if self.of_network:
+            return f"{self.limit} conversations from your network are open; close one of them, or try again later."
+        return f"You have {self.limit} open conversations; go on in one of them, or close one first."
 
 
 class LoginsBusy(SupportError):

@@ -94,6 +94,14 @@ def ticket_updated(ticket: Ticket) -> Event:
     return Event(ticket_channel(ticket.id), "ticket:updated", _state(ticket))
 
 
+def ticket_transferred(before: Ticket, after: Ticket) -> Event:
+    """Tells the operator who had a ticket that it is another's, or in the queue. `before` must have an operator."""
+    if before.operator_id is None:
+        msg = f"ticket {before.id} had no operator"
+        raise ValueError(msg)
+    return Event(operator_channel(before.operator_id), "ticket:transferred", _state(after))
+
+
 def ticket_closed(ticket: Ticket) -> Event:
     """Tells the conversation that it is over, and who ended it."""
     return Event(

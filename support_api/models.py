@@ -64,7 +64,8 @@ Wording = Callable[[Notice], str]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One conversation. `last_seq` is the seq of its newest message; `operator_name` is read along with it."""
+    """One conversation. `last_seq` is the seq of its newest message; `operator_name` is read along with it; `returned_by` is
+    who gave it back to the queue, while it waits there."""
 
     id: int
     visitor_id: str
@@ -77,6 +78,7 @@ class Ticket:
     closed_at: datetime | None
     closed_by: SenderType | None
     last_seq: int
+    returned_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,14 @@ class NewTicket:
     message: str
     client_id: str | None = None
     network: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLimits:
+    """How many tickets may be open at the same time; 0: any number."""
+
+    per_visitor: int = 0
+    per_network: int = 0
 
 
 @dataclass(frozen=True, slots=True)

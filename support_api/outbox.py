@@ -69,9 +69,13 @@ class Pace:
 
 
 class Outbox:
-    """The one task that delivers. `news` is set by whoever stores events."""
+    """The one task that delivers. `news` is set by whoever stores events; without `extensions` the relay is another Pusher
+    server, which cannot end a subscription, and nothing of that kind is asked of it."""
 
-    def __init__(self, queue: Queue, relay: Relay, news: asyncio.Event, pace: Pace | None = None) -> None:
+    def __init__(
+        self, queue: Queue, relay: Relay, news: asyncio.Event, pace: Pace | None = None, *, extensions: bool = True
+    ) -> None:
+        self._extensions = extensions
         self._queue = queue
         self._relay = relay
         self._news = news
@@ -133,6 +137,8 @@ class Outbox:
         match first.kind:
             case EventKind.EVENT:
                 await self._relay.trigger_batch([_for_relay(one.event) for one in stored])
+            case EventKind.UNSUBSCRIBE if not self._extensions:
+                return
             case EventKind.UNSUBSCRIBE:
                 await self._relay.unsubscribe_user(_user_of(first), first.channel or None)
             case EventKind.TERMINATE:

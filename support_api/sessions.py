@@ -27,6 +27,7 @@ UNGUESSABLE = 32
 """Characters of a client_id that holds at least 122 random bits, as a UUID does."""
 
 _CREATE_SALT = "pushdesk.create.v1"
+_NETWORK_SALT = "pushdesk.network.v1"
 _VISITOR_SALT = "pushdesk.visitor.v1"
 _OPERATOR_SALT = "pushdesk.operator-session.v1"
 _HEX_32 = re.compile(r"[0-9a-f]{32}")
@@ -62,6 +63,10 @@ class Tokens:
         if client_id is None or len(client_id) < UNGUESSABLE:
             return secrets.token_hex(16)
         return hmac.digest(self._first_key, f"{_CREATE_SALT}:{client_id}".encode(), "sha256").hex()[:32]
+
+    def hide_network(self, network: str) -> str:
+        """A text that stands for a network of visitors: the same for the same one, and nothing that leads back to it."""
+        return hmac.digest(self._first_key, f"{_NETWORK_SALT}:{network}".encode(), "sha256").hex()[:32]
 
     def sign_session(self, session_id: str) -> str:
         """The token of one operator's log-in."""

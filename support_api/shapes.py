@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from support_api.models import Listed, Message, Operator, Presence, Ticket
+from support_api.models import Listed, Message, Notice, Operator, Presence, Ticket
 
 Json = dict[str, object]
 
@@ -31,7 +31,12 @@ def message_json(message: Message) -> Json:
         "content": message.content,
         "created_at": time_text(message.created_at),
         "client_id": message.client_id,
-    }
+    } | _notice_json(message.notice)
+
+
+def _notice_json(notice: Notice | None) -> Json:
+    """What only a message of the system has, for clients that write it in their reader's language."""
+    return {} if notice is None else {"code": str(notice.code), "params": dict(notice.params)}
 
 
 def ticket_json(ticket: Ticket, *, with_email: bool) -> Json:
@@ -61,6 +66,17 @@ def listed_json(listed: Listed, *, with_email: bool) -> Json:
 def operator_json(operator: Operator) -> Json:
     """Who an operator is."""
     return {"operator_id": operator.id, "name": operator.name, "email": operator.email}
+
+
+def colleague_json(operator: Operator, presence: Presence, *, is_online: bool) -> Json:
+    """An operator as colleagues see them: no e-mail."""
+    return {
+        "operator_id": operator.id,
+        "name": operator.name,
+        "is_online": is_online,
+        "active_tickets": presence.active_tickets,
+        "max_tickets": presence.max_tickets,
+    }
 
 
 def presence_json(presence: Presence) -> Json:

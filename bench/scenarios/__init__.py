@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bench.result import Result
-from bench.scenarios import client_events, connections, fanout, latency, presence, slow_reader, triggers
+from bench.scenarios import client_events, connections, fanout, flood, latency, presence, slow_reader, triggers
 from bench.sizes import Sizes
 from bench.target import Target
 
@@ -16,4 +16,5 @@ SCENARIOS: Final[dict[str, Callable[[Target, Sizes], Result]]] = {
     "connections": connections.run,
     "presence": presence.run,
     "slow-reader": slow_reader.run,
+    "flood": flood.run,
 }

@@ -130,16 +130,19 @@ class FrameReader:
         self._inflate = inflate
         self._is_compressed = False
         self.max_message = max_message
-        self._rest = b""
+        self._rest: bytes | bytearray = b""
         self._fragments: Message | None = None
         # Of a text that has not come whole: what decodes it, and how much of the present frame it has seen.
         self._utf8: codecs.IncrementalDecoder | None = None
         self._validated = 0
 
-    def receive(self, data: bytes) -> Iterator[Message]:
-        """The messages and control frames that are whole with `data`. Raises FrameError after those before the error."""
+    def receive(self, data: bytes | bytearray) -> Iterator[Message]:
+        """The messages and control frames that are whole with `data`, each read when it is asked for. Raises FrameError after
+        those before the error."""
         if self._rest:
-            data = self._rest + data
+            # In place: a large message that comes drop by drop would be copied whole for each drop.
+            self._rest += data
+            data = self._rest
         at, size = 0, len(data)
         while size - at >= 2:
             first, second = data[at], data[at + 1]
@@ -168,7 +171,10 @@ class FrameReader:
             if not payload.isascii():
                 _ensure_utf8(payload)
             yield Message(_TEXT, payload)
-        self._rest = data[at:]  # nothing, for a connection that is idle
+        if at == size:
+            self._rest = b""  # for a connection that is idle
+        elif at or not self._rest:
+            self._rest = bytearray(data[at:])
 
     def _ensure_room(self, first: int, length: int) -> None:
         if first & _CONTROL:  # 5.4: one may come between fragments, and is no part of their message
@@ -223,7 +229,7 @@ class FrameReader:
             return first & 0x0F == _TEXT and not first & _COMPRESSED
         return self._fragments.opcode == _TEXT and not self._is_compressed
 
-    def _validate_start(self, first: int, data: bytes, start: int) -> None:
+    def _validate_start(self, first: int, data: bytes | bytearray, start: int) -> None:
         """Look at what has come of a frame of text (8.1): a wrong byte is refused before the rest has come."""
         if first & _CONTROL or not self._is_text(first):
             return

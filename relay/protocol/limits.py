@@ -52,6 +52,13 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     client_events_per_second: Positive = 10
     """Client events of one connection, also the size of a burst. Hosted. 4301."""
 
+    client_events_per_channel: Annotated[int, Meta(ge=0)] = 0
+    """Client events in one channel on this node, of all senders together, also the size of a burst; 0 for no limit. 4301."""
+
+    messages_per_second: Annotated[int, Meta(ge=0)] = 100
+    """Messages of one connection, whatever they are, beside its client events; 0 for no limit. Ours (decision 0011). Nothing
+    is refused: what is over it is read later. A burst is `message_burst`."""
+
     subscriptions: Positive = 1_000
     """Channels that one connection may be subscribed to. Ours: bounds what one client can make us remember. 4100."""
 
@@ -75,3 +82,13 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
     message_bytes: Annotated[int, Meta(ge=1_024, le=100_000_000)] = 65_536
     """Bytes of one WebSocket message from a client, after joining its fragments. RFC 6455 code 1009 closes the connection."""
+
+    @property
+    def message_rate(self) -> int:
+        """Messages a second that are read of one connection; 0 for no limit."""
+        return self.messages_per_second and self.messages_per_second + self.client_events_per_second
+
+    @property
+    def message_burst(self) -> int:
+        """Messages of one connection that are read at once: it may leave all its channels and join as many others."""
+        return self.message_rate + 2 * self.subscriptions

@@ -7,8 +7,8 @@ pyproject.toml pins aiohttp's minor version. Pure Python takes 8 times as long f
 from aiohttp._websocket.helpers import websocket_mask
 
 
-def unmask(mask: bytes, payload: bytes) -> bytearray:
+def unmask(mask: bytes | bytearray, payload: bytes | bytearray) -> bytearray:
     """`payload` with the four bytes of `mask` applied over and over; masking again gives the payload back."""
     unmasked = bytearray(payload)
-    websocket_mask(mask, unmasked)
+    websocket_mask(bytes(mask), unmasked)
     return unmasked

@@ -8,7 +8,7 @@ long. Whatever came before, the next request may be of any kind (docs/decisions/
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from email.utils import formatdate
 from typing import Final, cast
 
@@ -34,6 +34,7 @@ from relay.protocol.http import (
 from relay.sockets import reset
 from relay.transports.exchange import Exchange
 from relay.transports.handshake import Upgrade, forwarded_for, parse_upgrade
+from relay.transports.intake import MESSAGE_COST, Intake
 from relay.transports.websocket import WebSocket
 
 log = structlog.get_logger()
@@ -44,6 +45,9 @@ REQUEST_TIMEOUT: Final = 10.0
 
 # How long a connection may wait for its next request, in seconds: longer than proxies and SDKs keep theirs.
 KEEPALIVE: Final = 75.0
+
+# A large read is looked at in portions of so many bytes: what follows a request is copied when it has been answered.
+PORTION: Final = 16_384
 
 _LINE_BREAKS: Final = (b"\r", b"\n")
 APP_PATH: Final = "/app/"
@@ -130,7 +134,7 @@ class Doors:
             door.close()
 
 
-class FrontDoor(asyncio.Protocol):
+class FrontDoor(Intake[bytes], asyncio.Protocol):
     """One connection until it is a WebSocket."""
 
     __slots__ = (
@@ -140,8 +144,10 @@ class FrontDoor(asyncio.Protocol):
         "_incoming",
         "_is_answering",
         "_is_lingering",
+        "_is_over",
         "_is_paused",
         "_since",
+        "_successor",
         "_task",
         "_transport",
         "_unsent",
@@ -153,6 +159,7 @@ class FrontDoor(asyncio.Protocol):
     def __init__(self, doors: Doors) -> None:
         self.wheel_slot = 0
         self._doors = doors
+        self._loop = doors.loop
         self._data = b""
         # The request whose body is being read, and the one that is being answered in a task.
         self._incoming: _Incoming | None = None
@@ -160,11 +167,15 @@ class FrontDoor(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._is_answering = False
         self._is_lingering = False
+        # Whether the connection ends, or is a WebSocket: then that is the successor.
+        self._is_over = False
+        self._successor: WebSocket | None = None
         self._is_paused = False
         # What the client had not taken when it was last looked at, in bytes.
         self._unsent = 0
         # When the present request began to come, or the connection to wait for one, or the client to take nothing.
         self._since = doors.loop.time()
+        self._start_counting(None, self._since)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
@@ -174,6 +185,7 @@ class FrontDoor(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went."""
+        self._forget_held()
         self._doors.wheel.forget(self)
         if self._task is not None:
             self._task.cancel()
@@ -186,7 +198,7 @@ class FrontDoor(asyncio.Protocol):
             return None
         if self._is_paused:
             return self._look_at_unsent(now)
-        is_idle = self._is_answering and not self._data and self._incoming is None
+        is_idle = self._is_answering and not self._data and self._incoming is None and self._held is None
         due = self._since + (KEEPALIVE if is_idle else REQUEST_TIMEOUT)
         if due > now:
             # A request that begins now must not wait for the end of the keep-alive time.
@@ -209,7 +221,7 @@ class FrontDoor(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection when what was written has gone out, within REQUEST_TIMEOUT."""
-        self._doors.wheel.forget(self)
+        self._end()
         self._data = b""
         self._incoming = None
         self._transport.close()
@@ -224,7 +236,7 @@ class FrontDoor(asyncio.Protocol):
         self._is_paused = True
         self._since = self._doors.loop.time()
         self._unsent = self._transport.get_write_buffer_size()
-        self._transport.pause_reading()
+        self._pause()
 
     def resume_writing(self) -> None:
         """It reads again."""
@@ -233,20 +245,73 @@ class FrontDoor(asyncio.Protocol):
         if self._is_paused:
             self._is_paused = False
             self._since = self._doors.loop.time()
-            self._transport.resume_reading()
-            self._handle_all()
+            if self._held is None:
+                self._resume()
+            else:
+                self._go_on()
 
     def data_received(self, data: bytes) -> None:
         """More of a request, or of several."""
+        if self._exchange is not None:
+            self._keep(data)
+        elif not self._is_lingering:
+            self._take(_portions(data), len(data))
+
+    def _handle(self, pieces: Iterator[bytes], left: int) -> None:
+        """See Intake."""
+        while self._is_free():
+            if not (self._data and self._handle_next()) and self._is_free():
+                piece = next(pieces, None)
+                if piece is None:
+                    break
+                self._add(piece)
+                left -= len(piece)
+            left -= MESSAGE_COST
+            if left <= 0:
+                break
+        self._leave(pieces, left)
+
+    def _is_free(self) -> bool:
+        """Whether the next request may be handled."""
+        return not self._is_paused and self._exchange is None and not self._is_over and not self._is_lingering
+
+    def _leave(self, pieces: Iterator[bytes], left: int) -> None:
+        """See to what is not handled now."""
+        if self._is_over or self._is_lingering:
+            if self._successor is not None:
+                for piece in pieces:
+                    self._successor.data_received(piece)
+        elif self._exchange is not None:
+            self._keep(b"".join(pieces))
+        elif self._is_paused:
+            self._park(pieces)
+        else:
+            self._spend(0, left, pieces)
+
+    def _keep(self, data: bytes) -> None:
+        """Nothing of this is looked at before the present request is answered."""
+        self._data += data
+        if len(self._data) > MAX_HEAD:
+            self._pause()
+
+    def _pause(self) -> None:
+        """See Intake."""
+        self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        """See Intake."""
+        is_full = self._exchange is not None and len(self._data) > MAX_HEAD
+        if not self._is_paused and not self._is_over and not is_full:
+            self._transport.resume_reading()
+
+    def _add(self, data: bytes) -> None:
+        """More of the present request, or the start of the next one."""
         if self._incoming is not None:
             self._read_body(self._incoming, data)
-        elif self._is_lingering:
-            return
         elif self._data:
             self._data += data
         else:
             self._begin(data)
-        self._handle_all()
 
     def _begin(self, data: bytes) -> None:
         """The start of a request; its time runs from now."""
@@ -255,13 +320,6 @@ class FrontDoor(asyncio.Protocol):
         self._data = data
         if data:
             self._since = self._doors.loop.time()
-
-    def _handle_all(self) -> None:
-        while self._data and not self._is_paused and self._exchange is None and self._handle_next():
-            pass
-        if self._exchange is not None and len(self._data) > MAX_HEAD:
-            # Nothing of it is looked at before the present request is answered.
-            self._transport.pause_reading()
 
     def _handle_next(self) -> bool:
         """Handle the request at the start of the data; False when more has to come, or the connection does something else."""
@@ -319,12 +377,21 @@ class FrontDoor(asyncio.Protocol):
     def _switch(self, upgrade: Upgrade, end: int) -> None:
         """The connection is a WebSocket from now on."""
         rest = self._data[end + len(END_OF_HEAD) :]
-        self._doors.wheel.forget(self)
-        protocol = self._doors.websocket(self._transport, self._address() if self._doors.trusted else None)
+        protocol = self._successor = self._doors.websocket(
+            self._transport, self._address() if self._doors.trusted else None
+        )
+        self._end()
         self._transport.set_protocol(protocol)
+        self._transport.resume_reading()
         protocol.open(upgrade)
         if rest:
             protocol.data_received(rest)
+
+    def _end(self) -> None:
+        """Have nothing more to do with what comes."""
+        self._is_over = True
+        self._forget_held()
+        self._doors.wheel.forget(self)
 
     def _collect(self, incoming: "_Incoming", data: bytes) -> bool:
         """Read the body of a request, which begins with `data`."""
@@ -352,7 +419,9 @@ class FrontDoor(asyncio.Protocol):
         head, is_last = incoming.head, incoming.framing.is_last
         body = bytes(incoming.body.data)
         if self._doors.is_fallback(head.target):
-            self._hold(Exchange(self._transport, head, body, self._address(), self._doors.date, is_last=is_last))
+            self._start_answer(
+                Exchange(self._transport, head, body, self._address(), self._doors.date, is_last=is_last)
+            )
             return False
         answer = self._doors.answer(head.method, head.target, body, self._address)
         self._incoming = None
@@ -363,7 +432,7 @@ class FrontDoor(asyncio.Protocol):
             self.close()
         return not is_last
 
-    def _hold(self, exchange: Exchange) -> None:
+    def _start_answer(self, exchange: Exchange) -> None:
         """Answer a request of a fallback in a task."""
         self._incoming = None
         self._doors.wheel.forget(self)
@@ -387,9 +456,9 @@ class FrontDoor(asyncio.Protocol):
             exchange.close()
             self._exchange = self._task = None
         if not self._transport.is_closing():
-            self._go_on(exchange)
+            self._finish(exchange)
 
-    def _go_on(self, exchange: Exchange) -> None:
+    def _finish(self, exchange: Exchange) -> None:
         """The answer is out: handle the next request."""
         self._transport.set_write_buffer_limits()
         if exchange.is_last or self._doors.is_closed:
@@ -398,8 +467,9 @@ class FrontDoor(asyncio.Protocol):
         self._is_answering = True
         self._since = self._doors.loop.time()
         self._doors.wheel.watch(self, self._since + REQUEST_TIMEOUT)
-        self._transport.resume_reading()
-        self._handle_all()
+        self._resume()
+        data, self._data = self._data, b""
+        self._take(_portions(data), len(data))
 
     def _address(self) -> str:
         """Where the client of the present request is."""
@@ -453,3 +523,7 @@ def _as_incoming(request: PlainRequest, head: bytes) -> _Incoming:
     """A plain request whose body has not come yet. Nobody will ask for its headers."""
     framing = Framing(request.length, request.is_last)
     return _Incoming(Head(request.method, request.target, {}), framing, head, SizedBody(request.length))
+
+
+def _portions(data: bytes) -> Iterator[bytes]:
+    return iter((data,)) if len(data) <= PORTION else (data[at : at + PORTION] for at in range(0, len(data), PORTION))

@@ -5,7 +5,7 @@ and none is lost. Must not know aiohttp: a request is an object that waits for `
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from relay.connection import Connection
@@ -13,11 +13,15 @@ from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import sockjs
 from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
-from relay.protocol.frames import payloads_of
+from relay.protocol.frames import payloads_of, text_frame
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
+from relay.transports.intake import MESSAGE_COST, Intake
 
 # How long a session lives without a request that receives. The client never says that it leaves. Seconds.
 DETACHED_TIMEOUT: Final = 15.0
+
+# More messages of one body than this may have to wait for long. They are kept as frames: objects take ten times the memory.
+MESSAGES_AT_ONCE: Final = 64
 
 # How long the client may take to take what was written before the end of the session, or before its next request. Longer
 # than the client is waited for when it has to open the next stream. Seconds.
@@ -31,7 +35,7 @@ class Receiver(Protocol):
         """It has no more than so many seconds to end, whatever the client does."""
 
 
-class PollingSession:
+class PollingSession(Intake[bytes]):
     """See relay.connection.Transport and relay.liveness.Watched. `backlog` (bytes) is what may wait for the client, `address`
     where its first request came from."""
 
@@ -43,7 +47,6 @@ class PollingSession:
         "_end",
         "_forget",
         "_is_told",
-        "_loop",
         "_messages",
         "_node",
         "_opened",
@@ -52,6 +55,7 @@ class PollingSession:
         "_waiting",
         "_wheel",
         "address",
+        "caught_up",
         "wake",
         "wheel_slot",
         "write",
@@ -77,6 +81,10 @@ class PollingSession:
         self._authorize_by = self._loop.time() + AUTHORIZATION_TIMEOUT
         self._receiver: Receiver | None = None
         self.wake = asyncio.Event()
+        # Whether all that the client sent has been handled: until then no request that sends is answered.
+        self.caught_up = asyncio.Event()
+        self.caught_up.set()
+        self._start_counting(None, self._loop.time())
         self.write: Callable[[bytes], None] = self._write
 
     @property
@@ -89,6 +97,7 @@ class PollingSession:
         try:
             app = self._node.app_for(app_key, origin)
             self._connection = self._counted = self._node.connect(app, protocol, self, origin)
+            self._renew(app.limits, self._loop.time())
             self.write(self._node.greeting(self._connection))
         except Rejected as rejected:
             self._node.refused(app_key, rejected, self.address, origin)
@@ -157,15 +166,47 @@ class PollingSession:
         if not messages:
             self._pongs += 1
             self.wake.set()
-        for message in messages:
-            if self._connection is not None:
-                self._node.receive(self._connection, message, self._loop.time())
-                if self._waiting > self._backlog:
-                    # A body may hold so many messages that their answers pass the bound by far.
-                    self._cut()
+        if len(messages) <= MESSAGES_AT_ONCE:
+            self._take(iter(messages), 0)
+        else:
+            self._take(payloads_of(b"".join(map(text_frame, messages))), 0)
+
+    def _handle(self, pieces: Iterator[bytes], left: int) -> None:
+        """See Intake."""
+        count = 0
+        for message in pieces:
+            if self._connection is None:
+                return
+            self._node.receive(self._connection, message, self._loop.time())
+            if self._waiting > self._backlog:
+                # A body may hold so many messages that their answers pass the bound by far.
+                self._cut()
+            count += 1
+            left -= MESSAGE_COST + len(message)
+            if left <= 0:
+                break
+        self._spend(count, left, pieces)
+
+    def _limits(self) -> Limits | None:
+        """See Intake."""
+        return None if self._connection is None else self._connection.app.limits
+
+    def _count_hit(self) -> None:
+        """See Intake."""
+        if self._connection is not None:
+            self._node.stats(self._connection.app).hit("messages_per_second")
+
+    def _pause(self) -> None:
+        """See Intake."""
+        self.caught_up.clear()
+
+    def _resume(self) -> None:
+        """See Intake."""
+        self.caught_up.set()
 
     def adopt(self, limits: Limits) -> None:
         """See relay.connection.Transport. Messages come in bodies, whose bound is the same for all apps."""
+        self._renew(limits, self._loop.time())
 
     def close(self, code: int, reason: str) -> None:
         """End the session: the client is told with its next lines."""
@@ -208,6 +249,8 @@ class PollingSession:
 
     def _disconnect(self, code: int, reason: str) -> None:
         connection, self._connection = self._connection, None
+        self._forget_held()
+        self._resume()
         if connection is not None:
             self._node.disconnect(connection, code, reason)
 

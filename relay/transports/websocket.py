@@ -6,7 +6,7 @@ come back.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -31,6 +31,7 @@ from relay.protocol.frames import (
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT, PONG_TIMEOUT, Limits
 from relay.sockets import reset
 from relay.transports.handshake import Upgrade
+from relay.transports.intake import MESSAGE_COST, Intake
 
 # How long a client may take to answer our close and to read what was written before it. Seconds.
 CLOSE_TIMEOUT: Final = 5.0
@@ -43,7 +44,7 @@ _TEXT: Final = int(Opcode.TEXT)
 _PING: Final = text_frame(events.PING)
 
 
-class WebSocket(asyncio.Protocol):
+class WebSocket(Intake[Message], asyncio.Protocol):
     """See relay.connection.Transport and relay.liveness.Watched.
 
     `ping_after` (seconds) is how long a client may be silent before it is asked, `backlog` (bytes) what may wait for it.
@@ -54,7 +55,6 @@ class WebSocket(asyncio.Protocol):
         "_connection",
         "_counted",
         "_is_closing",
-        "_loop",
         "_node",
         "_ping_after",
         "_pinged",
@@ -82,6 +82,7 @@ class WebSocket(asyncio.Protocol):
         self._is_closing = False
         self._pinged = False
         self._active_at = self._loop.time()
+        self._start_counting(None, self._active_at)
         # The transport's own method: a delivery costs no frame of ours (bench/, scenario "fan-out").
         self.write = transport.write
         transport.set_write_buffer_limits(high=backlog)
@@ -111,6 +112,7 @@ class WebSocket(asyncio.Protocol):
         # One write, one system call (bench/, scenario "connect").
         self._transport.write(upgrade.answer(is_compressed=is_compressed) + self._node.greeting(connection))
         self._connection = self._counted = connection
+        self._renew(app.limits, self._active_at)
         first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
         self._wheel.watch(self, self._active_at + first_look)
 
@@ -122,20 +124,49 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        self._take(self._reader.receive(data), len(data))
+
+    def _handle(self, pieces: Iterator[Message], left: int) -> None:
+        """See Intake."""
         now = self._active_at = self._loop.time()
         self._pinged = False
+        count = 0
         try:
-            for message in self._reader.receive(data):
+            for message in pieces:
                 if message.opcode == _TEXT:
                     if self._connection is not None:
                         self._node.receive(self._connection, message.payload, now)
                 else:
                     self._handle_control(message)
+                count += 1
+                left -= MESSAGE_COST + len(message.payload)
+                if left <= 0:
+                    break
         except FrameError as error:
             self._fail(error)
+        else:
+            self._spend(count, left, pieces)
+
+    def _limits(self) -> Limits | None:
+        """See Intake. Of a client that is being closed nothing but its own close matters any more."""
+        return None if self._connection is None else self._connection.app.limits
+
+    def _count_hit(self) -> None:
+        """See Intake."""
+        if self._connection is not None:
+            self._node.stats(self._connection.app).hit("messages_per_second")
+
+    def _pause(self) -> None:
+        """See Intake."""
+        self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        """See Intake."""
+        self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The TCP connection is gone."""
+        self._forget_held()
         self._detach(WebSocketCode.ABNORMAL, "the connection was lost")
         if self._counted is not None:
             self._node.gone(self._counted)
@@ -158,7 +189,8 @@ class WebSocket(asyncio.Protocol):
         if connection is not None and connection.app.authorized_connections and not connection.session.is_authorized:
             self._end(CloseCode.UNAUTHORIZED, f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s")
             return None
-        due = self._active_at + self._ping_after
+        # Who is not read from cannot be silent.
+        due = (self._active_at if self._held is None else now) + self._ping_after
         if due > now:
             return due
         if self._pinged:
@@ -171,6 +203,7 @@ class WebSocket(asyncio.Protocol):
     def adopt(self, limits: Limits) -> None:
         """See relay.connection.Transport."""
         self._reader.max_message = limits.message_bytes
+        self._renew(limits, self._loop.time())
 
     def close(self, code: int, reason: str) -> None:
         """Tell the client why and end; what was written before goes out first, within CLOSE_TIMEOUT."""
@@ -180,6 +213,8 @@ class WebSocket(asyncio.Protocol):
         self._detach(code, reason)
         self.write(close_frame(code, reason))
         self._wheel.watch(self, self._loop.time() + CLOSE_TIMEOUT)
+        # The client's own close must not wait for the time that its messages would have had to wait.
+        self._hurry()
 
     def _end(self, code: int, reason: str) -> None:
         """Close for what the client did, or did not do in time."""
@@ -223,6 +258,7 @@ class WebSocket(asyncio.Protocol):
             return
         # 7.1.1: a socket that is closed with bytes unread resets the connection, and the close above may be lost with it.
         transport.set_protocol(_Failed(self))
+        transport.resume_reading()
         transport.write_eof()
 
     def _cut(self) -> None:

@@ -89,7 +89,7 @@ class Fallback:
             case "OPTIONS", _:
                 await exchange.send(Answer(HTTPStatus.NO_CONTENT, b"", headers=_PREFLIGHT))
             case "POST", "xhr_send":
-                await exchange.send(self._send(exchange, target))
+                await exchange.send(await self._send(exchange, target))
             case "POST", "xhr_streaming":
                 await self._stream(exchange, target)
             case "POST", _:
@@ -100,18 +100,19 @@ class Fallback:
                 answer = self.refuse(head.method, head.target, HTTPStatus.METHOD_NOT_ALLOWED, reason, exchange.address)
                 await exchange.send(answer)
 
-    def _send(self, exchange: Exchange, target: Target) -> Answer:
+    async def _send(self, exchange: Exchange, target: Target) -> Answer:
         head = exchange.head
         session = self._sessions.get(target.session)
         if session is None:
             reason = "There is no such session"
             return self.refuse(head.method, head.target, HTTPStatus.NOT_FOUND, reason, exchange.address)
         try:
-            messages = sockjs.parse_messages(exchange.body)
+            session.receive(sockjs.parse_messages(exchange.body))
         except Malformed as error:
             reason = f"Invalid body: {error}"
             return self.refuse(head.method, head.target, HTTPStatus.BAD_REQUEST, reason, exchange.address)
-        session.receive(messages)
+        # The client's next request on this connection is not read before.
+        await session.caught_up.wait()
         return Answer(HTTPStatus.NO_CONTENT, b"", headers=_CORS)
 
     async def _poll(self, exchange: Exchange, target: Target) -> None:

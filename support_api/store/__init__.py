@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from support_api.models import Chooser
+from support_api.models import Chooser, Wording
+from support_api.store.assigning import Assigner
 from support_api.store.database import Database, DatabaseUnusable
 from support_api.store.draining import Drain
 from support_api.store.operators import Credentials, OperatorStore
 from support_api.store.outbox import OutboxStore
-from support_api.store.tickets import TicketStore, ensure_open
+from support_api.store.rows import ensure_open
+from support_api.store.tickets import TicketStore
+from support_api.store.transfers import TransferStore
 
 __all__ = ["Credentials", "Database", "DatabaseUnusable", "Store", "ensure_open", "open_store"]
 
@@ -18,19 +21,21 @@ __all__ = ["Credentials", "Database", "DatabaseUnusable", "Store", "ensure_open"
 class Store:
     """The parts of the store over one database."""
 
-    def __init__(self, database: Database, choose: Chooser) -> None:
-        drain = Drain(choose)
+    def __init__(self, database: Database, choose: Chooser, word: Wording) -> None:
+        assigner = Assigner(word)
+        drain = Drain(choose, assigner)
         self.database = database
         self.tickets = TicketStore(database, drain)
-        self.operators = OperatorStore(database, drain)
+        self.transfers = TransferStore(database, drain, assigner)
+        self.operators = OperatorStore(database, drain, assigner)
         self.outbox = OutboxStore(database)
 
 
 @asynccontextmanager
-async def open_store(database: Database, choose: Chooser) -> AsyncIterator[Store]:
+async def open_store(database: Database, choose: Chooser, word: Wording) -> AsyncIterator[Store]:
     """Opens the database and closes it in the end. Raises `DatabaseUnusable`."""
     try:
         await database.open()
-        yield Store(database, choose)
+        yield Store(database, choose, word)
     finally:
         await database.close()

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select
 
-from support_api import events
-from support_api.models import Candidate, Chooser, Listed, TicketStatus
+from support_api.models import Candidate, Choice, Chooser, Listed, TicketStatus
+from support_api.store.assigning import Assigner, recount
 from support_api.store.database import Writing
 from support_api.store.rows import candidate_of, count_active, listed_of, select_listed
 from support_api.tables import operators, operators_online, tickets
@@ -20,26 +20,40 @@ AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """The drain step: oldest waiting tickets first, as long as the chooser finds somebody."""
+    """The drain step: oldest waiting tickets first, as long as the chooser finds somebody.
+
+    Who gave a ticket back to the queue does not get it again by itself: it waits for another operator, or to be taken.
+    """
 
     choose: Chooser
+    assigner: Assigner
 
     async def __call__(self, tx: Writing) -> list[Listed]:
-        """Assigns what can be assigned and returns those tickets, without telling anybody yet."""
-        waiting = await self._waiting(tx)
-        candidates = await self._candidates(tx) if waiting else []
+        """Assigns what can be assigned and returns those tickets; telling of it is left to the caller."""
+        candidates = await self._candidates(tx)
         taken: list[Listed] = []
-        for listed in waiting:
-            choice = self.choose(candidates, tx.now)
-            if choice.operator_id is None:
+        for listed in await self._waiting(tx, self._only_one(candidates, tx.now)):
+            choice = self._choose(candidates, listed.ticket.returned_by, tx.now)
+            if choice.operator_id is not None:
+                taken.append(await self.assigner.assign(tx, listed, choice.operator_id))
+                candidates = [_after(one, choice.operator_id, tx.now) for one in candidates]
+            elif listed.ticket.returned_by is None:
                 break
-            taken.append(await self._assign(tx, listed, choice.operator_id))
-            candidates = [_after(one, choice.operator_id, tx.now) for one in candidates]
         await recount(tx, {listed.ticket.operator_id for listed in taken})
         return taken
 
-    async def _waiting(self, tx: Writing) -> list[Listed]:
+    def _choose(self, candidates: Sequence[Candidate], but_not: int | None, now: datetime) -> Choice:
+        return self.choose([one for one in candidates if one.operator_id != but_not], now)
+
+    def _only_one(self, candidates: Sequence[Candidate], now: datetime) -> int | None:
+        """The operator who is the only one with room. What he gave back would fill a whole look at the queue for nothing."""
+        first = self.choose(candidates, now).operator_id
+        return None if self._choose(candidates, first, now).operator_id is not None else first
+
+    async def _waiting(self, tx: Writing, but_not_of: int | None) -> list[Listed]:
         query = select_listed().where(tickets.c.status == TicketStatus.WAITING.value).limit(AT_ONCE)
+        if but_not_of is not None:
+            query = query.where(or_(tickets.c.returned_by.is_(None), tickets.c.returned_by != but_not_of))
         return [listed_of(row) for row in await tx.conn.execute(query)]
 
     async def _candidates(self, tx: Writing) -> Sequence[Candidate]:
@@ -49,38 +63,6 @@ class Drain:
             .where(operators.c.disabled_at.is_(None))
         )
         return [candidate_of(row) for row in await tx.conn.execute(query)]
-
-    async def _assign(self, tx: Writing, listed: Listed, operator_id: int) -> Listed:
-        await tx.conn.execute(
-            update(tickets)
-            .where((tickets.c.id == listed.ticket.id) & (tickets.c.status == TicketStatus.WAITING.value))
-            .values(status=TicketStatus.ACTIVE.value, operator_id=operator_id)
-        )
-        online = update(operators_online).where(operators_online.c.user_id == operator_id)
-        await tx.conn.execute(online.values(last_assigned_at=tx.now))
-        name = await tx.conn.scalar(select(operators.c.name).where(operators.c.id == operator_id))
-        ticket = replace(listed.ticket, status=TicketStatus.ACTIVE, operator_id=operator_id, operator_name=name)
-        return Listed(ticket, listed.first_message)
-
-
-async def announce_later(tx: Writing, taken: Sequence[Listed]) -> None:
-    """Tells of tickets that had to wait: their operator, all operators, and the visitor."""
-    for listed in taken:
-        await tx.announce(
-            [
-                events.ticket_assigned(listed.ticket, listed.first_message),
-                events.queue_updated(listed.ticket),
-                events.ticket_updated(listed.ticket),
-            ]
-        )
-
-
-async def recount(tx: Writing, operator_ids: set[int | None]) -> None:
-    """Counts the active tickets of these operators anew."""
-    known = [one for one in operator_ids if one is not None]
-    if known:
-        online = update(operators_online).where(operators_online.c.user_id.in_(known))
-        await tx.conn.execute(online.values(active_tickets=count_active()))
 
 
 def _after(candidate: Candidate, operator_id: int, now: datetime) -> Candidate:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from support_api import events
 from support_api.errors import EmailTaken, UnknownOperator
 from support_api.models import Listed, Operator, OperatorStatus, Presence, TicketStatus
+from support_api.store.assigning import Assigner, announce_assigned, recount
 from support_api.store.database import Database, Writing
-from support_api.store.draining import Drain, announce_later, recount
+from support_api.store.draining import Drain
 from support_api.store.rows import (
     AnyRow,
     count_active,
@@ -41,6 +42,7 @@ class OperatorStore:
 
     database: Database
     drain: Drain
+    assigner: Assigner
 
     async def add(self, name: str, email: str, password_hash: str, max_tickets: int = 5) -> Operator:
         """Makes an account; it takes no tickets until its first heartbeat. Raises `EmailTaken`."""
@@ -75,7 +77,7 @@ class OperatorStore:
             operator = operator_of(await _by_email(tx.conn, email))
             account = update(operators).where(operators.c.id == operator.id)
             await tx.conn.execute(account.values(password_hash=password_hash))
-            await _end_sessions(tx, operator.id)
+            await _end_sessions(tx, operator_sessions.c.user_id == operator.id)
             return operator
 
     async def set_limit(self, email: str, max_tickets: int) -> Operator:
@@ -83,7 +85,7 @@ class OperatorStore:
         async with self.database.writing() as tx:
             operator = operator_of(await _by_email(tx.conn, email))
             await _set_presence(tx, operator.id, {"max_tickets": max_tickets})
-            await announce_later(tx, await self.drain(tx))
+            await announce_assigned(tx, await self.drain(tx))
             return operator
 
     async def disable(self, email: str) -> Operator:
@@ -91,7 +93,9 @@ class OperatorStore:
         async with self.database.writing() as tx:
             operator = operator_of(await _by_email(tx.conn, email))
             await tx.conn.execute(update(operators).where(operators.c.id == operator.id).values(disabled_at=tx.now))
-            await _end_sessions(tx, operator.id)
+            await _end_sessions(tx, operator_sessions.c.user_id == operator.id)
+            # Also of one who was logged in nowhere: a connection may be older than the last log-out.
+            await tx.announce([events.lost_all_channels(operator.id), events.lost_connections(operator.id)])
             await _set_presence(tx, operator.id, {"status": OperatorStatus.OFFLINE.value})
             await self._return_tickets(tx, [operator.id])
             return Operator(operator.id, operator.name, operator.email, is_disabled=True)
@@ -106,7 +110,7 @@ class OperatorStore:
     async def open_session(self, operator_id: int, token_hash: str, expires_at: datetime) -> None:
         """Stores that an operator is logged in, and forgets sessions that are over."""
         async with self.database.writing() as tx:
-            await tx.conn.execute(delete(operator_sessions).where(operator_sessions.c.expires_at <= tx.now))
+            await _end_sessions(tx, operator_sessions.c.expires_at <= tx.now)
             session = {"token_hash": token_hash, "user_id": operator_id, "expires_at": expires_at}
             await tx.conn.execute(insert(operator_sessions).values(**session, created_at=tx.now))
 
@@ -125,11 +129,20 @@ class OperatorStore:
     async def close_session(self, operator_id: int, token_hash: str) -> None:
         """Logs out. With his last session the operator goes offline and his active tickets wait for somebody else."""
         async with self.database.writing() as tx:
-            await tx.conn.execute(delete(operator_sessions).where(operator_sessions.c.token_hash == token_hash))
+            await _end_sessions(tx, operator_sessions.c.token_hash == token_hash)
             if await _is_logged_in(tx, operator_id):
                 return
             await _set_presence(tx, operator_id, {"status": OperatorStatus.OFFLINE.value})
             await self._return_tickets(tx, [operator_id])
+
+    async def end_expired_sessions(self) -> None:
+        """Ends the sessions that are over, which until then only counted for nothing."""
+        async with self.database.reading() as conn:
+            expired = operator_sessions.c.expires_at <= self.database.now()
+            if (await conn.execute(select(operator_sessions.c.token_hash).where(expired).limit(1))).first() is None:
+                return
+        async with self.database.writing() as tx:
+            await _end_sessions(tx, operator_sessions.c.expires_at <= tx.now)
 
     async def release_silent(self, silence: timedelta) -> int:
         """Takes the active tickets of operators without a heartbeat for longer than `silence`, whatever their status.
@@ -150,7 +163,7 @@ class OperatorStore:
             changes["max_tickets"] = max_tickets
         async with self.database.writing() as tx:
             await _set_presence(tx, operator_id, changes | {"last_seen": tx.now})
-            await announce_later(tx, await self.drain(tx))
+            await announce_assigned(tx, await self.drain(tx))
             return await read_presence(tx.conn, operator_id)
 
     async def presence(self, operator_id: int) -> Presence:
@@ -161,13 +174,9 @@ class OperatorStore:
     async def _return_tickets(self, tx: Writing, operator_ids: Collection[int]) -> int:
         mine = tickets.c.operator_id.in_(operator_ids) & (tickets.c.status == TicketStatus.ACTIVE.value)
         held: list[Listed] = [listed_of(row) for row in await tx.conn.execute(select_listed().where(mine))]
-        back = {"status": TicketStatus.WAITING.value, "operator_id": None}
-        await tx.conn.execute(update(tickets).where(mine).values(**back))
+        await self.assigner.put_back(tx, held)
         await recount(tx, set(operator_ids))
-        for listed in held:
-            ticket = replace(listed.ticket, status=TicketStatus.WAITING, operator_id=None, operator_name=None)
-            await tx.announce([events.queue_updated(ticket), events.ticket_updated(ticket)])
-        await announce_later(tx, await self.drain(tx))
+        await announce_assigned(tx, await self.drain(tx))
         return len(held)
 
 
@@ -192,8 +201,11 @@ async def _silent_with_tickets(conn: AsyncConnection, heard_before: datetime) ->
     return (await conn.execute(query)).scalars().all()
 
 
-async def _end_sessions(tx: Writing, operator_id: int) -> None:
-    await tx.conn.execute(delete(operator_sessions).where(operator_sessions.c.user_id == operator_id))
+async def _end_sessions(tx: Writing, which: ColumnElement[bool]) -> None:
+    """Ends sessions, and with them what their operators hear: who is logged in elsewhere too has it signed anew."""
+    ended = delete(operator_sessions).where(which).returning(operator_sessions.c.user_id)
+    for operator_id in sorted(set((await tx.conn.execute(ended)).scalars())):
+        await tx.announce([events.lost_all_channels(operator_id)])
 
 
 async def _set_presence(tx: Writing, operator_id: int, changes: dict[str, object]) -> None:

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from support_api.errors import UnknownTicket
+from support_api.errors import TicketClosed, UnknownTicket
 from support_api.models import (
     MAX_ID,
     Candidate,
@@ -49,14 +49,13 @@ def ticket_of(row: AnyRow) -> Ticket:
         closed_at=row.closed_at,
         closed_by=None if row.closed_by is None else SenderType(row.closed_by),
         last_seq=row.last_seq,
+        returned_by=row.returned_by,
     )
 
 
 async def read_ticket(conn: AsyncConnection, ticket_id: int) -> Ticket:
     """One ticket. Raises `UnknownTicket`."""
-    if not 0 < ticket_id <= MAX_ID:
-        raise UnknownTicket(ticket_id)
-    row = (await conn.execute(select_tickets().where(tickets.c.id == ticket_id))).one_or_none()
+    row = (await conn.execute(select_tickets().where(tickets.c.id == _within_range(ticket_id)))).one_or_none()
     if row is None:
         raise UnknownTicket(ticket_id)
     return ticket_of(row)
@@ -74,6 +73,27 @@ def select_listed() -> Select[Any]:
         )
         .order_by(tickets.c.id)
     )
+
+
+async def read_listed(conn: AsyncConnection, ticket_id: int) -> Listed:
+    """One ticket with the text that opened it. Raises `UnknownTicket`."""
+    row = (await conn.execute(select_listed().where(tickets.c.id == _within_range(ticket_id)))).one_or_none()
+    if row is None:
+        raise UnknownTicket(ticket_id)
+    return listed_of(row)
+
+
+def ensure_open(ticket: Ticket) -> None:
+    """Raises `TicketClosed`."""
+    if ticket.status is TicketStatus.CLOSED:
+        raise TicketClosed(ticket.id)
+
+
+def _within_range(ticket_id: int) -> int:
+    """What the column can hold. Raises `UnknownTicket` for any other number."""
+    if not 0 < ticket_id <= MAX_ID:
+        raise UnknownTicket(ticket_id)
+    return ticket_id
 
 
 def listed_of(row: AnyRow) -> Listed:

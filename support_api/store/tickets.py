@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from support_api import events
-from support_api.errors import InvalidField, TicketClosed
+from support_api.errors import InvalidField, TooManyOpen
 from support_api.models import (
     Admission,
     Draft,
@@ -17,18 +17,31 @@ from support_api.models import (
     Message,
     NewTicket,
     Opened,
+    OpenLimits,
     Sender,
     SenderType,
     Ticket,
     TicketStatus,
 )
+from support_api.store.assigning import announce_assigned, recount
 from support_api.store.database import Database, Writing
-from support_api.store.draining import Drain, announce_later, recount
-from support_api.store.rows import listed_of, message_of, read_ticket, select_listed, select_tickets, ticket_of
+from support_api.store.draining import Drain
+from support_api.store.messages import insert_message
+from support_api.store.rows import (
+    ensure_open,
+    listed_of,
+    message_of,
+    read_ticket,
+    select_listed,
+    select_tickets,
+    ticket_of,
+)
 from support_api.tables import messages, tickets
 
 LIST_LIMIT = 500
 """Tickets in one list at most."""
+
+NO_LIMITS = OpenLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +51,21 @@ class TicketStore:
     database: Database
     drain: Drain
 
-    async def create(self, new: NewTicket) -> Opened:
+    async def create(self, new: NewTicket, limits: OpenLimits = NO_LIMITS) -> Opened:
         """Opens a ticket with its first message and gives it to an operator where one is free.
 
-        A repeat with the same visitor and client_id returns the ticket that the first one made.
+        A repeat with the same visitor and client_id returns the ticket that the first one made. Raises `TooManyOpen`.
         """
         async with self.database.writing() as tx:
             made = await _find_created(tx.conn, new)
             if made is not None:
                 return made
+            await _ensure_few_open(tx.conn, new, limits)
             ticket = await _insert_ticket(tx, new)
             sender = Sender(SenderType.VISITOR, new.visitor_id, new.name)
-            message = await _insert_message(tx, ticket, sender, Draft(new.message))
+            message = await insert_message(tx, ticket.id, sender, Draft(new.message))
             taken = await self.drain(tx)
-            await announce_later(tx, [one for one in taken if one.ticket.id != ticket.id])
+            await announce_assigned(tx, [one for one in taken if one.ticket.id != ticket.id])
             ticket = next((one.ticket for one in taken if one.ticket.id == ticket.id), replace(ticket, last_seq=1))
             if ticket.operator_id is not None:
                 await tx.announce([events.ticket_assigned(ticket, new.message)])
@@ -70,7 +84,7 @@ class TicketStore:
             if stored is not None:
                 return _ensure_own(stored, sender)
             ensure_open(ticket)
-            message = await _insert_message(tx, ticket, sender, draft)
+            message = await insert_message(tx, ticket.id, sender, draft)
             await tx.announce([events.message_new(message, draft.socket_id)])
             return message
 
@@ -87,7 +101,7 @@ class TicketStore:
             closed = await _mark_closed(tx, ticket, sender.type)
             await recount(tx, {closed.operator_id})
             await tx.announce([events.ticket_closed(closed), events.queue_updated(closed)])
-            await announce_later(tx, await self.drain(tx))
+            await announce_assigned(tx, await self.drain(tx))
             return closed
 
     async def read(self, ticket_id: int) -> Ticket:
@@ -123,14 +137,8 @@ class TicketStore:
             return 0
         async with self.database.writing() as tx:
             taken = await self.drain(tx)
-            await announce_later(tx, taken)
+            await announce_assigned(tx, taken)
             return len(taken)
-
-
-def ensure_open(ticket: Ticket) -> None:
-    """Raises `TicketClosed`."""
-    if ticket.status is TicketStatus.CLOSED:
-        raise TicketClosed(ticket.id)
 
 
 def _ensure_own(stored: Message, sender: Sender) -> Message:
@@ -151,6 +159,18 @@ async def _find_created(conn: AsyncConnection, new: NewTicket) -> Opened | None:
     return Opened(ticket, message_of((await conn.execute(first)).one()))
 
 
+async def _ensure_few_open(conn: AsyncConnection, new: NewTicket, limits: OpenLimits) -> None:
+    if limits.per_visitor and await _count_open(conn, tickets.c.visitor_id == new.visitor_id) >= limits.per_visitor:
+        raise TooManyOpen(limits.per_visitor, of_network=False)
+    if limits.per_network and await _count_open(conn, tickets.c.network == new.network) >= limits.per_network:
+        raise TooManyOpen(limits.per_network, of_network=True)
+
+
+async def _count_open(conn: AsyncConnection, whose: ColumnElement[bool]) -> int:
+    query = select(func.count()).where(whose & (tickets.c.status != TicketStatus.CLOSED.value))
+    return (await conn.execute(query.select_from(tickets))).scalar_one()
+
+
 async def _find_sent(conn: AsyncConnection, ticket_id: int, client_id: str | None) -> Message | None:
     if client_id is None:
         return None
@@ -168,32 +188,13 @@ async def _insert_ticket(tx: Writing, new: NewTicket) -> Ticket:
         created_at=tx.now,
         create_key=new.client_id,
         last_seq=0,
+        network=new.network,
     )
     ticket_id = (await tx.conn.execute(row.returning(tickets.c.id))).scalar_one()
     return await read_ticket(tx.conn, ticket_id)
 
 
-async def _insert_message(tx: Writing, ticket: Ticket, sender: Sender, draft: Draft) -> Message:
-    # The raised counter holds the ticket's row until commit, so seq has neither gaps nor doubles.
-    raised = update(tickets).where(tickets.c.id == ticket.id).values(last_seq=tickets.c.last_seq + 1)
-    seq = (await tx.conn.execute(raised.returning(tickets.c.last_seq))).scalar_one()
-    row = insert(messages).values(
-        ticket_id=ticket.id,
-        seq=seq,
-        sender_type=sender.type.value,
-        sender_id=sender.id,
-        sender_name=sender.name,
-        content=draft.content,
-        client_id=draft.client_id,
-        created_at=tx.now,
-    )
-    message_id = (await tx.conn.execute(row.returning(messages.c.id))).scalar_one()
-    return Message(
-        message_id, ticket.id, seq, sender.type, sender.id, sender.name, draft.content, draft.client_id, tx.now
-    )
-
-
 async def _mark_closed(tx: Writing, ticket: Ticket, by: SenderType) -> Ticket:
-    closed = {"status": TicketStatus.CLOSED.value, "closed_at": tx.now, "closed_by": by.value}
+    closed = {"status": TicketStatus.CLOSED.value, "closed_at": tx.now, "closed_by": by.value, "network": None}
     await tx.conn.execute(update(tickets).where(tickets.c.id == ticket.id).values(**closed))
     return replace(ticket, status=TicketStatus.CLOSED, closed_at=tx.now, closed_by=by)

@@ -11,6 +11,7 @@ from aiohttp import web
 from pushdesk.origins import Origins
 from relay.client import PushlerClient
 from support_api.config import Settings
+from support_api.models import OpenLimits
 from support_api.notices import Notices
 from support_api.passwords import Passwords
 from support_api.ratelimit import Window
@@ -36,6 +37,7 @@ class Limits:
 
     tickets: Window
     messages: Window
+    open_tickets: OpenLimits
     logins: Window = field(default_factory=lambda: Window(LOGIN_FAILURES, LOGIN_SECONDS))
     address_logins: Window = field(default_factory=lambda: Window(ADDRESS_LOGIN_FAILURES, LOGIN_SECONDS))
     typing: Window = field(default_factory=lambda: Window(1, TYPING_SECONDS))

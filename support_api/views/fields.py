@@ -31,6 +31,7 @@ CLIENT_ID_LENGTH = 64
 
 _SOCKET_ID = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
@@ -89,6 +90,17 @@ class Fields:
     def optional_integer(self, name: str, low: int, high: int) -> int | None:
         """A whole number where there is one. Raises `InvalidField`."""
         return None if self._values.get(name) in (None, "") else self.integer(name, low, high)
+
+    def boolean(self, name: str) -> bool:
+        """A yes or no, also as a text or as 1 and 0; no where it is absent. Raises `InvalidField`."""
+        value = self._values.get(name)
+        if value in (None, ""):
+            return False
+        if isinstance(value, str):
+            value = _BOOLEANS.get(value.lower(), value)
+        if not isinstance(value, bool):
+            raise InvalidField(name, "true or false")
+        return value
 
     def ticket_id(self) -> int:
         """The number of a ticket. Raises `InvalidField`."""

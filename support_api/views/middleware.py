@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from pushdesk.http_server import SlowBody, has_left
-from support_api.errors import LoginsBusy, SupportError, TooMany
+from support_api.errors import LoginsBusy, SupportError, TooMany, TooManyOpen
 from support_api.views.desk import DESK
 from support_api.views.proxies import address_of
 from support_api.views.responses import refusal, refusal_of
@@ -26,7 +26,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except SupportError as error:
-        if isinstance(error, (TooMany, LoginsBusy)):
+        if isinstance(error, (TooMany, TooManyOpen, LoginsBusy)):
             what = {"method": request.method, "path": request.rel_url.raw_path, "code": error.code}
             _log.info("refused for now", address=address_of(request), **what)
         return refusal_of(error)

@@ -1,19 +1,23 @@
-"""The operators' calls: log in and out, the heartbeat, my tickets and the queue."""
+"""The operators' calls: log in and out, the heartbeat, my tickets and the queue, and tickets that change hands."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 
 import structlog
 from aiohttp import web
 
+from support_api.access import ensure_serves
+from support_api.assignment import is_online
 from support_api.errors import WrongLogin
-from support_api.models import Operator, OperatorStatus
+from support_api.models import MAX_ID, Operator, OperatorStatus
 from support_api.ratelimit import Window
 from support_api.sessions import new_session_id, session_hash
-from support_api.shapes import listed_json, operator_json, presence_json
+from support_api.shapes import colleague_json, listed_json, operator_json, presence_json, ticket_json
 from support_api.views.desk import DESK, Desk, Limits
 from support_api.views.fields import Fields, body_fields
 from support_api.views.identity import (
@@ -83,6 +87,43 @@ async def queue(request: web.Request) -> web.Response:
     await logged_in(request)
     listed = await request.app[DESK].store.tickets.waiting()
     return json_answer({"tickets": [listed_json(one, with_email=False) for one in listed]})
+
+
+async def colleagues(request: web.Request) -> web.Response:
+    """The other operators whom a ticket may be handed to, in the order of their numbers."""
+    desk, operator = request.app[DESK], await logged_in(request)
+    timeout, now = timedelta(seconds=desk.settings.operator_timeout), desk.store.database.now()
+    others = [pair for pair in await desk.store.operators.everybody() if pair[0].id != operator.id]
+    return json_answer(
+        {
+            "operators": [
+                colleague_json(one, presence, is_online=is_online(presence, timeout, now))
+                for one, presence in others
+                if not one.is_disabled
+            ]
+        }
+    )
+
+
+async def transfer_ticket(request: web.Request) -> web.Response:
+    """Hands the operator's ticket over to a colleague, or without one back to the queue."""
+    operator, fields = await logged_in(request), await body_fields(request)
+    ticket_id, target_id = fields.ticket_id(), fields.optional_integer("operator_id", 1, MAX_ID)
+    over_limit, transfers = fields.boolean("over_limit"), request.app[DESK].store.transfers
+    admit = partial(ensure_serves, operator=operator)
+    if target_id is None:
+        ticket = await transfers.put_back(ticket_id, admit)
+    else:
+        ticket = await transfers.transfer(ticket_id, target_id, admit, over_limit=over_limit)
+    return json_answer({"ticket": ticket_json(ticket, with_email=False)})
+
+
+async def take_ticket(request: web.Request) -> web.Response:
+    """Gives a waiting ticket to the operator who asks for it."""
+    operator, fields = await logged_in(request), await body_fields(request)
+    ticket_id, over_limit = fields.ticket_id(), fields.boolean("over_limit")
+    ticket = await request.app[DESK].store.transfers.take(ticket_id, operator.id, over_limit=over_limit)
+    return json_answer({"ticket": ticket_json(ticket, with_email=True)})
 
 
 async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Operator:

@@ -38,9 +38,10 @@ async def create_ticket(request: web.Request) -> web.Response:
         email=fields.email("email"),
         message=fields.content("message"),
         client_id=client_id,
+        network=desk.tokens.hide_network(network_of(request)),
     )
     ensure_not_too_often(desk.limits.tickets, network_of(request), "new conversations from this address")
-    opened = await desk.store.tickets.create(new)
+    opened = await desk.store.tickets.create(new, desk.limits.open_tickets)
     token = desk.tokens.sign_visitor(visitor_id)
     ticket = ticket_json(opened.ticket, with_email=False)
     known = {"ticket_id": opened.ticket.id, "visitor_id": visitor_id, "status": ticket["status"]}

@@ -2,11 +2,19 @@
 
 import asyncio
 
+import pytest
+
 from tests.e2e.screens import IN_BROWSER, People, eventually, until
-from tests.e2e.tutorial import open_panel, open_widget
+from tests.e2e.tutorial import open_panel, open_widget, require_tutorial
 from tests.helpers.product import ANNA, Product
 
 pytestmark = IN_BROWSER
+
+
+@pytest.fixture(autouse=True)
+def tutorial() -> None:
+    """Comes before the processes of the product are started."""
+    require_tutorial()
 
 
 async def test_old_widget_and_old_panel_talk_to_each_other(people: People, product: Product) -> None:

@@ -64,6 +64,8 @@ class SupportProcess(Process):
             # A test writes quicker than a person, and all of it comes from one address.
             "messages_per_minute": 0,
             "tickets_per_minute": 0,
+            "open_tickets_per_visitor": 0,
+            "open_tickets_per_network": 0,
         }
         super().__init__(["support_api", "serve"], port, environment("SUPPORT_", own | settings))
 

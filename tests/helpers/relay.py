@@ -25,6 +25,13 @@ from tests.helpers.transport import opened
 PATIENCE = 10.0
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until it is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - each turn is looked at
+            await asyncio.sleep(0)
+
+
 class WebSocketClient:
     """A client of the `websockets` package that speaks the Pusher protocol."""
 

@@ -23,6 +23,7 @@ from support_api.outbox import Pace
 from support_api.passwords import Passwords
 from support_api.store import Database, Store, open_store
 from support_api.views.desk import DESK, Desk
+from support_api.wording import wording
 from tests.support_api.helpers import PASSWORD, Caller, RecordingRelay, SteadyClock, recording_relay
 
 OPERATOR_TIMEOUT = 60
@@ -62,7 +63,7 @@ def hasher() -> PasswordHasher:
 @pytest.fixture
 async def store(database_url: str, clock: SteadyClock) -> AsyncIterator[Store]:
     chooser = LeastLoaded(timedelta(seconds=OPERATOR_TIMEOUT))
-    async with open_store(Database(database_url, clock=clock), chooser) as opened:
+    async with open_store(Database(database_url, clock=clock), chooser, wording("en")) as opened:
         yield opened
 
 
@@ -80,6 +81,8 @@ def settings(database_url: str, relay: RecordingRelay) -> Settings:
         secret_keys=(Secret("a key for tests"),),
         operator_timeout=OPERATOR_TIMEOUT,
         allowed_origins=("https://shop.example",),
+        language="en",
+        relay_extensions=True,
     )
 
 

@@ -111,6 +111,10 @@ def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path)
         ("TRUSTED_PROXIES", "proxy.example"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TICKETS_PER_MINUTE", "many"),
+        ("OPEN_TICKETS_PER_VISITOR", "-1"),
+        ("OPEN_TICKETS_PER_NETWORK", "few"),
+        ("LANGUAGE", "de"),
+        ("RELAY_EXTENSIONS", "perhaps"),
         ("SWEEP_INTERVAL", "0"),
         ("LOG_FORMAT", "xml"),
     ],
@@ -120,7 +124,17 @@ def test_a_value_of_the_wrong_kind_is_refused(name: str, value: str) -> None:
     assert problem.startswith(f"SUPPORT_{name}: expected ")
 
 
-@pytest.mark.parametrize("line", ["allowed_origins = 5", "allowed_origins = [1]", "secret_key = []", "host = 1"])
+def test_a_switch_is_a_word_in_the_environment_and_a_boolean_in_the_file(tmp_path: Path) -> None:
+    assert load_settings({"SUPPORT_RELAY_EXTENSIONS": "False"}).relay_extensions is False
+    file = tmp_path / "support.toml"
+    file.write_text("relay_extensions = false")
+    assert load_settings({"SUPPORT_CONFIG": str(file)}).relay_extensions is False
+    assert load_settings({"SUPPORT_CONFIG": str(file), "SUPPORT_RELAY_EXTENSIONS": "true"}).relay_extensions is True
+
+
+@pytest.mark.parametrize(
+    "line", ["allowed_origins = 5", "relay_extensions = 1", "allowed_origins = [1]", "secret_key = []", "host = 1"]
+)
 def test_a_value_of_the_wrong_type_in_the_file_is_refused(tmp_path: Path, line: str) -> None:
     file = tmp_path / "support.toml"
     file.write_text(line)

@@ -69,6 +69,17 @@ async def test_what_ends_access_goes_out_between_the_events_before_and_after_it(
     assert await store.outbox.counts() == (0, 0)
 
 
+async def test_another_pusher_server_is_not_asked_to_end_subscriptions(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    async with store.database.writing() as tx:
+        await tx.announce([lost_channel(5, 1), lost_connections(6), Event("private-ticket-1", "after", {})])
+    async with Outbox(store.outbox, client, store.database.news, QUICK, extensions=False).running():
+        heard = await relay.events(2)
+    assert [one.name for one in heard] == ["terminate", "after"]
+    assert await store.outbox.counts() == (0, 0)
+
+
 async def test_what_ends_access_waits_like_an_event_while_the_relay_is_away(
     store: Store, client: PushlerClient, relay: RecordingRelay
 ) -> None:

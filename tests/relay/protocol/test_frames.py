@@ -115,6 +115,18 @@ class TestReading:
         assert list(reader.receive(frame[14:-1])) == []
         assert list(reader.receive(frame[-1:])) == [text(b"y" * length)]
 
+    def test_a_message_that_comes_drop_by_drop_is_not_copied_for_each_drop(self) -> None:
+        frame = client_frame(b"z" * 50_000)
+        reader = FrameReader(70_000)
+        buffers = set()
+        for at in range(0, len(frame) - 10, 10):
+            assert list(reader.receive(frame[:-10][at : at + 10])) == []
+            buffers.add(id(reader._rest))
+        assert len(buffers) == 1
+        assert list(reader.receive(frame[-10:] + frame[:5])) == [text(b"z" * 50_000)]
+        assert list(reader.receive(frame[5:])) == [text(b"z" * 50_000)]
+        assert reader._rest == b""
+
     def test_a_packet_may_end_within_the_next_frame(self) -> None:
         first, second = client_frame(b"first"), client_frame(b"second")
         assert read(first + second[:3], second[3:]) == [text(b"first"), text(b"second")]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from relay.liveness import Wheel
-from relay.protocol.http import Answer, text_answer
+from relay.protocol.http import Answer, PlainRequest, parse_plain, text_answer
 from relay.protocol.signatures import signed_params
 from relay.transports import front
 from relay.transports.exchange import Exchange
@@ -21,7 +21,7 @@ from relay.transports.front import MAX_HEAD, Doors
 from relay.transports.handshake import Upgrade
 from tests.helpers.clients import APP
 from tests.helpers.frames import client_frame, server_frames
-from tests.helpers.relay import RunningRelay, Wire, running_relay
+from tests.helpers.relay import RunningRelay, Wire, running_relay, until
 
 HANDSHAKE = (
     b"GET /app/key-3?protocol=7&client=js&version=8.6.0&flash=false HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\n"
@@ -298,6 +298,23 @@ class TestPlainRequests:
             door.protocol.data_received(bytes((octet,)))
         assert door.asked == [("POST", "/apps/3/events", b'{"a":1}')]
 
+    async def test_a_body_that_comes_drop_by_drop_is_not_looked_at_for_each_drop(
+        self, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looks = []
+
+        def look(data: bytes) -> PlainRequest | None:
+            looks.append(len(data))
+            return parse_plain(data)
+
+        monkeypatch.setattr(front, "parse_plain", look)
+        body = bytes(range(250)) * 4
+        request = api(body, b"X: y")
+        for at in range(0, len(request), 5):
+            door.protocol.data_received(request[at : at + 5])
+        assert [asked for _, _, asked in door.asked] == [body]
+        assert len(looks) == 1
+
     async def test_requests_in_one_packet_are_answered_in_their_order(self, door: Door) -> None:
         door.protocol.data_received(api(b"a") + api(b"") + api(b"c", method=b"GET") + api(b"d")[:-1])
         assert [body for _, _, body in door.asked] == [b"a", b"", b"c"]
@@ -326,6 +343,32 @@ class TestPlainRequests:
         door.protocol.data_received(api(b"b") + HANDSHAKE + b"frame")
         assert answers(door) == [b"1", b"2"]
         assert (door.transport.protocol, door.websocket.received) == (door.websocket, b"frame")
+
+    @pytest.mark.parametrize("switches", [True, False])
+    async def test_what_follows_more_requests_than_a_turn_answers_goes_whole_where_it_belongs(
+        self, door: Door, switches: bool
+    ) -> None:
+        other = HANDSHAKE if switches else b"POST /xhr HTTP/1.1\r\nHost: x\r\n\r\n"
+        following = b"body" * 30_000 if switches else api(b"z") * 500
+        door.protocol.data_received(api(b"a") * 500 + other + following)
+        assert len(door.asked) < 100
+        await until(lambda: door.transport.protocol is not None or bool(door.exchanges))
+        assert len(door.asked) == 500
+        if switches:
+            assert (door.websocket.received, door.transport.reads) == (following, True)
+            return
+        assert not door.transport.reads
+        door.held.set()
+        await until(lambda: len(door.asked) == 1_000 and door.transport.reads)
+        assert [body for _, _, body in door.asked[500:]] == [b"z"] * 500
+
+    async def test_a_client_that_went_is_not_answered_further(self, door: Door) -> None:
+        door.protocol.data_received(api(b"a") * 500)
+        answered = len(door.asked)
+        door.protocol.connection_lost(None)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(door.asked) == answered
 
     async def test_a_body_of_the_limit_is_taken(self, door: Door) -> None:
         door.protocol.data_received(api(b"x" * MAX_BODY))
@@ -560,6 +603,19 @@ class TestClientsThatDoNotRead:
         assert (answers(door), door.transport.reads) == ([b"1"], False)
         door.protocol.resume_writing()
         assert (answers(door), door.transport.reads) == ([b"1", b"2", b"3"], True)
+
+    async def test_of_more_requests_than_a_turn_answers_none_is_answered_until_they_read(self, door: Door) -> None:
+        door.transport.pause_after = (3, door.protocol)
+        door.protocol.data_received(api(b"a" * 900) * 400)
+        await until(lambda: len(answers(door)) == 3)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (len(answers(door)), door.transport.reads) == (3, False)
+        door.transport.pause_after = (0, None)
+        door.protocol.resume_writing()
+        assert (len(answers(door)) < 100, door.transport.reads) == (True, False)
+        await until(lambda: door.transport.reads)
+        assert (len(answers(door)), len(door.asked)) == (400, 400)
 
     async def test_one_that_reads_slowly_is_waited_for(self, door: Door) -> None:
         now = asyncio.get_running_loop().time()

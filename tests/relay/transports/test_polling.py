@@ -14,24 +14,11 @@ from relay.liveness import Wheel
 from relay.protocol.frames import text_frame
 from relay.transports.polling import END_TIMEOUT, PollingSession
 from tests.helpers.clients import APP, app_with, member, message, subscription
+from tests.helpers.loop import FakeLoop
 from tests.helpers.node import end_turn, node_of
 from tests.helpers.transport import opened
 
 BACKLOG = 5_000
-
-
-class FakeLoop:
-    """The clock of the event loop; what it is asked to call soon is called at once by `Relay.wait`."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.soon: list[Any] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_soon(self, callback: Any) -> None:
-        self.soon.append(callback)
 
 
 class Relay:
@@ -50,9 +37,7 @@ class Relay:
 
     def wait(self, seconds: int) -> None:
         end_turn(self.node)
-        for callback in self.loop.soon:
-            callback()
-        self.loop.soon.clear()
+        self.loop.turn()
         for _ in range(seconds):
             self.loop.now += 1.0
             self.wheel.tick(self.loop.now)

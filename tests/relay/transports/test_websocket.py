@@ -19,6 +19,7 @@ from relay.transports.websocket import WebSocket
 from tests.helpers.clients import APP, app_with, member, message, signature, subscription
 from tests.helpers.frames import client_frame, server_frames
 from tests.helpers.json_values import MESSAGES
+from tests.helpers.loop import FakeLoop
 from tests.helpers.node import end_turn, node_of
 from tests.helpers.relay import RunningRelay, running_relay
 from tests.helpers.transport import opened
@@ -38,6 +39,13 @@ class FakeTransport(asyncio.Transport):
         self.high: int | None = None
         self.is_plain = True
         self.protocol: asyncio.BaseProtocol | None = None
+        self.reads = True
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert self.state == "open"
@@ -64,20 +72,6 @@ class FakeTransport(asyncio.Transport):
 
     def abort(self) -> None:
         self.state = "aborted"
-
-
-class FakeLoop:
-    """The clock of the event loop, and what it was asked to call soon."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.soon: list[Callable[[], None]] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_soon(self, callback: Callable[[], None]) -> None:
-        self.soon.append(callback)
 
 
 class Relay:
@@ -135,6 +129,9 @@ class Client:
 
     def send(self, *frames: bytes) -> list[tuple[int, Any]]:
         self.protocol.data_received(b"".join(frames))
+        # More than is handled in one turn is handled in the next ones.
+        while not self.transport.reads:
+            self.relay.loop.turn()
         return self.take()
 
     def say(self, event: str, data: object = None, channel: str | None = None) -> list[tuple[int, Any]]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from support_api.errors import EmailTaken, UnknownOperator
-from support_api.models import NewTicket, Operator, OperatorStatus, Presence, TicketStatus
+from support_api.models import EventKind, NewTicket, Operator, OperatorStatus, Presence, TicketStatus
 from support_api.store import Store
 from tests.support_api.helpers import START, SteadyClock
 
@@ -80,7 +80,7 @@ async def test_the_tickets_of_who_logs_out_go_to_others_or_wait(store: Store) ->
     await store.operators.open_session(1, "h1", START + timedelta(hours=1))
     await store.operators.close_session(1, "h1")
     assert await _states(store) == [(TicketStatus.ACTIVE, petr.id), (TicketStatus.WAITING, None)]
-    assert await _told(store) == _given_to(petr)
+    assert await _told(store) == [("unsubscribe", "", None), *_given_to(petr)]
 
 
 async def test_the_tickets_of_a_silent_operator_go_to_others_or_wait(store: Store, clock: SteadyClock) -> None:
@@ -134,11 +134,47 @@ async def test_a_new_password_and_a_disabled_account_end_all_sessions(store: Sto
     assert await store.operators.of_session("h2") is None
 
 
+async def _access_ended(store: Store) -> list[tuple[str, str, object]]:
+    """What ends access since the last call."""
+    pending = await store.outbox.pending(100)
+    await store.outbox.forget([one.id for one in pending])
+    ended = [one.event for one in pending if one.event.kind is not EventKind.EVENT]
+    return [(one.kind.value, one.channel, one.payload["user_id"]) for one in ended]
+
+
+async def test_who_loses_a_session_loses_the_channels_by_each_way_out(store: Store, clock: SteadyClock) -> None:
+    operator = await add(store)
+    everything = ("unsubscribe", "", f"operator-{operator.id}")
+
+    async def log_in(name: str) -> None:
+        await store.operators.open_session(operator.id, name, clock.now + timedelta(hours=1))
+        assert await _access_ended(store) == []
+
+    for name in ("h1", "h2"):
+        await log_in(name)
+    # Also when another session stays: its panel has its channels signed anew.
+    await store.operators.close_session(operator.id, "h1")
+    assert await _access_ended(store) == [everything]
+    await store.operators.set_password(OLGA, "other hash")
+    assert await _access_ended(store) == [everything]
+    await log_in("h3")
+    clock.advance(3600)
+    await store.operators.open_session(operator.id, "h4", clock.now + timedelta(hours=1))
+    assert await _access_ended(store) == [everything]
+    await store.operators.end_expired_sessions()
+    assert await _access_ended(store) == []
+    clock.advance(3600)
+    await store.operators.end_expired_sessions()
+    assert await _access_ended(store) == [everything]
+    await store.operators.disable(OLGA)
+    assert await _access_ended(store) == [everything, ("terminate", "", f"operator-{operator.id}")]
+
+
 async def test_the_tickets_of_a_disabled_operator_go_to_others_or_wait(store: Store) -> None:
     petr = await _two_tickets_and_petr(store)
     await store.operators.disable(OLGA)
     assert await _states(store) == [(TicketStatus.ACTIVE, petr.id), (TicketStatus.WAITING, None)]
-    assert await _told(store) == _given_to(petr)
+    assert await _told(store) == [("unsubscribe", "", None), ("terminate", "", None), *_given_to(petr)]
 
 
 async def _two_tickets_and_petr(store: Store) -> Operator:
@@ -165,8 +201,10 @@ async def _told(store: Store) -> list[tuple[str, str, object]]:
 
 def _given_to(petr: Operator) -> list[tuple[str, str, object]]:
     return [
+        ("unsubscribe", "private-ticket-1", None),
         ("ticket:updated", "private-support-queue", "waiting"),
         ("ticket:updated", "private-ticket-1", "waiting"),
+        ("unsubscribe", "private-ticket-2", None),
         ("ticket:updated", "private-support-queue", "waiting"),
         ("ticket:updated", "private-ticket-2", "waiting"),
         ("ticket:assigned", f"private-operator-{petr.id}", None),

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from support_api.errors import Forbidden, InvalidField, TicketClosed, UnknownTicket
-from support_api.models import MAX_ID, Draft, NewTicket, OperatorStatus, Sender, SenderType, Ticket, TicketStatus
+from support_api.errors import Forbidden, InvalidField, SupportError, TicketClosed, TooManyOpen, UnknownTicket
+from support_api.models import (
+    MAX_ID,
+    Draft,
+    NewTicket,
+    OpenLimits,
+    OperatorStatus,
+    Sender,
+    SenderType,
+    Ticket,
+    TicketStatus,
+)
 from support_api.shapes import message_json
 from support_api.store import Store
+from support_api.tables import tickets
 from tests.support_api.helpers import START, SteadyClock, operator_of, visitor_of
 
 NEW = NewTicket("a" * 32, "Anna", "anna@example.com", "Hello")
@@ -102,6 +114,43 @@ async def test_the_same_client_id_of_another_visitor_makes_another_ticket(store:
 async def test_two_creates_at_once_with_one_client_id_make_one_ticket(store: Store) -> None:
     opened = await asyncio.gather(*(store.tickets.create(replace(NEW, client_id="c1")) for _ in range(8)))
     assert {one.ticket.id for one in opened} == {1}
+
+
+async def test_a_visitor_and_a_network_have_so_many_open_tickets_at_most(store: Store) -> None:
+    limits = OpenLimits(per_visitor=2, per_network=3)
+    here = replace(NEW, network="here")
+    for _ in range(2):
+        await store.tickets.create(here, limits)
+    with pytest.raises(TooManyOpen, match="You have 2 open conversations"):
+        await store.tickets.create(here, limits)
+    other = replace(here, visitor_id="b" * 32)
+    await store.tickets.create(other, limits)
+    for visitor in ("b", "c"):
+        with pytest.raises(TooManyOpen, match="3 conversations from your network are open"):
+            await store.tickets.create(replace(here, visitor_id=visitor * 32), limits)
+    await store.tickets.create(replace(other, network="there"), limits)
+    await store.tickets.close(1, visitor_of)
+    await store.tickets.create(replace(here, visitor_id="c" * 32), limits)
+
+
+async def test_a_repeat_finds_its_ticket_at_the_limit_too(store: Store) -> None:
+    limits, first = OpenLimits(per_visitor=1), replace(NEW, client_id="c1")
+    made = await store.tickets.create(first, limits)
+    assert await store.tickets.create(first, limits) == made
+
+
+async def test_creates_at_once_do_not_pass_the_limit_of_open_tickets(store: Store) -> None:
+    limits = OpenLimits(per_visitor=3)
+    answers = await asyncio.gather(*(store.tickets.create(NEW, limits) for _ in range(8)), return_exceptions=True)
+    assert sum(isinstance(one, TooManyOpen) for one in answers) == 5
+    assert len(await store.tickets.waiting()) == 3
+
+
+async def test_where_a_closed_ticket_came_from_is_forgotten(store: Store) -> None:
+    await store.tickets.create(replace(NEW, network="here"))
+    await store.tickets.close(1, visitor_of)
+    async with store.database.reading() as conn:
+        assert (await conn.execute(select(tickets.c.network))).scalars().all() == [None]
 
 
 async def test_messages_get_seq_without_gaps_and_their_event(store: Store) -> None:
@@ -290,8 +339,12 @@ steps = st.lists(
         st.tuples(st.just("limit"), st.integers(0, 8)),
         st.tuples(st.just("disable"), st.integers(0, 2)),
         st.tuples(st.just("enable"), st.integers(0, 2)),
+        st.tuples(st.just("transfer"), st.integers(1, 12)),
+        st.tuples(st.just("put_back"), st.integers(1, 12)),
+        st.tuples(st.just("take"), st.integers(1, 12)),
+        st.tuples(st.just("force"), st.integers(1, 12)),
     ),
-    max_size=12,
+    max_size=16,
 )
 
 
@@ -311,13 +364,23 @@ async def _live_through(url: str, plan: list[tuple[str, int]]) -> None:
 
     from support_api.assignment import LeastLoaded
     from support_api.store import Database, open_store
+    from support_api.wording import wording
 
-    async with open_store(Database(url, clock=SteadyClock()), LeastLoaded(timedelta(seconds=60))) as store:
+    chooser = LeastLoaded(timedelta(seconds=60))
+    async with open_store(Database(url, clock=SteadyClock()), chooser, wording("en")) as store:
         for number in range(3):
             await store.operators.add(f"o{number}", f"{number}", "hash", 2)
+        known = Known()
         for step, number in plan:
             await _take(store, step, number)
-            await _check(store)
+            await _check(store, known, agreed=step == "force")
+
+
+@dataclass
+class Known:
+    """How many tickets each operator had after the last step; a limit may have been lowered under them since."""
+
+    held: dict[int, int] = field(default_factory=dict)
 
 
 async def _take(store: Store, step: str, number: int) -> None:
@@ -337,14 +400,41 @@ async def _take(store: Store, step: str, number: int) -> None:
             await store.operators.disable(f"{number}")
         case "enable":
             await store.operators.enable(f"{number}")
+        case "transfer" | "put_back" | "take" | "force":
+            await _move_at_once(store, step, number)
 
 
-async def _check(store: Store) -> None:
-    waiting = await store.tickets.waiting()
+async def _move_at_once(store: Store, step: str, number: int) -> None:
+    """Several people want several things of several tickets at the same time; what is refused changes nothing."""
+    transfers, targets = store.transfers, [number % 3 + 1, (number + 1) % 3 + 1]
+    some = [number, number % 5 + 1]
+    match step:
+        case "transfer":
+            moves = [transfers.transfer(one, target, operator_of_active) for one in some for target in targets]
+        case "put_back":
+            moves = [transfers.put_back(one, operator_of_active) for one in some]
+        case "take":
+            moves = [transfers.take(one, target) for one in some for target in targets]
+        case _:
+            moves = [transfers.transfer(number, targets[0], operator_of_active, over_limit=True)]
+    for answer in await asyncio.gather(*moves, return_exceptions=True):
+        assert isinstance(answer, (Ticket, SupportError)), answer
+
+
+def operator_of_active(ticket: Ticket) -> Sender:
+    if ticket.operator_id is None:
+        raise Forbidden
+    return operator_of(ticket)
+
+
+async def _check(store: Store, known: Known, *, agreed: bool) -> None:
+    waiting = [listed.ticket for listed in await store.tickets.waiting()]
     for operator, presence in await store.operators.everybody():
-        held = await store.tickets.active_of(operator.id)
-        assert presence.active_tickets == len(held)
+        held, before = len(await store.tickets.active_of(operator.id)), known.held.get(operator.id, 0)
+        assert presence.active_tickets == held
+        assert agreed or held <= max(presence.max_tickets, before), "nobody agreed to more"
+        known.held[operator.id] = held
         if operator.is_disabled:
             assert not held
-        elif waiting and presence.status is OperatorStatus.ONLINE:
-            assert len(held) >= presence.max_tickets
+        elif presence.status is OperatorStatus.ONLINE and any(one.returned_by != operator.id for one in waiting):
+            assert held >= presence.max_tickets

@@ -127,7 +127,7 @@ async def test_no_body_is_a_body_without_fields(nobody: Caller) -> None:
 async def test_a_bug_is_answered_without_detail(
     nobody: Caller, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def create(_self: TicketStore, _new: object) -> None:
+    async def create(_self: TicketStore, _new: object, _limits: object) -> None:
         raise RuntimeError("the secret detail")
 
     monkeypatch.setattr(TicketStore, "create", create)
@@ -139,7 +139,7 @@ async def test_a_bug_is_answered_without_detail(
 
 
 async def test_any_other_refusal_of_the_server_is_json_too(nobody: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def create(_self: TicketStore, _new: object) -> None:
+    async def create(_self: TicketStore, _new: object, _limits: object) -> None:
         raise web.HTTPGone
 
     monkeypatch.setattr(TicketStore, "create", create)
@@ -148,7 +148,7 @@ async def test_any_other_refusal_of_the_server_is_json_too(nobody: Caller, monke
 
 
 async def test_a_busy_database_asks_to_try_again(nobody: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def create(_self: TicketStore, _new: object) -> None:
+    async def create(_self: TicketStore, _new: object, _limits: object) -> None:
         raise StoreUnavailable
 
     monkeypatch.setattr(TicketStore, "create", create)

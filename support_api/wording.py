@@ -1,0 +1,37 @@
+"""What the system says in a conversation, in the words of the site: for clients that print a message's `content` and know
+no codes. Pages of our own write the same by the code, in their reader's language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from support_api.models import Notice, NoticeCode, Wording
+
+# A name may run from right to left: isolated, it does not turn the sentence around.
+_TEXTS: Mapping[str, Mapping[NoticeCode, str]] = MappingProxyType(
+    {
+        "en": {
+            NoticeCode.TRANSFERRED: "\u2068{operator_name}\u2069 continues this chat.",
+            NoticeCode.RETURNED: "This chat waits for another operator.",
+        },
+        "ru": {
+            NoticeCode.TRANSFERRED: "Этот чат продолжает \u2068{operator_name}\u2069.",
+            NoticeCode.RETURNED: "Этот чат ждёт другого оператора.",
+        },
+    }
+)
+
+LANGUAGES = tuple(_TEXTS)
+"""What a site may speak."""
+
+
+def wording(language: str) -> Wording:
+    """How a site with one of `LANGUAGES` says things."""
+    texts = _TEXTS[language]
+
+    def say(notice: Notice) -> str:
+        return texts[notice.code].format(**notice.params)
+
+    return say
