@@ -13,6 +13,7 @@ from relay.metrics import AppStats
 from relay.presence import Presence
 from relay.protocol.channels import ChannelRules
 from relay.protocol.events import kind_of
+from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.session import User
 
 # A channel joins at most so many frames before it sends them.
@@ -60,11 +61,13 @@ class Turn:
 class Channel:
     """An occupied channel: the write method of each subscriber by socket id, and the members of a presence channel."""
 
-    __slots__ = ("_exclude", "_frames", "_late", "_stats", "_turn", "_writers", "presence", "rules")
+    __slots__ = ("_exclude", "_frames", "_late", "_stats", "_turn", "_writers", "client_events", "presence", "rules")
 
     def __init__(self, rules: ChannelRules, turn: Turn, stats: AppStats) -> None:
         self.rules = rules
         self.presence = Presence() if rules.is_presence else None
+        # Of all senders together, where the app limits them.
+        self.client_events: TokenBucket | None = None
         self._turn = turn
         self._stats = stats
         self._writers: dict[str, Callable[[bytes], None]] = {}

@@ -26,6 +26,7 @@ from relay.metrics import AppStats, Gauges
 from relay.protocol import events
 from relay.protocol.deflate import Deflater
 from relay.protocol.errors import (
+    CLIENT_EVENT_REFUSED,
     LIMIT_REACHED,
     WATCHLIST_CUT,
     CloseCode,
@@ -36,6 +37,7 @@ from relay.protocol.errors import (
     WebSocketCode,
 )
 from relay.protocol.frames import text_frame
+from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.requests import Publish
 from relay.protocol.session import Answer, Effect, Identify, Join, Leave, Member, Relay, Session, User, ensure_protocol
 from relay.protocol.webhooks import WebhookEvent
@@ -321,6 +323,8 @@ class Node:
         stats.bytes_sent["answer"] += len(frame)
 
     def _relay(self, connection: Connection, event: Relay) -> None:
+        if connection.app.limits.client_events_per_channel:
+            self._ensure_within_rate(connection.app, event.channel)
         message = events.client_event(event.name, event.channel, event.data, event.user_id)
         self._bus.publish(connection.app.id, event.channel, text_frame(message), connection.session.socket_id)
         self._hubs[connection.app.id].stats.client_events += 1
@@ -331,6 +335,18 @@ class Node:
             count = self._recipients(connection.app, event.channel, sender)
             sent = happenings.ClientEvent(sender, event.channel, event.name, data, count, event.user_id)
             self.observers.tell(connection.app.id, sent)
+
+    def _ensure_within_rate(self, app: App, name: str) -> None:
+        """Raises RateLimited when the senders of client events in a channel send too many, all together."""
+        channel, rate, now = self._hubs[app.id].get(name), app.limits.client_events_per_channel, self._clock()
+        if channel is None:
+            raise RuntimeError(f"somebody is subscribed to {name!r}, which is not occupied")
+        bucket = channel.client_events
+        if bucket is None or bucket.rate != rate:  # a reload may have changed it
+            bucket = channel.client_events = TokenBucket(rate, now)
+        if not bucket.take(now):
+            text = f"Rate limit reached: a channel takes {rate} client events a second, of all senders together"
+            raise RateLimited(text, CLIENT_EVENT_REFUSED, name, limit="client_events_per_channel")
 
     def _join(self, connection: Connection, join: Join) -> None:
         app, name = connection.app, join.rules.name

@@ -376,3 +376,9 @@ def test_whatever_the_environment_holds_it_is_settings_or_a_named_problem(enviro
     else:
         named = [repr(settings)]
     assert all(named)
+
+
+def test_the_documented_relay_of_a_desk_is_valid_and_lets_no_client_flood_another() -> None:
+    file = Path(__file__).parents[2] / "docs" / "deploy" / "relay.toml"
+    settings = load({"RELAY_CONFIG": str(file)})
+    assert [app.client_messages for app in settings.apps] == [False]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.apps import Apps
 from relay.protocol.errors import Rejected
 from tests.helpers.clients import APP, app_with, member, message
 from tests.helpers.json_values import JSON, MESSAGES, TEXTS
@@ -318,6 +319,38 @@ class TestClientEvents:
         assert (error["event"], error["channel"], error["data"]["code"]) == ("pusher:error", "private-a", 4301)
         assert len(two.told()) == 10
         assert two.send(message("client-x", 1, "private-a")) == []
+
+    def test_all_senders_in_a_channel_share_its_rate_and_the_sender_of_one_too_many_is_told_so(self) -> None:
+        app = app_with(client_events_per_channel=3)
+        relay = Relay(app)
+        one, two, listener = relay.client(app), relay.client(app), relay.client(app)
+        for client in (one, two, listener):
+            client.subscribe("private-a")
+        two.subscribe("private-b")
+        for sender in (one, two, one):
+            sender.send(message("client-x", 1, "private-a"))
+        two.told()
+        (error,) = two.send(message("client-x", 1, "private-a"))
+        assert (error["data"]["code"], error["channel"]) == (4301, "private-a")
+        assert "3 client events a second, of all senders together" in error["data"]["message"]
+        assert len(listener.told()) == 3
+        assert two.send(message("client-x", 1, "private-b")) == []
+        stats = relay.node.stats(app)
+        assert (stats.limits_hit, stats.rate_limited, stats.client_events) == ({"client_events_per_channel": 1}, 1, 4)
+        relay.wait(1.0)
+        assert two.send(message("client-x", 1, "private-a")) == []
+
+    def test_a_changed_rate_of_a_channel_counts_from_the_next_event(self) -> None:
+        app = app_with(client_events_per_channel=1)
+        relay = Relay(app)
+        sender = relay.client(app)
+        sender.subscribe("private-a")
+        assert sender.send(message("client-x", 1, "private-a")) == []
+        assert sender.send(message("client-x", 1, "private-a"))[0]["data"]["code"] == 4301
+        relay.node.reload(Apps([app_with(client_events_per_channel=2)]))
+        assert sender.send(message("client-x", 1, "private-a")) == []
+        relay.node.reload(Apps([app_with()]))
+        assert [sender.send(message("client-x", 1, "private-a")) for _ in range(9)] == [[]] * 9
 
     @given(name=TEXTS, data=JSON)
     def test_names_and_data_come_out_as_they_went_in(self, name: str, data: object) -> None:
