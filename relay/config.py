@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from pushdesk import origins
 from pushdesk.addresses import is_loopback, parse_networks
+from pushdesk.reach import sign_of_outside
 from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair, Webhook
 from relay.protocol.limits import Limits
 
@@ -238,6 +239,46 @@ def _expectation(shape: object, error: msgspec.ValidationError) -> str:
     return message[:1].lower() + message[1:]
 
 
+def _weak_secrets(settings: Settings) -> list[str]:
+    """What is wrong when secrets that everybody knows or can find out would guard more than this machine."""
+    sign = _sign_of_outside(settings)
+    if sign is None:
+        return []
+    secrets = {f"the secret of {app.id!r}": app.secret for app in settings.apps} | {
+        f"the secret of {pair.key!r}, in the other_keys of {app.id!r},": pair.secret
+        for app in settings.apps
+        for pair in app.other_keys
+    }
+    problems = [
+        f"apps: {name} has fewer than {SECRET_LENGTH} characters, which can be guessed from outside ({sign}); "
+        "set one that is long and random"
+        for name, secret in secrets.items()
+        if len(secret) < SECRET_LENGTH and secret != DEVELOPMENT_SECRET
+    ]
+    if DEVELOPMENT_SECRET in secrets.values():
+        problems.append(
+            f"{sign}, and an app has the development secret that everybody knows; "
+            f"set {', '.join(_app_variables())}, or [[apps]] in the file that {_FILE_VARIABLE} names"
+        )
+    return problems
+
+
+def _sign_of_outside(settings: Settings) -> str | None:
+    """What says that other machines reach this relay."""
+    # For an app, to let all pages in is the default and says nothing.
+    named = {
+        f"apps[{at}].allowed_origins": [entry for entry in app.allowed_origins if entry != origins.ANY]
+        for at, app in enumerate(settings.apps)
+    }
+    return sign_of_outside(
+        hosts={"host": settings.host},
+        proxies={"trusted_proxies": settings.trusted_proxies},
+        urls={},
+        origins=named,
+        certificates={"tls_certificate": settings.tls_certificate},
+    )
+
+
 def _check_whole(settings: Settings) -> list[str]:
     """What is wrong between fields that are right one by one."""
     problems = []
@@ -251,17 +292,7 @@ def _check_whole(settings: Settings) -> list[str]:
         problems.append(f"trusted_proxies: expected addresses and networks such as 127.0.0.1, 10.0.0.0/8: {error}")
     if not settings.apps:
         problems.append("apps: expected at least one [[apps]] table")
-    if not is_loopback(settings.host):
-        problems += [
-            f"apps: the secret of {app.id!r} has fewer than {SECRET_LENGTH} characters, which can be guessed from outside"
-            for app in settings.apps
-            if len(app.secret) < SECRET_LENGTH and app.secret != DEVELOPMENT_SECRET
-        ]
-    if not is_loopback(settings.host) and any(app.secret == DEVELOPMENT_SECRET for app in settings.apps):
-        problems.append(
-            f"host: {settings.host} is not a loopback address, and an app has the development secret that everybody knows; "
-            f"set {', '.join(_app_variables())}, or [[apps]] in the file that {_FILE_VARIABLE} names"
-        )
+    problems += _weak_secrets(settings)
     # Whoever reaches the console sees everything, and may publish.
     is_open = not is_loopback(settings.console_host) and len(settings.console_password) < SECRET_LENGTH
     if settings.console_port and is_open:
@@ -269,5 +300,10 @@ def _check_whole(settings: Settings) -> list[str]:
             f"console_host: {settings.console_host} is not a loopback address: the console needs a console_password "
             f"({PREFIX}CONSOLE_PASSWORD) of at least {SECRET_LENGTH} characters there; or leave it on 127.0.0.1 "
             "and reach it through an SSH tunnel"
+        )
+    elif settings.console_port and settings.trusted_proxies and 0 < len(settings.console_password) < SECRET_LENGTH:
+        problems.append(
+            f"console_password: expected at least {SECRET_LENGTH} characters where there are trusted_proxies, which may "
+            "bring the console's visitors too; or none, and the console refuses what comes through a proxy"
         )
     return problems

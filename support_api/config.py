@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pushdesk import origins
-from pushdesk.addresses import Network, is_loopback, parse_networks
+from pushdesk.addresses import Network, parse_networks
+from pushdesk.reach import sign_of_outside
 from support_api.wording import LANGUAGES
 
 ENV_PREFIX = "SUPPORT_"
@@ -248,17 +249,30 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 def _weak_secrets(settings: Settings) -> list[str]:
     """What is wrong when secrets that everybody knows or can find out would guard more than this machine."""
-    if is_loopback(settings.host):
+    sign = _sign_of_outside(settings)
+    if sign is None:
         return []
     problems = []
     if any(key == DEFAULT_SECRET_KEY or len(key) < MIN_SECRET_KEY for key in settings.keys):
-        wanted = f"secrets of your own, each of at least {MIN_SECRET_KEY} characters,"
-        problems.append(f"SUPPORT_SECRET_KEY: expected {wanted} to listen on {settings.host}")
+        wanted = f"secrets of your own, each of at least {MIN_SECRET_KEY} characters"
+        problems.append(f"SUPPORT_SECRET_KEY: expected {wanted}, where others reach the desk ({sign})")
     relay_secret = settings.relay_app_secret.reveal()
     if relay_secret == DEFAULT_RELAY_SECRET or len(relay_secret) < MIN_RELAY_SECRET:
-        wanted = f"a secret of your own, of at least {MIN_RELAY_SECRET} characters,"
-        problems.append(f"SUPPORT_RELAY_APP_SECRET: expected {wanted} to listen on {settings.host}")
+        wanted = f"a secret of your own, of at least {MIN_RELAY_SECRET} characters, the same as the relay's"
+        problems.append(f"SUPPORT_RELAY_APP_SECRET: expected {wanted}, where others reach the desk ({sign})")
     return problems
+
+
+def _sign_of_outside(settings: Settings) -> str | None:
+    """What says that other machines reach this desk, or its relay."""
+    public = {"SUPPORT_RELAY_PUBLIC_URL": settings.relay_public_url} if settings.relay_public_url else {}
+    return sign_of_outside(
+        hosts={"SUPPORT_HOST": settings.host},
+        proxies={"SUPPORT_TRUSTED_PROXIES": settings.trusted_proxies},
+        urls=public | {"SUPPORT_RELAY_URL": settings.relay_url},
+        origins={"SUPPORT_ALLOWED_ORIGINS": settings.allowed_origins},
+        certificates={},
+    )
 
 
 def describe(settings: Settings) -> list[str]:

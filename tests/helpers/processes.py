@@ -186,7 +186,7 @@ class RelayProcess(Process):
     # Digits: the SDK of PyPI takes no other app id.
     app_id = "4711"
     key = "interop-key"
-    secret = "interop-secret"
+    secret = "interop-app-secret"
 
     def __init__(self, **settings: object) -> None:
         port = free_port()

@@ -117,16 +117,17 @@ class TestEnvironment:
 
 class TestTrustedProxies:
     def test_the_environment_has_commas_between_them(self) -> None:
-        settings = load({"RELAY_TRUSTED_PROXIES": " 127.0.0.1, 10.0.0.0/8,,fd00::/8 "})
+        settings = load(APP_VARIABLES | {"RELAY_TRUSTED_PROXIES": " 127.0.0.1, 10.0.0.0/8,,fd00::/8 "})
         assert settings.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
         assert load({"RELAY_TRUSTED_PROXIES": ""}).trusted_proxies == ()
 
     def test_a_file_has_a_list(self, tmp_path: Path) -> None:
-        assert load(write(tmp_path, 'trusted_proxies = ["10.0.0.0/8"]')).trusted_proxies == ("10.0.0.0/8",)
+        settings = load(write(tmp_path, 'trusted_proxies = ["10.0.0.0/8"]') | APP_VARIABLES)
+        assert settings.trusted_proxies == ("10.0.0.0/8",)
 
     @pytest.mark.parametrize("text", ["proxy.example", "10.0.0.1/8", "127.0.0.1;10.0.0.0/8"])
     def test_what_is_no_address_or_network_is_named(self, text: str) -> None:
-        (problem,) = problems({"RELAY_TRUSTED_PROXIES": text})
+        (problem,) = problems(APP_VARIABLES | {"RELAY_TRUSTED_PROXIES": text})
         assert problem.startswith("trusted_proxies: expected addresses and networks such as 127.0.0.1, 10.0.0.0/8: ")
 
     def test_a_text_in_a_file_is_no_list(self, tmp_path: Path) -> None:
@@ -304,6 +305,33 @@ class TestSecrets:
         assert "short-secret" not in problem
         assert load(app).apps[0].secret == "short-secret"
 
+    @pytest.mark.parametrize(
+        ("setting", "sign"),
+        [
+            ("host = '0.0.0.0'", "host: 0.0.0.0 is not a loopback address"),
+            ("trusted_proxies = ['127.0.0.1']", "trusted_proxies: a reverse proxy brings requests from outside"),
+            ("tls_certificate = 'chain.pem'", "tls_certificate: TLS is for others than this machine"),
+        ],
+    )
+    def test_where_others_reach_the_relay_every_secret_is_looked_at(
+        self, tmp_path: Path, setting: str, sign: str
+    ) -> None:
+        app = f"[[apps]]\nid = 'a'\nkey = 'b'\nsecret = '{SECRET}'\n[[apps.other_keys]]\nkey = 'c'\nsecret = '{{}}'\n"
+        (problem,) = problems(write(tmp_path, setting + "\n" + app.format("x")))
+        assert problem.startswith("apps: the secret of 'c', in the other_keys of 'a', has fewer than 16 characters")
+        assert sign in problem
+        (problem,) = problems(write(tmp_path, setting + "\n" + app.format("app-secret")))
+        assert problem.startswith(f"{sign}, and an app has the development secret")
+        assert load(write(tmp_path, setting + "\n" + app.format("y" * 16)))
+        assert load(write(tmp_path, app.format("x")))
+
+    def test_pages_of_other_machines_are_a_sign_that_others_reach_the_relay(self, tmp_path: Path) -> None:
+        app = "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'short'\nallowed_origins = {}\n"
+        (problem,) = problems(write(tmp_path, app.format(["http://localhost:3000", "https://shop.example"])))
+        assert "(apps[0].allowed_origins: pages of https://shop.example are let in)" in problem
+        assert "short" not in problem
+        assert load(write(tmp_path, app.format(["http://localhost:3000", "127.0.0.1", "-", "*"])))
+
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
     def test_the_development_secret_will_do_on_loopback(self, host: str) -> None:
         assert load({"RELAY_HOST": host}).host == host
@@ -329,6 +357,13 @@ class TestConsole:
         assert (settings.console_host, settings.console_port, settings.console_password) == ("127.0.0.1", 0, "")
         assert load({"RELAY_CONSOLE_PORT": "6002"}).console_port == 6002
         assert load({"RELAY_CONSOLE_PORT": "6002", "RELAY_CONSOLE_HOST": "::1"}).console_host == "::1"
+
+    def test_a_password_that_can_be_guessed_through_a_proxy_is_refused(self) -> None:
+        behind = APP_VARIABLES | {"RELAY_CONSOLE_PORT": "6002", "RELAY_TRUSTED_PROXIES": "127.0.0.1"}
+        (problem,) = problems(behind | {"RELAY_CONSOLE_PASSWORD": "x" * 15})
+        assert problem.startswith("console_password: expected at least 16 characters")
+        assert load(behind | {"RELAY_CONSOLE_PASSWORD": "x" * 16})
+        assert load(behind)
 
     @pytest.mark.parametrize("password", ["", "short", "x" * 15])
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "console.example"])  # noqa: S104 - refused

@@ -26,28 +26,30 @@ def test_without_settings_the_defaults_hold() -> None:
 def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "support.toml"
     file.write_text('port = 1234\nhost = "localhost"\nallowed_origins = ["https://a.example", "https://b.example"]\n')
-    settings = load_settings({"SUPPORT_CONFIG": str(file), "SUPPORT_PORT": "99"})
+    settings = load_settings({**OWN_SECRETS, "SUPPORT_CONFIG": str(file), "SUPPORT_PORT": "99"})
     assert (settings.port, settings.host) == (99, "localhost")
     assert settings.allowed_origins == ("https://a.example", "https://b.example")
 
 
 def test_lists_come_with_commas() -> None:
+    keys = ["new" * 12, "old" * 12]
+    listed = "https://Shop.example/, http://localhost:8000,*"
     settings = load_settings(
-        {"SUPPORT_SECRET_KEY": "new, old,", "SUPPORT_ALLOWED_ORIGINS": "https://Shop.example/, http://localhost:8000,*"}
+        {**OWN_SECRETS, "SUPPORT_SECRET_KEY": ", ".join([*keys, ""]), "SUPPORT_ALLOWED_ORIGINS": listed}
     )
-    assert settings.keys == ["new", "old"]
+    assert settings.keys == keys
     assert settings.allowed_origins == ("https://shop.example", "http://localhost:8000", "*")
 
 
 def test_trusted_proxies_are_addresses_or_networks() -> None:
     assert load_settings({}).trusted_proxies == ()
-    found = load_settings({"SUPPORT_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::1"}).trusted_proxies
+    found = load_settings({**OWN_SECRETS, "SUPPORT_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::1"}).trusted_proxies
     assert [str(one) for one in found] == ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]
 
 
 def test_origins_are_hosts_and_what_is_below_them_too_and_a_wrong_one_is_named() -> None:
     listed = "shop.example, *.Shop.example,-,https://shop.example:443/"
-    settings = load_settings({"SUPPORT_ALLOWED_ORIGINS": listed})
+    settings = load_settings({**OWN_SECRETS, "SUPPORT_ALLOWED_ORIGINS": listed})
     assert settings.allowed_origins == ("shop.example", "*.shop.example", "-", "https://shop.example")
     (problem,) = problems_of({"SUPPORT_ALLOWED_ORIGINS": "https://shop.example,htps://other.example"})
     assert "'htps://other.example' has none of the schemes" in problem
@@ -58,9 +60,10 @@ def test_no_origin_means_only_our_own() -> None:
 
 
 def test_browsers_reach_the_relay_where_we_do_unless_told_otherwise() -> None:
-    assert load_settings({"SUPPORT_RELAY_URL": "http://r:1/"}).browser_relay_url == "http://r:1"
+    assert load_settings({**OWN_SECRETS, "SUPPORT_RELAY_URL": "http://r:1/"}).browser_relay_url == "http://r:1"
     assert load_settings({"SUPPORT_RELAY_PUBLIC_URL": ""}).browser_relay_url == "http://127.0.0.1:6001"
-    assert load_settings({"SUPPORT_RELAY_PUBLIC_URL": "https://ws.example"}).browser_relay_url == "https://ws.example"
+    public = {**OWN_SECRETS, "SUPPORT_RELAY_PUBLIC_URL": "https://ws.example"}
+    assert load_settings(public).browser_relay_url == "https://ws.example"
 
 
 def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path) -> None:
@@ -170,10 +173,51 @@ def test_known_secrets_are_refused_elsewhere(host: str) -> None:
 def test_short_secrets_are_refused_where_others_reach_the_desk() -> None:
     short = {"SUPPORT_SECRET_KEY": f"{'a' * 32},{'b' * 31}", "SUPPORT_RELAY_APP_SECRET": "c" * 15}
     assert problems_of({"SUPPORT_HOST": ANYWHERE, **short}) == [
-        "SUPPORT_SECRET_KEY: expected secrets of your own, each of at least 32 characters, to listen on 0.0.0.0",
-        "SUPPORT_RELAY_APP_SECRET: expected a secret of your own, of at least 16 characters, to listen on 0.0.0.0",
+        (
+            "SUPPORT_SECRET_KEY: expected secrets of your own, each of at least 32 characters, where others reach the desk "
+            "(SUPPORT_HOST: 0.0.0.0 is not a loopback address)"
+        ),
+        (
+            "SUPPORT_RELAY_APP_SECRET: expected a secret of your own, of at least 16 characters, the same as the relay's, "
+            "where others reach the desk (SUPPORT_HOST: 0.0.0.0 is not a loopback address)"
+        ),
     ]
     assert load_settings(short).keys == ["a" * 32, "b" * 31]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sign"),
+    [
+        ("TRUSTED_PROXIES", "127.0.0.1", "a reverse proxy brings requests from outside"),
+        ("RELAY_PUBLIC_URL", "https://chat.example", "https://chat.example is not this machine alone"),
+        ("RELAY_PUBLIC_URL", "http://192.0.2.1:6001", "http://192.0.2.1:6001 is not this machine alone"),
+        ("RELAY_URL", "http://relay:6001", "http://relay:6001 is not this machine alone"),
+        ("ALLOWED_ORIGINS", "http://localhost:3000,https://shop.example", "pages of https://shop.example are let in"),
+        ("ALLOWED_ORIGINS", "shop.example", "pages of shop.example are let in"),
+        ("ALLOWED_ORIGINS", "*.shop.example", "pages of *.shop.example are let in"),
+        ("ALLOWED_ORIGINS", "*", "pages of any site are let in"),
+    ],
+)
+def test_known_secrets_are_refused_where_a_setting_says_that_others_reach_the_desk(
+    name: str, value: str, sign: str
+) -> None:
+    outside = {f"SUPPORT_{name}": value}
+    problems = problems_of(outside)
+    assert [one.partition(":")[0] for one in problems] == ["SUPPORT_SECRET_KEY", "SUPPORT_RELAY_APP_SECRET"]
+    assert all(f"(SUPPORT_{name}: {sign})" in one for one in problems)
+    assert load_settings(OWN_SECRETS | outside)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RELAY_PUBLIC_URL", "https://localhost:6443"),
+        ("RELAY_URL", "http://[::1]:6001"),
+        ("ALLOWED_ORIGINS", "http://localhost:3000,127.0.0.1,[::1],https://app.localhost,*.localhost,-"),
+    ],
+)
+def test_known_secrets_will_do_where_settings_name_this_machine_alone(name: str, value: str) -> None:
+    assert load_settings({f"SUPPORT_{name}": value})
 
 
 def test_secrets_are_never_printed() -> None:
