@@ -30,12 +30,16 @@ class Transport(Protocol):
 
 
 class Connection:
-    """A client of `app`: its session, and the way to it. `write` is the transport's own method, kept for the fan-out."""
+    """A client of `app`: its session, and the way to it. `write` is the transport's own method, kept for the fan-out.
 
-    __slots__ = ("app", "session", "transport", "write")
+    `number` is higher than that of every connection of the app that was opened before.
+    """
 
-    def __init__(self, app: App, session: Session, transport: Transport) -> None:
+    __slots__ = ("app", "number", "session", "transport", "write")
+
+    def __init__(self, app: App, session: Session, transport: Transport, number: int) -> None:
         self.app = app
+        self.number = number
         self.session = session
         self.transport = transport
         self.write = transport.write

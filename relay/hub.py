@@ -15,6 +15,7 @@ from relay.protocol.channels import ChannelRules
 from relay.protocol.events import kind_of
 from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.session import User
+from relay.revocations import Revocations
 
 # A channel joins at most so many frames before it sends them.
 JOINED_FRAMES: Final = 64
@@ -153,16 +154,33 @@ class Channel:
 class Hub:
     """The connections, occupied channels and signed-in users of one app on this node."""
 
-    __slots__ = ("_channels", "_users", "_watchers", "cache", "connections", "sites", "stats", "turn")
+    __slots__ = (
+        "_channels",
+        "_named",
+        "_users",
+        "_watchers",
+        "cache",
+        "connections",
+        "opened",
+        "revocations",
+        "sites",
+        "stats",
+        "turn",
+    )
 
     def __init__(self, max_cached: int, defer: Callable[[Callable[[], None]], object]) -> None:
         self.turn = Turn(defer)
         self._channels: dict[str, Channel] = {}
         self._users: dict[str, set[Connection]] = {}
+        # User id → how many subscriptions of each connection were signed for that user.
+        self._named: dict[str, dict[Connection, int]] = {}
         self._watchers: dict[str, set[Connection]] = {}
         self.cache = EventCache(max_cached)
         self.stats = AppStats()
+        # In the order in which they were opened.
         self.connections: dict[str, Connection] = {}
+        self.opened = 0
+        self.revocations = Revocations()
         # Of the connections that were opened under a limit for each address.
         self.sites = Sites()
 
@@ -208,6 +226,31 @@ class Hub:
     def connections_of(self, user_id: str) -> Iterable[Connection]:
         """The connections that are signed in as the user."""
         return self._users.get(user_id, ())
+
+    def name(self, connection: Connection, user_id: str) -> None:
+        """One subscription more of the connection is in the user's name."""
+        named = self._named.get(user_id)
+        if named is None:
+            named = self._named[user_id] = {}
+        named[connection] = named.get(connection, 0) + 1
+
+    def unname(self, connection: Connection, user_id: str) -> None:
+        """One subscription of the connection less is in the user's name. Raises KeyError when none was."""
+        named = self._named[user_id]
+        named[connection] -= 1
+        if not named[connection]:
+            del named[connection]
+            if not named:
+                del self._named[user_id]
+
+    def in_the_name_of(self, user_id: str) -> list[Connection]:
+        """The connections that are signed in as the user, or have subscriptions that were signed for the user."""
+        return list(dict.fromkeys([*self.connections_of(user_id), *self._named.get(user_id, ())]))
+
+    def revoke(self, user_id: str, channel: str | None) -> None:
+        """What was signed for the user until now is no good for the channel any more, or for any."""
+        oldest = next(iter(self.connections.values())).number if self.connections else self.opened + 1
+        self.revocations.add(user_id, channel, self.opened, oldest)
 
     def watchers_of(self, user_id: str) -> Iterable[Connection]:
         """The connections that want to know when the user comes and goes."""

@@ -24,10 +24,12 @@ from relay.happenings import Observers
 from relay.hub import Channel, Hub
 from relay.metrics import AppStats, Gauges
 from relay.protocol import events
+from relay.protocol.channels import rules_for
 from relay.protocol.deflate import Deflater
 from relay.protocol.errors import (
     CLIENT_EVENT_REFUSED,
     LIMIT_REACHED,
+    SIGNATURE_REFUSED,
     WATCHLIST_CUT,
     CloseCode,
     MessageRefused,
@@ -148,7 +150,8 @@ class Node:
         socket_id = _new_socket_id(hub)
         if limits.connections_per_address:
             _enter(hub, socket_id, transport.address, limits.connections_per_address)
-        connection = Connection(app, Session(app, socket_id), transport)
+        hub.opened += 1
+        connection = Connection(app, Session(app, socket_id), transport, hub.opened)
         hub.connections[socket_id] = connection
         hub.stats.connections_opened += 1
         if self.observers:
@@ -241,6 +244,20 @@ class Node:
         hub.turn.flush()
         for connection in list(hub.connections_of(user_id)):
             connection.transport.close(CloseCode.UNAUTHORIZED, "the application ended this user's connections")
+
+    def unsubscribe(self, app: App, user_id: str, channel: str | None) -> None:
+        """End the user's subscriptions to a channel, or to all that need a signature, after what was sent there.
+
+        What was signed for the user before is of no use after it.
+        """
+        hub = self._hubs[app.id]
+        hub.turn.flush()
+        hub.revoke(user_id, channel)
+        for connection in hub.in_the_name_of(user_id):
+            names = _subscriptions_of(connection.session, user_id, channel)
+            for left in [self._take_out(connection, name) for name in names]:
+                self._tell_left(connection, left)
+                self._tell(connection, text_frame(events.unsubscribed(left.rules.name)))
 
     def cached(self, app: App, name: str) -> tuple[CachedEvent, float] | None:
         """The last event of a cache channel, and for how many seconds it will be remembered."""
@@ -350,15 +367,20 @@ class Node:
 
     def _join(self, connection: Connection, join: Join) -> None:
         app, name = connection.app, join.rules.name
+        hub = self._hubs[app.id]
+        if hub.revocations and join.rules.needs_auth:
+            _ensure_not_revoked(hub, connection, join)
         if join.member is not None:
             self._ensure_room(app, name, join.member)
-        channel, is_occupied = self._hubs[app.id].open(join.rules)
+        channel, is_occupied = hub.open(join.rules)
         if is_occupied:
             self._bus.listen(app.id, name)
             self._webhooks.came(app, WebhookEvent("channel_occupied", name))
         if join.member is None or channel.presence is None:
             channel.add(connection)
             connection.session.subscriptions[name] = join.user_id
+            if join.user_id is not None:
+                hub.name(connection, join.user_id)
             self._tell(connection, text_frame(events.subscription_succeeded(name)))
             if channel.rules.is_cache:
                 self._send_cached(connection, name)
@@ -374,6 +396,7 @@ class Node:
             self._webhooks.came(app, WebhookEvent("member_added", name, user_id=join.member.user_id))
         channel.add(connection)
         connection.session.subscriptions[name] = join.member.user_id
+        hub.name(connection, join.member.user_id)
         if channel.rules.is_cache:
             self._send_cached(connection, name)
 
@@ -401,6 +424,8 @@ class Node:
         app, name = connection.app, channel.rules.name
         hub = self._hubs[app.id]
         user_id = connection.session.subscriptions.pop(name)
+        if user_id is not None:
+            hub.unname(connection, user_id)
         if self.observers:
             left = happenings.Unsubscribed(connection.session.socket_id, name, len(channel), user_id)
             self.observers.tell(app.id, left)
@@ -490,6 +515,29 @@ class Node:
         channel = self._hubs[app_id].get(name)
         if channel is not None:
             channel.send(frame, exclude)
+
+
+def _subscriptions_of(session: Session, user_id: str, channel: str | None) -> list[str]:
+    """The subscriptions in the user's name: what was signed for it; signed in as it, all that needed a signature."""
+    is_signed_in = session.user is not None and session.user.user_id == user_id
+    return [
+        name
+        for name, signed_for in session.subscriptions.items()
+        if channel in (None, name) and (signed_for == user_id or (is_signed_in and rules_for(name).needs_auth))
+    ]
+
+
+def _ensure_not_revoked(hub: Hub, connection: Connection, join: Join) -> None:
+    """Raises SubscriptionRefused when a user whom the client comes as has lost the channel since the connection is there."""
+    name, user = join.rules.name, connection.session.user
+    comes_as = {
+        join.user_id,
+        None if join.member is None else join.member.user_id,
+        None if user is None else user.user_id,
+    }
+    if any(hub.revocations.covers(user_id, name, connection.number) for user_id in comes_as if user_id is not None):
+        text = "The user lost this channel after the connection was opened: connect anew, and have it signed again"
+        raise SubscriptionRefused(name, "Revoked", text, SIGNATURE_REFUSED)
 
 
 def _new_socket_id(hub: Hub) -> str:

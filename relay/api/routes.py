@@ -25,7 +25,7 @@ from relay.api.responses import (
     error_answer,
     json_answer,
 )
-from relay.api.users import terminate
+from relay.api.users import terminate, unsubscribe
 from relay.apps import App
 from relay.happenings import RefusedRequest
 from relay.node import Node
@@ -56,6 +56,10 @@ _ROUTES: Final[dict[tuple[str, ...], tuple[str, Handler]]] = {
     ("users", _WILDCARD, "terminate_connections"): (
         "POST",
         lambda node, app, name, _params, _body: terminate(node, app, name),
+    ),
+    ("users", _WILDCARD, "unsubscribe"): (
+        "POST",
+        lambda node, app, name, _params, body: unsubscribe(node, app, name, body),
     ),
     ("channels", _WILDCARD, "users"): ("GET", lambda node, app, name, _params, _body: list_users(node, app, name)),
 }

@@ -57,6 +57,11 @@ def subscription_succeeded(channel: str) -> bytes:
     return b'{"event":"pusher_internal:subscription_succeeded","channel":"%b","data":"{}"}' % channel.encode()
 
 
+def unsubscribed(channel: str) -> bytes:
+    """The application ended this client's subscription; libraries pass over names of this prefix that they do not know."""
+    return b'{"event":"pusher_internal:unsubscribed","channel":"%b","data":"{}"}' % channel.encode()
+
+
 def presence_succeeded(channel: str, ids: Iterable[bytes], entries: Iterable[bytes], count: int) -> bytes:
     """The confirmation of a presence subscription: each member's id, and its "id":info entry, from `member_fragments`."""
     return (

@@ -57,8 +57,26 @@ class _BatchBody(Struct):
     batch: list[_BatchItem]
 
 
+class _UnsubscribeBody(Struct):
+    channel: str | None  # must be there: all channels are not what somebody forgets to name
+
+
+_decode_unsubscribe = decoder(_UnsubscribeBody)
 _decode_publish = decoder(_PublishBody)
 _decode_batch = decoder(_BatchBody)
+
+
+def parse_unsubscribe(body: bytes, limits: Limits) -> str | None:
+    """The channel in the body of POST /users/ID/unsubscribe, None for all channels. Raises BadRequest."""
+    try:
+        channel = _decode_unsubscribe(body).channel
+    except Malformed as error:
+        raise BadRequest(f"Invalid body: {error}") from None
+    if channel is None:
+        return None
+    if not ensure_channel_name(channel, limits).needs_auth:
+        raise BadRequest("Anybody may join this channel again: only what needs a signature can be ended")
+    return channel
 
 
 def parse_publish(body: bytes, limits: Limits) -> Publish:

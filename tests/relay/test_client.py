@@ -258,6 +258,16 @@ class TestUsers:
         assert await client.terminate_connections("7") == {}
         assert (await visitor.closed())[0] == 4009
 
+    async def test_a_users_subscriptions_are_ended_one_or_all(self, relay: RunningRelay, client: PushlerClient) -> None:
+        visitor = await relay.connect()
+        for channel in ("private-a", "private-b"):
+            signed = client.authorize_channel(channel, visitor.socket_id, {"user_id": "7"})
+            await visitor.send("pusher:subscribe", {"channel": channel} | signed)
+            assert (await visitor.receive())["event"] == "pusher_internal:subscription_succeeded"
+        assert await client.unsubscribe_user("7", "private-b") == {}
+        assert await client.unsubscribe_user("7") == {}
+        assert [one["channel"] for one in await visitor.told()] == ["private-b", "private-a"]
+
 
 class TestWebhooks:
     client = PushlerClient("key", "secret")

@@ -16,7 +16,7 @@ ONE, TWO, THREE, FOUR = (text_frame(b'{"event":"%d"}' % number) for number in ra
 class Client:
     def __init__(self, socket_id: str) -> None:
         self.transport = RecordingTransport()
-        self.connection = Connection(APP, Session(APP, socket_id), self.transport)
+        self.connection = Connection(APP, Session(APP, socket_id), self.transport, 1)
 
 
 def hub_of() -> Hub:

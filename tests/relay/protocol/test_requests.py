@@ -18,6 +18,7 @@ from relay.protocol.requests import (
     parse_batch,
     parse_info,
     parse_publish,
+    parse_unsubscribe,
 )
 from tests.helpers.json_values import CHANNEL_NAMES, JSON, MESSAGES, TEXTS
 
@@ -225,3 +226,27 @@ class TestInfo:
         ensure_info_fits({"subscription_count"}, rules_for("a"))
         with pytest.raises(BadRequest, match="presence channels only"):
             ensure_info_fits({"user_count"}, rules_for("private-a"))
+
+
+class TestUnsubscribe:
+    @pytest.mark.parametrize("channel", ["private-a", "presence-a", "private-cache-a", "private-encrypted-a"])
+    def test_a_channel_that_needs_a_signature_can_be_lost(self, channel: str) -> None:
+        assert parse_unsubscribe(json.dumps({"channel": channel}).encode(), LIMITS) == channel
+
+    def test_null_is_all_channels(self) -> None:
+        assert parse_unsubscribe(b'{"channel":null}', LIMITS) is None
+
+    @pytest.mark.parametrize(
+        ("raw", "explanation"),
+        [
+            (b"{}", "channel"),
+            (b"x", "Invalid body"),
+            (b'{"channel":"a"}', "Anybody may join"),
+            (b'{"channel":"#server-to-user-7"}', "Anybody may join"),
+            (b'{"channel":"private-%b"}' % (b"a" * 200), "200 characters"),
+            (b'{"channel":"private-a b"}', "characters"),
+        ],
+    )
+    def test_any_other_body_is_refused_with_a_reason(self, raw: bytes, explanation: str) -> None:
+        with pytest.raises(BadRequest, match=explanation):
+            parse_unsubscribe(raw, LIMITS)
