@@ -79,17 +79,18 @@ def ensure_serves(ticket: Ticket, operator: Operator) -> Sender:
     return role_in(ticket, Identity(operator=operator))
 
 
-def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity) -> None:
-    """Whether the caller may listen to an operators' channel. Raises `Forbidden`. (Of a ticket: `role_in`.)"""
+def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity) -> Operator:
+    """The operator, if he may listen to an operators' channel. Raises `Forbidden`. (Of a ticket: `role_in`.)"""
     operator = identity.operator
     if operator is None or operator.is_disabled:
         raise Forbidden
     match channel:
         case QueueChannel():
-            return
+            return operator
         case OperatorChannel(operator_id):
             if operator_id != operator.id:
                 raise Forbidden
+            return operator
         case _:
             assert_never(channel)
 

@@ -96,7 +96,7 @@ class Settings:
     """Seconds between two looks for tickets that wait although somebody is free."""
     language: str = "ru"
     """What the system says to visitors, for clients that do not write it themselves: ru or en."""
-    relay_extensions: bool = False
+    relay_extensions: bool = True
     """Whether the relay is this project's own, which can end a user's subscriptions; false: another Pusher server."""
     log_level: str = "info"
     log_format: str = "console"

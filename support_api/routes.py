@@ -31,6 +31,7 @@ ROUTES = (
     Route("POST", "/create_ticket", visitor.create_ticket, Sites.LISTED, php=True),
     Route("POST", "/send_support_message", visitor.send_support_message, Sites.LISTED, php=True),
     Route("POST", "/auth", realtime_auth.auth, Sites.LISTED, php=True),
+    Route("POST", "/user_auth", realtime_auth.user_auth, php=True),
     Route("POST", "/typing", visitor.typing, Sites.LISTED, php=True),
     Route("GET", "/get_messages", visitor.get_messages, Sites.LISTED, php=True),
     Route("POST", "/close_ticket", visitor.close_ticket, Sites.LISTED, php=True),

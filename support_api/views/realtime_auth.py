@@ -1,15 +1,21 @@
-"""Signs a subscription for whoever may listen. The rules are access's, the signature is the relay client's."""
+"""Signs what the relay wants to see signed: a subscription, for whoever may listen, and an operator's sign-in.
+
+The rules are access's, the signatures the relay client's. What is signed for an operator names them, so that the relay can
+end it when they lose the right to it.
+"""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from support_api.access import TicketChannel, ensure_may_join, parse_channel, role_in
+from support_api.access import Channel, TicketChannel, ensure_may_join, parse_channel, role_in
 from support_api.errors import InvalidField
+from support_api.events import operator_user
+from support_api.models import Identity, SenderType
 from support_api.store import ensure_open
-from support_api.views.desk import DESK
-from support_api.views.fields import body_fields
-from support_api.views.identity import identify
+from support_api.views.desk import DESK, Desk
+from support_api.views.fields import Fields, body_fields
+from support_api.views.identity import identify, logged_in
 from support_api.views.responses import json_answer
 
 CHANNEL_LENGTH = 200
@@ -19,14 +25,34 @@ CHANNEL_LENGTH = 200
 async def auth(request: web.Request) -> web.Response:
     """The signature that lets one connection join one channel; there is nothing to hear in a closed ticket's."""
     desk, fields = request.app[DESK], await body_fields(request)
-    name, socket_id = fields.required_text("channel_name", CHANNEL_LENGTH), fields.socket_id()
+    name, socket_id = fields.required_text("channel_name", CHANNEL_LENGTH), _socket_id(fields)
+    identity, channel = await identify(request), parse_channel(name)
+    operator_id = await _listens_as_operator(desk, channel, identity)
+    named = (
+        None if operator_id is None or not desk.settings.relay_extensions else {"user_id": operator_user(operator_id)}
+    )
+    return json_answer(desk.relay.authorize_channel(name, socket_id, named))
+
+
+async def user_auth(request: web.Request) -> web.Response:
+    """The signature by which a connection of an operator's panel signs in to the relay."""
+    operator, fields = await logged_in(request), await body_fields(request)
+    relay = request.app[DESK].relay
+    return json_answer(relay.authenticate_user(_socket_id(fields), {"id": operator_user(operator.id)}))
+
+
+async def _listens_as_operator(desk: Desk, channel: Channel, identity: Identity) -> int | None:
+    """Which operator the caller would listen as, None for a visitor. Raises what keeps them out."""
+    if not isinstance(channel, TicketChannel):
+        return ensure_may_join(channel, identity).id
+    ticket = await desk.store.tickets.read(channel.ticket_id)
+    sender = role_in(ticket, identity)
+    ensure_open(ticket)
+    return ticket.operator_id if sender.type is SenderType.OPERATOR else None
+
+
+def _socket_id(fields: Fields) -> str:
+    socket_id = fields.socket_id()
     if socket_id is None:
         raise InvalidField("socket_id", "two whole numbers with a dot between")
-    identity, channel = await identify(request), parse_channel(name)
-    if isinstance(channel, TicketChannel):
-        ticket = await desk.store.tickets.read(channel.ticket_id)
-        role_in(ticket, identity)
-        ensure_open(ticket)
-    else:
-        ensure_may_join(channel, identity)
-    return json_answer(desk.relay.authorize_channel(name, socket_id))
+    return socket_id

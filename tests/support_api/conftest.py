@@ -82,7 +82,6 @@ def settings(database_url: str, relay: RecordingRelay) -> Settings:
         operator_timeout=OPERATOR_TIMEOUT,
         allowed_origins=("https://shop.example",),
         language="en",
-        relay_extensions=True,
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import hmac
+from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 import pytest
 
-from tests.support_api.conftest import Running
+from support_api.config import Settings
+from tests.support_api.conftest import Running, Start
 from tests.support_api.helpers import Answer, Caller, Visitor, open_ticket
 
 SUFFIXES = ["", ".php"]
@@ -209,11 +213,52 @@ async def test_a_channel_name_of_another_kind_is_refused(stage: Stage, channel: 
     assert (answer.status, answer.json["error"]["field"]) == (422, "channel_name")
 
 
-async def test_what_is_signed_is_what_the_relay_checks(stage: Stage, running: Running) -> None:
-    import hashlib
-    import hmac
+async def test_what_is_signed_for_an_operator_names_them_and_for_a_visitor_nobody(stage: Stage) -> None:
+    user = f"operator-{stage.olga_id}"
+    own = [f"private-ticket-{stage.anna.ticket_id}", *(name.format(olga=stage.olga_id) for name in CHANNELS)]
+    for channel in own:
+        answer = await stage.callers["operator"].form("/auth", channel_name=channel, socket_id="1.2")
+        assert orjson.loads(answer.json["channel_data"]) == {"user_id": user}
+        assert answer.json["auth"] == _signed(f"1.2:{channel}:{answer.json['channel_data']}")
+    for who in ("visitor", "visitor by cookie", "other operator who is the visitor"):
+        answer = await call(stage.callers[who], "auth", "", stage.anna.ticket_id)
+        assert set(answer.json) == {"auth"}, who
 
+
+async def test_an_operator_signs_in_to_the_relay_as_themselves_and_nobody_else_does(stage: Stage) -> None:
+    for suffix in SUFFIXES:
+        answer = await stage.callers["operator"].form(f"/user_auth{suffix}", socket_id="1.2", user_id="operator-2")
+        assert orjson.loads(answer.json["user_data"]) == {"id": f"operator-{stage.olga_id}"}
+        assert answer.json["auth"] == _signed(f"1.2::user::{answer.json['user_data']}")
+        for who in (
+            "visitor",
+            "nobody",
+            "disabled operator",
+            "visitor's token as session",
+            "session as visitor's token",
+        ):
+            refused = await stage.callers[who].form(f"/user_auth{suffix}", socket_id="1.2")
+            assert (refused.status, refused.code) == (401, "login_needed"), who
+        for socket_id in ("undefined", "", "1", "1.2:private-ticket-2"):
+            refused = await stage.callers["operator"].form(f"/user_auth{suffix}", socket_id=socket_id)
+            assert (refused.status, refused.json["error"]["field"]) == (422, "socket_id")
+        for origin in ("https://evil.example", "https://shop.example"):
+            caller = stage.callers["operator"].with_headers({"Origin": origin})
+            assert (await caller.form(f"/user_auth{suffix}", socket_id="1.2")).code == "foreign_origin"
+
+
+async def test_another_pusher_server_gets_the_signatures_that_it_knows(start: Start, settings: Settings) -> None:
+    running = await start(replace(settings, relay_extensions=False))
+    _, olgas = await running.online("Olga")
+    answer = await olgas.form("/auth", channel_name="private-support-queue", socket_id="1.2")
+    assert set(answer.json) == {"auth"}
+
+
+def _signed(text: str) -> str:
+    return "app-key:" + hmac.new(b"app-secret", text.encode(), hashlib.sha256).hexdigest()
+
+
+async def test_what_is_signed_is_what_the_relay_checks(stage: Stage, running: Running) -> None:
     answer = await stage.anna.caller.post("/auth", channel_name="private-ticket-1", socket_id="12.34")
-    expected = hmac.new(b"app-secret", b"12.34:private-ticket-1", hashlib.sha256).hexdigest()
-    assert answer.json == {"auth": f"app-key:{expected}"}
+    assert answer.json == {"auth": _signed("12.34:private-ticket-1")}
     assert running.desk.settings.relay_app_key == "app-key"
