@@ -21,6 +21,13 @@ RECEIVED: Final = ("subscribe", "unsubscribe", "signin", "client_event", "ping",
 # Kinds of messages to clients: a back end's events, client events, what the relay tells subscribers, answers to one client.
 SENT: Final = ("event", "client_event", "internal", "answer")
 
+# Causes of webhook events: strangers; who was let in, by joining and leaving; who was let in, as a member. Each has room of
+# its own in a queue.
+ANYBODY: Final = "anybody"
+CHANNELS: Final = "channels"
+MEMBERS: Final = "members"
+CAUSES: Final = (ANYBODY, CHANNELS, MEMBERS)
+
 # Upper bounds of the latency histograms, in seconds: of API requests, and of attempts to deliver webhooks.
 BUCKETS: Final = (0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 WEBHOOK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -90,7 +97,6 @@ _COUNTERS_BY_KIND: Final = {
 
 _WEBHOOK_COUNTERS: Final = {
     "events_delivered": "Webhook events that a target has taken",
-    "events_dropped": "Webhook events given up",
     "attempts_failed": "Requests to webhook targets that were not answered with 2xx in time",
 }
 
@@ -144,7 +150,8 @@ class WebhookStats:
         self.attempts = Histogram(WEBHOOK_BUCKETS)
         self.attempts_failed = 0
         self.events_delivered = 0
-        self.events_dropped = 0
+        # By cause.
+        self.events_dropped = dict.fromkeys(CAUSES, 0)
 
 
 class Gauges:
@@ -240,6 +247,9 @@ class Metrics(Collector):
             name: CounterMetricFamily(f"relay_webhook_{name}", text, labels=["app"])
             for name, text in _WEBHOOK_COUNTERS.items()
         }
+        dropped = CounterMetricFamily(
+            "relay_webhook_events_dropped", "Webhook events given up, by who made them happen", labels=["app", "cause"]
+        )
         waiting = GaugeMetricFamily("relay_webhook_events_waiting", "Webhook events in the queues", labels=["app"])
         seconds = HistogramMetricFamily(
             "relay_webhook_attempt_seconds", "Time that requests to webhook targets took", labels=["app"]
@@ -247,6 +257,8 @@ class Metrics(Collector):
         for app_id, (stats, count) in self._webhooks().items():
             for name, family in counters.items():
                 family.add_metric([app_id], getattr(stats, name))
+            for cause, lost in stats.events_dropped.items():
+                dropped.add_metric([app_id, cause], lost)
             waiting.add_metric([app_id], count)
             seconds.add_metric([app_id], list(stats.attempts.cumulative()), stats.attempts.sum)
-        yield from (*counters.values(), waiting, seconds)
+        yield from (*counters.values(), dropped, waiting, seconds)

@@ -1,16 +1,18 @@
 """Tells back ends what happens in channels (D): filtered, in order, in batches, again after a failure.
 
 One queue and one worker a target: its events arrive in the order in which they happened, at least once, unless the target
-fails for five minutes or its queue is full; what is dropped then is counted and logged. Must not know connections.
+fails for five minutes or there is no room for it; what is dropped then is counted and logged. Room is kept for each app
+and cause by itself: what strangers make happen never displaces what was authorised. Must not know connections.
 """
 
 import asyncio
+import math
 import time
-from collections import deque
-from collections.abc import Callable, Container, Iterable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
-from typing import Protocol
+from itertools import chain, takewhile
+from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -18,10 +20,13 @@ import structlog
 
 from relay.apps import App, Webhook
 from relay.happenings import Observers, WebhookFailed
-from relay.metrics import WebhookStats
+from relay.metrics import ANYBODY, CHANNELS, MEMBERS, WebhookStats
 from relay.protocol.webhooks import WebhookEvent, body_of, headers_of
 
 log = structlog.get_logger()
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -30,19 +35,36 @@ class Pace:
 
     `grace`: D: a page that reloads leaves and comes back; within this time nobody is told. `miss_interval`: several clients
     that miss the same cached event at once are told of once in this time. `batch`: events of one request; `queue`: events
-    that may wait for one target. `timeout`: one attempt; `first_pause` after a failure doubles up to `longest_pause`;
-    `budget`: all attempts for one batch. `flush`: how long a graceful stop may take to hand over the rest.
+    of one cause that may wait for one target. `leaving`: events of one cause that may wait for the grace in one app, more
+    are told at once; `missed`: channels of one app whose last miss is remembered, of others each miss is told. `timeout`: one
+    attempt; `first_pause` after a failure doubles up to `longest_pause`; `budget`: all attempts for one batch. `flush`: how
+    long a graceful stop may take to hand over the rest.
     """
 
     grace: float = 3.0
     miss_interval: float = 3.0
     batch: int = 100
     queue: int = 10_000
+    leaving: int = 10_000
+    missed: int = 10_000
     timeout: float = 10.0
     first_pause: float = 1.0
     longest_pause: float = 60.0
     budget: float = 300.0
     flush: float = 5.0
+
+
+# Channels that only who was let in by a signature makes happen anything in.
+_AUTHORISED: Final = ("private-", "presence-", "#server-to-user-")
+_OF_MEMBERS: Final = frozenset({"member_added", "member_removed", "client_event"})
+
+
+def cause_of(event: WebhookEvent) -> str:
+    """Who can make such an event happen: ANYBODY; or somebody who was let in, by joining and leaving CHANNELS or as one of
+    their MEMBERS."""
+    if event.name in _OF_MEMBERS:
+        return MEMBERS
+    return CHANNELS if event.channel.startswith(_AUTHORISED) else ANYBODY
 
 
 class Webhooks(Protocol):
@@ -77,8 +99,9 @@ class _Target:
         self._session = session
         self._clock = clock
         self._queue: deque[WebhookEvent] = deque()
-        # Events that found no room: told in one line when there is some again.
-        self._overflow = 0
+        # How many of these have which cause, and events that found no room: told in one line when there is some again.
+        self._waiting: Counter[str] = Counter()
+        self._overflow: Counter[str] = Counter()
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stats = stats
@@ -96,10 +119,12 @@ class _Target:
         """Queue the event, if this target wants it."""
         if event.name not in self.hook.events or not event.channel.startswith(self.hook.channel_prefix):
             return
-        if len(self._queue) >= self._pace.queue:
-            self._overflow += 1
-            self._stats.events_dropped += 1
+        cause = cause_of(event)
+        if self._waiting[cause] >= self._pace.queue:
+            self._overflow[cause] += 1
+            self._stats.events_dropped[cause] += 1
             return
+        self._waiting[cause] += 1
         self._queue.append(event)
         self._news.set()
 
@@ -113,7 +138,7 @@ class _Target:
             await asyncio.wait([self._task])
         self._tell_overflow()
         if self._queue:
-            self._drop(len(self._queue), "the relay stops")
+            self._drop(self._queue, "the relay stops")
             self._queue.clear()
 
     async def _run(self) -> None:
@@ -122,8 +147,9 @@ class _Target:
             if self._queue:
                 batch = [self._queue[at] for at in range(min(self._pace.batch, len(self._queue)))]
                 await self._deliver(batch)
-                for _ in batch:
+                for event in batch:
                     self._queue.popleft()
+                    self._waiting[cause_of(event)] -= 1
                 self._tell_overflow()
             elif self._stopping.is_set():
                 return
@@ -134,7 +160,7 @@ class _Target:
         started, pause = time.monotonic(), self._pace.first_pause
         while (failure := await self._timed_attempt(batch)) is not None:
             if time.monotonic() - started + pause > self._pace.budget:
-                self._drop(len(batch), failure)
+                self._drop(batch, failure)
                 return
             log.info("webhook_waits", app=self.app.id, url=self._shown_url, reason=failure, seconds=pause)
             if self._observers:
@@ -171,19 +197,56 @@ class _Target:
         except aiohttp.ClientError as error:
             return str(error) or type(error).__name__
 
-    def _drop(self, count: int, reason: str) -> None:
-        self._stats.events_dropped += count
-        self._tell_dropped(count, reason)
+    def _drop(self, events: Iterable[WebhookEvent], reason: str) -> None:
+        dropped = Counter(map(cause_of, events))
+        for cause, count in dropped.items():
+            self._stats.events_dropped[cause] += count
+        self._tell_dropped(dropped, reason)
 
     def _tell_overflow(self) -> None:
-        if self._overflow:
-            self._tell_dropped(self._overflow, "the queue is full")
-            self._overflow = 0
+        overflow, self._overflow = self._overflow, Counter()
+        if overflow:
+            self._tell_dropped(overflow, "the queue is full")
 
-    def _tell_dropped(self, count: int, reason: str) -> None:
-        log.error("webhooks_dropped", app=self.app.id, url=self._shown_url, count=count, reason=reason)
+    def _tell_dropped(self, dropped: Mapping[str, int], reason: str) -> None:
+        count = sum(dropped.values())
+        log.error(
+            "webhooks_dropped", app=self.app.id, url=self._shown_url, count=count, reason=reason, causes=dict(dropped)
+        )
         if self._observers:
             self._observers.tell(self.app.id, WebhookFailed(self._shown_url, reason, count, is_given_up=True))
+
+
+class _Leaving:
+    """Channels and members of one app that are gone, and perhaps for a moment only."""
+
+    def __init__(self) -> None:
+        # What would undo it (that event's name, channel, user) → when it is told, and what; the next one due comes first.
+        self._events: dict[tuple[str, str, str | None], tuple[float, WebhookEvent]] = {}
+        self._count: Counter[str] = Counter()
+
+    def add(self, event: WebhookEvent, came_name: str, due: float, most: int) -> bool:
+        """Wait with it until `due`; False when `most` of the same cause wait already."""
+        cause = cause_of(event)
+        if self._count[cause] >= most:
+            return False
+        self._events[came_name, event.channel, event.user_id] = due, event
+        self._count[cause] += 1
+        return True
+
+    def undo(self, event: WebhookEvent) -> bool:
+        """Whether somebody is back of whom nobody has heard that they were gone."""
+        if self._events.pop((event.name, event.channel, event.user_id), None) is None:
+            return False
+        self._count[cause_of(event)] -= 1
+        return True
+
+    def take_due(self, now: float) -> list[WebhookEvent]:
+        """Those of whom it is to be told at `now`, in the order in which they left."""
+        keys = _due(self._events, lambda one: one[0] <= now)
+        events = [self._events.pop(key)[1] for key in keys]
+        self._count.subtract(map(cause_of, events))
+        return events
 
 
 class HttpWebhooks:
@@ -210,9 +273,10 @@ class HttpWebhooks:
         # Of all apps that ever had a target.
         self._stats: dict[str, WebhookStats] = {}
         self._session: aiohttp.ClientSession | None = None
-        # (app id, name of what would undo it, channel, user) → when it is told, and what
-        self._leaving: dict[tuple[str, str, str, str | None], tuple[float, WebhookEvent]] = {}
-        self._missed: dict[tuple[str, str], float] = {}
+        # App id → who left.
+        self._leaving: defaultdict[str, _Leaving] = defaultdict(_Leaving)
+        # App id → channel → when, the one longest ago first.
+        self._missed: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
     async def start(self) -> None:
         """Start a worker for each target."""
@@ -244,8 +308,9 @@ class HttpWebhooks:
 
     def _tell_leaving(self, app_ids: Container[str]) -> None:
         """Wait no longer for those that left in these apps: nobody can be told of their coming back."""
-        for key in [key for key in self._leaving if key[0] in app_ids]:
-            self._queue(key[0], self._leaving.pop(key)[1])
+        for app_id in [app_id for app_id in self._leaving if app_id in app_ids]:
+            for event in self._leaving.pop(app_id).take_due(math.inf):
+                self._queue(app_id, event)
 
     def _end(self, targets: Iterable[_Target]) -> None:
         for target in targets:
@@ -279,28 +344,39 @@ class HttpWebhooks:
         if app.id not in self._targets:
             return
         # Back within the grace: nobody has heard that it was gone.
-        if self._leaving.pop((app.id, event.name, event.channel, event.user_id), None) is None:
+        if not self._leaving[app.id].undo(event):
             self._queue(app.id, event)
 
     def left(self, app: App, event: WebhookEvent, came_name: str) -> None:
         """See Webhooks."""
-        if app.id in self._targets:
-            key = (app.id, came_name, event.channel, event.user_id)
-            self._leaving[key] = (self._monotonic() + self._pace.grace, event)
+        if app.id not in self._targets:
+            return
+        due = self._monotonic() + self._pace.grace
+        if not self._leaving[app.id].add(event, came_name, due, self._pace.leaving):
+            self._queue(app.id, event)
 
     def tick(self, now: float) -> None:
         """Tell of those that have not come back."""
-        for key in [key for key, (due, _) in self._leaving.items() if due <= now]:
-            self._queue(key[0], self._leaving.pop(key)[1])
-        for missed in [missed for missed, at in self._missed.items() if now - at >= self._pace.miss_interval]:
-            del self._missed[missed]
+        for app_id, leaving in self._leaving.items():
+            for event in leaving.take_due(now):
+                self._queue(app_id, event)
+        for missed in self._missed.values():
+            for channel in _due(missed, lambda at: now - at >= self._pace.miss_interval):
+                del missed[channel]
 
     def _was_missed(self, app: App, event: WebhookEvent) -> bool:
-        key = (app.id, event.channel)
-        known = key in self._missed
-        self._missed.setdefault(key, self._monotonic())
-        return known
+        missed = self._missed[app.id]
+        if event.channel in missed:
+            return True
+        if len(missed) < self._pace.missed:
+            missed[event.channel] = self._monotonic()
+        return False
 
     def _queue(self, app_id: str, event: WebhookEvent) -> None:
         for target in self._targets.get(app_id, ()):
             target.add(event)
+
+
+def _due(waiting: Mapping[K, V], is_due: Callable[[V], bool]) -> list[K]:
+    """The keys of the first ones that are due; none after one that is not is looked at."""
+    return [key for key, _ in takewhile(lambda item: is_due(item[1]), waiting.items())]

@@ -15,9 +15,10 @@ from relay.metrics import AppStats, Gauges, Metrics, WebhookStats
 from relay.protocol.errors import Rejected
 from relay.protocol.limits import Limits
 from tests.helpers.clients import APP, app_with, member, message, signature
+from tests.helpers.frames import client_frame
 from tests.helpers.node import Client, Relay, end_turn
 from tests.helpers.processes import ROOT, free_port
-from tests.helpers.relay import PATIENCE, RunningRelay, WebSocketClient, running_relay
+from tests.helpers.relay import PATIENCE, RunningRelay, WebSocketClient, running_relay, until
 
 Samples = dict[str, float]
 
@@ -153,6 +154,13 @@ async def long_message(relay: RunningRelay) -> None:
     await client.closed()
 
 
+async def a_burst_and_more(relay: RunningRelay) -> None:
+    client = await relay.connect()
+    ping = client_frame(message("pusher:ping"))
+    client.websocket.transport.write(ping * (relay.app.limits.message_burst + 10))
+    await until(lambda: bool(relay.node.stats(relay.app).limits_hit))
+
+
 async def trigger(relay: RunningRelay, *channels: str, **fields: object) -> None:
     await relay.post("/events", {"name": "e", "data": "", "channels": channels} | fields)
 
@@ -182,6 +190,8 @@ PASSED: list[tuple[str, int, Pass]] = [
     ("user_id_length", 1, lambda relay: subscribe(relay, "presence-a", channel_data=member("12"))),
     ("user_id_length", 1, lambda relay: sign_in(relay, '{"id":"12"}')),
     ("client_events_per_second", 1, lambda relay: client_events(relay, "client-x", "client-y")),
+    ("client_events_per_channel", 1, lambda relay: client_events(relay, "client-x", "client-y")),
+    ("messages_per_second", 1, a_burst_and_more),
     ("api_requests_per_second", 1, two_requests),
     ("watchlist", 1, lambda relay: sign_in(relay, '{"id":"1","watchlist":["2","3"]}')),
     ("cached_events", 1, lambda relay: trigger(relay, "cache-a", "cache-b")),
@@ -273,14 +283,16 @@ class TestText:
         stats = {"1": AppStats(), "2": AppStats()}
         stats["2"].messages_sent["event"] = 5
         webhooks = WebhookStats()
-        webhooks.events_dropped, webhooks.events_delivered, webhooks.attempts_failed = 9, 8, 7
+        webhooks.events_delivered, webhooks.attempts_failed = 8, 7
+        webhooks.events_dropped["anybody"] = 9
         webhooks.attempts.add(0.2)
         metrics = Metrics(lambda: stats, lambda: [("1", Gauges(1, 2, 3))], lambda: {"1": (webhooks, 4)})
         metrics.loop_lag = 0.25
         found = samples(metrics.render().decode())
         assert [found[f"relay_messages_sent_total{{app={app},kind=event}}"] for app in (1, 2)] == [0, 5]
         assert found["relay_subscriptions{app=1}"] == 3
-        assert found["relay_webhook_events_dropped_total{app=1}"] == 9
+        assert found["relay_webhook_events_dropped_total{app=1,cause=anybody}"] == 9
+        assert found["relay_webhook_events_dropped_total{app=1,cause=members}"] == 0
         assert found["relay_webhook_events_delivered_total{app=1}"] == 8
         assert found["relay_webhook_attempts_failed_total{app=1}"] == 7
         assert found["relay_webhook_events_waiting{app=1}"] == 4

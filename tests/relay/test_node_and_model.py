@@ -21,7 +21,7 @@ from relay.api.channels import list_channels, list_users, show_channel
 from relay.apps import App, Apps, Webhook
 from relay.protocol.channels import rules_for
 from relay.protocol.requests import Publish
-from relay.webhooks import HttpWebhooks, Pace
+from relay.webhooks import HttpWebhooks, Pace, cause_of
 from tests.helpers import model
 from tests.helpers.clients import app_with, message, subscription
 from tests.helpers.model import Fact, Guest, Model, Rules, as_seen, is_within, views
@@ -116,7 +116,9 @@ class BackEnd:
 
     def _read(self) -> None:
         while self._target._queue:
-            fields = self._target._queue.popleft().fields()
+            event = self._target._queue.popleft()
+            self._target._waiting[cause_of(event)] -= 1
+            fields = event.fields()
             if not self._is_learned(fields):
                 self._told.append(fields)
 

@@ -97,7 +97,7 @@ class Running:
 
     @property
     def dropped(self) -> int:
-        return self.stats.events_dropped
+        return sum(self.stats.events_dropped.values())
 
     async def lost(self) -> None:
         """Wait until something was given up."""
@@ -229,6 +229,63 @@ class TestDelivering:
         (entry,) = [entry for entry in logged if entry["log_level"] == "error"]
         assert (entry["event"], entry["count"], entry["reason"]) == ("webhooks_dropped", 3, "the queue is full")
         logged.clear()
+
+
+class TestRoom:
+    async def test_what_strangers_make_happen_displaces_nothing_that_was_authorised(
+        self, receiver: Receiver, logged: list[MutableMapping[str, Any]]
+    ) -> None:
+        receiver.gate.clear()
+        async with at_work(app_of(receiver), dataclasses.replace(QUICK, queue=3)) as running:
+            for number in range(20):
+                name = f"a-{number}"
+                running.happened(
+                    WebhookEvent("channel_occupied", name),
+                    WebhookEvent("subscription_count", name, subscription_count=1),
+                    WebhookEvent("cache_miss", f"cache-{number}"),
+                    WebhookEvent("channel_vacated", name),
+                )
+            running.happened(
+                client_event(1),
+                WebhookEvent("channel_occupied", "private-a"),
+                WebhookEvent("member_added", "presence-a", user_id="7"),
+            )
+            receiver.gate.set()
+            told = await receiver.names(6)
+        assert told[3:] == ["client_event", "channel_occupied", "member_added"]
+        assert running.stats.events_dropped == {"anybody": 77, "channels": 0, "members": 0}
+        assert [line["causes"] for line in logged if line["event"] == "webhooks_dropped"] == [{"anybody": 77}]
+        logged.clear()
+
+    async def test_room_that_was_taken_is_free_again_when_it_is_told(self, receiver: Receiver) -> None:
+        async with at_work(app_of(receiver), dataclasses.replace(QUICK, queue=2)) as running:
+            for _ in range(5):
+                running.happened(client_event(1), client_event(2))
+                assert await receiver.names(2) == ["client_event", "client_event"]
+                async with asyncio.timeout(PATIENCE):
+                    while running.waiting:  # noqa: ASYNC110 - a count is no event
+                        await asyncio.sleep(0)
+        assert running.dropped == 0
+
+    async def test_more_than_may_wait_for_the_grace_is_told_at_once(self, receiver: Receiver) -> None:
+        app = app_of(receiver)
+        async with at_work(app, dataclasses.replace(QUICK, leaving=2)) as running:
+            for number in range(3):
+                running.webhooks.left(app, WebhookEvent("channel_vacated", f"a-{number}"), "channel_occupied")
+            assert [event["channel"] for event in await receiver.events()] == ["a-2"]
+            member_left = WebhookEvent("member_removed", "presence-a", user_id="7")
+            running.webhooks.left(app, member_left, "member_added")
+            running.webhooks.came(app, WebhookEvent("channel_occupied", "a-0"))
+            running.webhooks.left(app, WebhookEvent("channel_vacated", "a-3"), "channel_occupied")
+            assert receiver.requests.empty()
+            running.wait(3)
+            assert [event["channel"] for event in await receiver.events()] == ["a-1", "presence-a", "a-3"]
+
+    async def test_misses_of_more_channels_than_are_remembered_are_all_told(self, receiver: Receiver) -> None:
+        async with at_work(app_of(receiver), dataclasses.replace(QUICK, missed=1)) as running:
+            one, two = WebhookEvent("cache_miss", "cache-1"), WebhookEvent("cache_miss", "cache-2")
+            running.happened(one, two, one, two)
+            assert [event["channel"] for event in await receiver.events()] == ["cache-1", "cache-2", "cache-2"]
 
 
 class TestCounting:
