@@ -18,7 +18,7 @@ import orjson
 from yarl import URL
 
 from relay.protocol import signatures, webhooks
-from relay.protocol.channels import is_socket_id, rules_for
+from relay.protocol.channels import channel_of, is_socket_id, rules_for
 from relay.protocol.errors import ProtocolError
 
 DEFAULT_URL: Final = "http://127.0.0.1:6001"
@@ -223,7 +223,7 @@ class PushlerClient:
 
     async def send_to_user(self, user_id: str, event: str, data: object) -> dict[str, Any]:
         """Publish an event to every connection that is signed in as the user. Raises RelayError."""
-        return await self.trigger(f"#server-to-user-{user_id}", event, data)
+        return await self.trigger(channel_of(user_id), event, data)
 
     async def _post(self, path: str, body: object) -> dict[str, Any]:
         return await self._signed("POST", path, [], orjson.dumps(body))

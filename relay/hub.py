@@ -11,7 +11,7 @@ from relay.cache import EventCache
 from relay.connection import Connection
 from relay.metrics import AppStats
 from relay.presence import Presence
-from relay.protocol.channels import ChannelRules
+from relay.protocol.channels import ChannelRules, channel_of, rules_for
 from relay.protocol.events import kind_of
 from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.session import User
@@ -157,6 +157,7 @@ class Hub:
     __slots__ = (
         "_channels",
         "_named",
+        "_personal",
         "_users",
         "_watchers",
         "cache",
@@ -174,6 +175,8 @@ class Hub:
         self._users: dict[str, set[Connection]] = {}
         # User id → how many subscriptions of each connection were signed for that user.
         self._named: dict[str, dict[Connection, int]] = {}
+        # Who gets what is sent to a user: all who are signed in, whether they subscribed to the user's channel or not.
+        self._personal: dict[str, Channel] = {}
         self._watchers: dict[str, set[Connection]] = {}
         self.cache = EventCache(max_cached)
         self.stats = AppStats()
@@ -194,6 +197,10 @@ class Hub:
         """The channel, if anybody is subscribed to it."""
         return self._channels.get(name)
 
+    def audience(self, name: str) -> Channel | None:
+        """Who gets what is sent to the channel; on the channel of a user, who is signed in."""
+        return self._channels.get(name) if name[0] != "#" else self._personal.get(name)
+
     def open(self, rules: ChannelRules) -> tuple[Channel, bool]:
         """The channel to subscribe to, and whether it was empty until now."""
         channel = self._channels.get(rules.name)
@@ -209,19 +216,42 @@ class Hub:
         del self._channels[channel.rules.name]
         return True
 
-    def sign_in(self, connection: Connection, user: User) -> bool:
-        """The connection is the user's from now on; True when it is the user's first one here."""
+    def sign_in(self, connection: Connection, user: User, earlier: User | None) -> bool:
+        """The connection is the user's from now on; True when it is the user's first one here.
+
+        `earlier` is as what the connection was signed in before: the same user, perhaps with other people to watch.
+        """
         connections = self._users.setdefault(user.user_id, set())
+        is_first = not connections
         connections.add(connection)
+        if earlier is None:
+            self._listen(connection, channel_of(user.user_id))
+        else:
+            self._stop_watching(connection, earlier)
         for watched in user.watched:
             self._watchers.setdefault(watched, set()).add(connection)
-        return len(connections) == 1
+        return is_first
 
     def sign_out(self, connection: Connection, user: User) -> bool:
         """The connection is gone; True when it was the user's last one here."""
+        name = channel_of(user.user_id)
+        self._personal[name].remove(connection)
+        self._stop_watching(connection, user)
+        is_last = _discard(self._users, user.user_id, connection)
+        if is_last:
+            del self._personal[name]
+        return is_last
+
+    def _listen(self, connection: Connection, name: str) -> None:
+        """Let the connection have what is sent to its user from now on."""
+        audience = self._personal.get(name)
+        if audience is None:
+            audience = self._personal[name] = Channel(rules_for(name), self.turn, self.stats)
+        audience.add(connection)
+
+    def _stop_watching(self, connection: Connection, user: User) -> None:
         for watched in user.watched:
             _discard(self._watchers, watched, connection)
-        return _discard(self._users, user.user_id, connection)
 
     def connections_of(self, user_id: str) -> Iterable[Connection]:
         """The connections that are signed in as the user."""

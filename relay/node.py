@@ -24,7 +24,7 @@ from relay.happenings import Observers
 from relay.hub import Channel, Hub
 from relay.metrics import AppStats, Gauges
 from relay.protocol import events
-from relay.protocol.channels import rules_for
+from relay.protocol.channels import ChannelRules, channel_of, rules_for
 from relay.protocol.deflate import Deflater
 from relay.protocol.errors import (
     CLIENT_EVENT_REFUSED,
@@ -190,9 +190,12 @@ class Node:
             return
         hub.stats.closed(code)
         # Out of all of them before any is told: what one channel holds back goes out when the next one is sent something.
-        for channel in [self._take_out(connection, name) for name in session.subscriptions]:
+        left = [self._take_out(connection, name) for name in session.subscriptions]
+        is_away = session.user is not None and hub.sign_out(connection, session.user)
+        for channel in left:
             self._tell_left(connection, channel)
-        if session.user is not None and hub.sign_out(connection, session.user):
+        if session.user is not None and is_away:
+            self._bus.ignore(connection.app.id, channel_of(session.user.user_id))
             self._tell_watchers(hub, events.watchlist_events((), [session.user.user_id]), session.user.user_id)
         if self.observers:
             self.observers.tell(connection.app.id, happenings.Disconnected(session.socket_id, code, reason))
@@ -374,7 +377,7 @@ class Node:
             self._ensure_room(app, name, join.member)
         channel, is_occupied = hub.open(join.rules)
         if is_occupied:
-            self._bus.listen(app.id, name)
+            self._listen(app, join.rules)
             self._webhooks.came(app, WebhookEvent("channel_occupied", name))
         if join.member is None or channel.presence is None:
             channel.add(connection)
@@ -434,16 +437,14 @@ class Node:
             self._bus.publish(app.id, name, text_frame(events.member_removed(name, user_id)), None)
             self._webhooks.left(app, WebhookEvent("member_removed", name, user_id=user_id), "member_added")
         if hub.close_if_empty(channel):
-            self._bus.ignore(app.id, name)
+            self._ignore(app, channel.rules)
             self._webhooks.left(app, WebhookEvent("channel_vacated", name), "channel_occupied")
         elif app.subscription_count:
             self._count_changed(app, channel)
 
     def _identify(self, connection: Connection, effect: Identify) -> None:
         hub, user = self._hubs[connection.app.id], effect.user
-        if effect.earlier is not None:
-            hub.sign_out(connection, effect.earlier)
-        is_first = hub.sign_in(connection, user) and effect.earlier is None
+        is_first = hub.sign_in(connection, user, effect.earlier)
         self._tell(connection, text_frame(events.signin_success(effect.user_data)))
         if self.observers:
             self.observers.tell(connection.app.id, happenings.SignedIn(connection.session.socket_id, user.user_id))
@@ -454,6 +455,7 @@ class Node:
         if user.watched:
             self._tell(connection, text_frame(_statuses(hub, user)))
         if is_first:
+            self._bus.listen(connection.app.id, channel_of(user.user_id))
             # Who watches itself has just been told.
             self._tell_watchers(hub, events.watchlist_events([user.user_id], ()), user.user_id, connection)
 
@@ -465,7 +467,8 @@ class Node:
 
     def _tell_joined(self, connection: Connection, name: str) -> None:
         """Tell the observers of a new subscription."""
-        session, subscribers = connection.session, self._recipients(connection.app, name, None)
+        session, channel = connection.session, self._hubs[connection.app.id].get(name)
+        subscribers = 0 if channel is None else len(channel)
         joined = happenings.Subscribed(session.socket_id, name, subscribers, session.subscriptions[name])
         self.observers.tell(connection.app.id, joined)
 
@@ -481,9 +484,18 @@ class Node:
             told = of_kind(socket_id, refused.message, text, refused.code, refused.channel)
             self.observers.tell(connection.app.id, told)
 
+    def _listen(self, app: App, rules: ChannelRules) -> None:
+        """Let other nodes know that the channel is occupied here; whose user's it is, they know since somebody signed in."""
+        if rules.user_id is None:
+            self._bus.listen(app.id, rules.name)
+
+    def _ignore(self, app: App, rules: ChannelRules) -> None:
+        if rules.user_id is None:
+            self._bus.ignore(app.id, rules.name)
+
     def _recipients(self, app: App, name: str, exclude: str | None) -> int:
         """How many on this node get what is sent to the channel."""
-        channel = self._hubs[app.id].get(name)
+        channel = self._hubs[app.id].audience(name)
         return 0 if channel is None else len(channel) - (exclude in channel)
 
     def _send_cached(self, connection: Connection, name: str) -> None:
@@ -512,9 +524,9 @@ class Node:
             self._webhooks.happened(app, WebhookEvent("subscription_count", name, subscription_count=count))
 
     def _deliver(self, app_id: str, name: str, frame: bytes, exclude: str | None) -> None:
-        channel = self._hubs[app_id].get(name)
-        if channel is not None:
-            channel.send(frame, exclude)
+        audience = self._hubs[app_id].audience(name)
+        if audience is not None:
+            audience.send(frame, exclude)
 
 
 def _subscriptions_of(session: Session, user_id: str, channel: str | None) -> list[str]:

@@ -91,7 +91,7 @@ class Api:
         """Answer one request, whatever it is. `address` says where it came from, if somebody wants to know."""
         started = time.perf_counter()
         path, _, query = target.removeprefix(self._prefix).partition("?")
-        _, *parts = path.split("/")
+        parts = _parts_of(path)
         try:
             answer = self._route(method, path, query, parts, body)
         except (ApiError, ProtocolError) as error:
@@ -105,7 +105,7 @@ class Api:
     def refuse_body(self, method: str, target: str, status: int, reason: str, address: str) -> Answer:
         """Refuse a request whose body is no good: it does not come in time (408), or is too large (413)."""
         path, _, query = target.removeprefix(self._prefix).partition("?")
-        _, *parts = path.split("/")
+        parts = _parts_of(path)
         error = RequestTimeout(reason) if status == RequestTimeout.status else BodyTooLarge(reason)
         return self._refuse(error, method, path, parts, query, address)
 
@@ -177,6 +177,16 @@ class Api:
         if not bucket.take(now):
             self._node.stats(app).rate_limited += 1
             raise TooManyRequests(f"The app may make {rate} requests a second", limit="api_requests_per_second")
+
+
+def _parts_of(path: str) -> list[str]:
+    """The parts of a path. The id of a user is one of them, also where a client let its slashes stand as they are."""
+    _, *parts = path.split("/")
+    if len(parts) > 3:
+        at = 2 if parts[0] == "apps" else 0
+        if parts[at] == "users" and len(parts) > at + 3:
+            parts[at + 1 : -1] = ["/".join(parts[at + 1 : -1])]
+    return parts
 
 
 def _app_name(parts: list[str], query: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from relay.protocol.errors import ProtocolError
+from relay.protocol.limits import Limits
 
 _SERVER_TO_USER: Final = "#server-to-user-"
 _SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
@@ -56,7 +57,8 @@ class InvalidChannelName(ProtocolError):
     """The name is too long, has a forbidden character, or is reserved."""
 
 
-# C2: the characters of a name; the longest prefix that fits comes first. Names that begin with # are the server's own.
+# C2: the characters of a name; the longest prefix that fits comes first. Names that begin with # are the server's own, and
+# those of users hold whatever id was signed.
 _NAME: Final = re.compile("(" + "|".join(kind.value for kind in Kind) + ")[-a-zA-Z0-9_=@,.;]*")
 _BARE: Final = frozenset({Kind.PUBLIC.value, _SERVER_TO_USER})
 # What follows from a prefix, worked out once: a subscription to a new name costs one match (bench/, scenario "subscribe").
@@ -68,6 +70,8 @@ _TRAITS: Final = {
 @lru_cache(maxsize=8_192)
 def rules_for(name: str) -> ChannelRules:
     """The rules of the channel `name`, whatever its length. Raises InvalidChannelName for a name that no client may use."""
+    if name.startswith(_SERVER_TO_USER) and name != _SERVER_TO_USER:
+        return ChannelRules(name, *_TRAITS[_SERVER_TO_USER])
     match = _NAME.fullmatch(name)
     if match is None or (match[1] == name and name in _BARE):
         raise InvalidChannelName(
@@ -76,12 +80,21 @@ def rules_for(name: str) -> ChannelRules:
     return ChannelRules(name, *_TRAITS[match[1]])
 
 
-def ensure_channel(name: str, max_length: int) -> ChannelRules:
-    """The rules of `name`, at most `max_length` characters long. Raises InvalidChannelName."""
-    if len(name) > max_length:
-        text = f"A channel name is at most {max_length} characters long, this one has {len(name)}"
+def ensure_channel(name: str, limits: Limits) -> ChannelRules:
+    """The rules of `name`, if it is not too long: as a name, or as the id of a user. Raises InvalidChannelName."""
+    if name.startswith(_SERVER_TO_USER):
+        if len(name) - len(_SERVER_TO_USER) > limits.user_id_length:
+            text = f"The id of a user is at most {limits.user_id_length} characters long"
+            raise InvalidChannelName(text, limit="user_id_length")
+    elif len(name) > limits.channel_name_length:
+        text = f"A channel name is at most {limits.channel_name_length} characters long, this one has {len(name)}"
         raise InvalidChannelName(text, limit="channel_name_length")
     return rules_for(name)
+
+
+def channel_of(user_id: str) -> str:
+    """The name of the channel of what is sent to a user: to all who are signed in with this id, whatever it holds (A11)."""
+    return f"{_SERVER_TO_USER}{user_id}"
 
 
 def is_socket_id(text: str) -> bool:

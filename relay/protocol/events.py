@@ -53,8 +53,8 @@ def subscription_error(channel: str, kind: str, message: str, status: int) -> by
 
 
 def subscription_succeeded(channel: str) -> bytes:
-    """The confirmation of a subscription without members. The name of a channel needs no escaping in JSON."""
-    return b'{"event":"pusher_internal:subscription_succeeded","channel":"%b","data":"{}"}' % channel.encode()
+    """The confirmation of a subscription without members."""
+    return b'{"event":"pusher_internal:subscription_succeeded","channel":%b,"data":"{}"}' % dumps(channel)
 
 
 def unsubscribed(channel: str) -> bytes:
@@ -65,9 +65,9 @@ def unsubscribed(channel: str) -> bytes:
 def presence_succeeded(channel: str, ids: Iterable[bytes], entries: Iterable[bytes], count: int) -> bytes:
     """The confirmation of a presence subscription: each member's id, and its "id":info entry, from `member_fragments`."""
     return (
-        b'{"event":"pusher_internal:subscription_succeeded","channel":"%b",'
+        b'{"event":"pusher_internal:subscription_succeeded","channel":%b,'
         b'"data":"{\\"presence\\":{\\"ids\\":[%b],\\"hash\\":{%b},\\"count\\":%d}}"}'
-        % (channel.encode(), b",".join(ids), b",".join(entries), count)
+        % (dumps(channel), b",".join(ids), b",".join(entries), count)
     )
 
 
@@ -80,26 +80,26 @@ def member_fragments(user_id: str, user_info: bytes) -> tuple[bytes, bytes]:
 def member_added(channel: str, user_id: str, user_info: bytes) -> bytes:
     """A user's first connection came; `user_info` is JSON."""
     data = as_string(b'{"user_id":%b,"user_info":%b}' % (dumps(user_id), user_info))
-    return b'{"event":"pusher_internal:member_added","channel":"%b","data":%b}' % (channel.encode(), data)
+    return b'{"event":"pusher_internal:member_added","channel":%b,"data":%b}' % (dumps(channel), data)
 
 
 def member_removed(channel: str, user_id: str) -> bytes:
     """A user's last connection left."""
     data = as_string(b'{"user_id":%b}' % dumps(user_id))
-    return b'{"event":"pusher_internal:member_removed","channel":"%b","data":%b}' % (channel.encode(), data)
+    return b'{"event":"pusher_internal:member_removed","channel":%b,"data":%b}' % (dumps(channel), data)
 
 
 def subscription_count(channel: str, count: int) -> bytes:
     """How many connections are subscribed to a channel without members (A9)."""
-    return b'{"event":"pusher_internal:subscription_count","channel":"%b","data":"{\\"subscription_count\\":%d}"}' % (
-        channel.encode(),
+    return b'{"event":"pusher_internal:subscription_count","channel":%b,"data":"{\\"subscription_count\\":%d}"}' % (
+        dumps(channel),
         count,
     )
 
 
 def cache_miss(channel: str) -> bytes:
     """A cache channel has nothing to remember (A8)."""
-    return b'{"event":"pusher:cache_miss","channel":"%b","data":"{}"}' % channel.encode()
+    return b'{"event":"pusher:cache_miss","channel":%b,"data":"{}"}' % dumps(channel)
 
 
 def signin_success(user_data: str) -> bytes:
@@ -117,10 +117,10 @@ def watchlist_events(online: Iterable[str], offline: Iterable[str]) -> bytes:
 
 def channel_event(name_json: bytes, channel: str, data_json: bytes) -> bytes:
     """An event of the application: its name and its data string as JSON, encoded once for all channels."""
-    return b'{"event":%b,"channel":"%b","data":%b}' % (name_json, channel.encode(), data_json)
+    return b'{"event":%b,"channel":%b,"data":%b}' % (name_json, dumps(channel), data_json)
 
 
 def client_event(name: str, channel: str, data: bytes, user_id: str | None) -> bytes:
     """A client event passed on: `data` is the sender's JSON untouched, `user_id` the sender on a presence channel (A10)."""
-    message = b'{"event":%b,"channel":"%b","data":%b' % (dumps(name), channel.encode(), data)
+    message = b'{"event":%b,"channel":%b,"data":%b' % (dumps(name), dumps(channel), data)
     return message + b"}" if user_id is None else message + b',"user_id":%b}' % dumps(user_id)

@@ -47,7 +47,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes of channel_data. Hosted takes 1 KB, soketi and sockudo 2 KB. 4301 in the subscription error."""
 
     user_id_length: Positive = 128
-    """Characters. Hosted. 4009 in the subscription error."""
+    """Characters of any kind. Hosted. 4009 in the subscription error and for a sign-in, 400 in the HTTP API."""
 
     client_events_per_second: Positive = 10
     """Client events of one connection, also the size of a burst. Hosted. 4301."""

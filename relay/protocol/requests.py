@@ -113,7 +113,7 @@ def parse_info(info: str | None) -> frozenset[str]:
 def ensure_channel_name(name: str, limits: Limits) -> ChannelRules:
     """The rules of a channel that a request names. Raises BadRequest."""
     try:
-        return ensure_channel(name, limits.channel_name_length)
+        return ensure_channel(name, limits)
     except InvalidChannelName as error:
         raise BadRequest(str(error), limit=error.limit) from None
 

@@ -192,7 +192,7 @@ class Session:
     def _subscribe(self, command: Subscribe) -> Join:
         name, limits = command.channel, self._app.limits
         try:
-            rules = ensure_channel(name, limits.channel_name_length)
+            rules = ensure_channel(name, limits)
         except InvalidChannelName as error:
             raise SubscriptionRefused(name, "InvalidChannel", str(error), NAME_REFUSED, limit=error.limit) from None
         if name in self.subscriptions:

@@ -218,7 +218,10 @@ class Model:
                 self.remembered.pop(channel, None)
                 self.remembered[channel] = (event, self.now + self.rules.cache_ttl)
                 self._forget_the_oldest()
-            self._tell_all(channel, event, but=but)
+            if channel.startswith(OWN_CHANNEL):
+                self._tell_user(channel.removeprefix(OWN_CHANNEL), event, but)
+            else:
+                self._tell_all(channel, event, but=but)
 
     def pass_a_second(self) -> None:
         self.now += 1
@@ -266,6 +269,12 @@ class Model:
 
     def _tell_all(self, channel: str, event: Message, but: str | None = None) -> None:
         for guest in self.rooms.get(channel, []):
+            if guest.socket_id != but:
+                guest.told.append(event)
+
+    def _tell_user(self, user: str, event: Message, but: str | None) -> None:
+        """Whoever is signed in as the user is told, in the user's own channel or not."""
+        for guest in self.online(user):
             if guest.socket_id != but:
                 guest.told.append(event)
 

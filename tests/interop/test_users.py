@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
 import pytest
 
+from relay.client import PushlerClient
 from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import Agent, NodeAgent
@@ -61,13 +62,25 @@ async def test_event_to_a_user_reaches_its_connections_only(
     assert bob.seen(kind="user", event="notice") == []
 
 
+@pytest.mark.tried("events to a user: ids that no channel name could hold")
+@everywhere
+@pytest.mark.parametrize("user", ["auth0|5f7c", "иван"])
+async def test_event_to_a_user_of_any_id_is_heard_once(clients: Clients, publisher: PushlerClient, user: str) -> None:
+    ann = await signed_in(clients, user, signer="relay-client")
+    await publisher.send_to_user(user, "notice", {"order": 1})
+    await publisher.send_to_user(user, "the-end", {})
+    await ann.take(kind="user", event="the-end")
+    assert [report["data"] for report in ann.seen(kind="user", event="notice")] == [{"order": 1}]
+
+
 @npm_sdk()
 @pytest.mark.tried("sendToUser")
 @pytest.mark.node
 @pytest.mark.parametrize("runtime_name", ["pusher-js"])
-async def test_send_to_user_of_the_npm_sdk_reaches_the_user(clients: Clients, npm: NodeAgent) -> None:
-    ann = await signed_in(clients, "ann-npm")
-    outcome = await npm.call("sendToUser", user="ann-npm", event="notice", data={"order": 1})
+@pytest.mark.parametrize("user", ["ann-npm", "auth0|npm"])
+async def test_send_to_user_of_the_npm_sdk_reaches_the_user(clients: Clients, npm: NodeAgent, user: str) -> None:
+    ann = await signed_in(clients, user, signer="relay-client")
+    outcome = await npm.call("sendToUser", user=user, event="notice", data={"order": 1})
     assert outcome == {"status": 200, "body": {}}
     assert (await ann.take(kind="user", event="notice"))["data"] == {"order": 1}
 
@@ -116,11 +129,12 @@ async def assert_ended_for_good(agent: Agent) -> None:
 @pytest.mark.tried("terminateUserConnections")
 @pytest.mark.node
 @pytest.mark.parametrize("runtime_name", ["pusher-js"])
+@pytest.mark.parametrize("user", ["end-npm", "john+a@npm/иван"])
 async def test_terminate_user_connections_of_the_npm_sdk_ends_the_user_for_good(
-    clients: Clients, npm: NodeAgent
+    clients: Clients, npm: NodeAgent, user: str
 ) -> None:
-    ann, second, bob = [await signed_in(clients, name) for name in ("end-npm", "end-npm", "bob")]
-    assert await npm.call("terminateUserConnections", user="end-npm") == {"status": 200, "body": {}}
+    ann, second, bob = [await signed_in(clients, name, signer="relay-client") for name in (user, user, "bob")]
+    assert await npm.call("terminateUserConnections", user=user) == {"status": 200, "body": {}}
     for agent in (ann, second):
         await assert_ended_for_good(agent)
     assert await bob.call("state") == "connected"
@@ -134,7 +148,7 @@ async def test_terminate_user_connections_of_the_python_sdk_ends_the_user_for_go
     clients: Clients, sdk: pusher.Pusher
 ) -> None:
     ann, bob = await signed_in(clients, "end-pypi"), await signed_in(clients, "bob")
-    # The SDK leaves the app out of the path.
+    # The SDK leaves the app out of the path, and takes no ids beyond those of channel names.
     assert await asyncio.to_thread(sdk.terminate_user_connections, "end-pypi") == {}
     await assert_ended_for_good(ann)
     assert await bob.call("state") == "connected"

@@ -24,7 +24,7 @@ from relay.protocol.requests import Publish
 from relay.webhooks import HttpWebhooks, Pace, cause_of
 from tests.helpers import model
 from tests.helpers.clients import app_with, message, subscription
-from tests.helpers.model import Fact, Guest, Model, Rules, as_seen, is_within, views
+from tests.helpers.model import OWN_CHANNEL, Fact, Guest, Model, Rules, as_seen, is_within, views
 from tests.helpers.node import Client, Clock, DirectBus, end_turn, node_of
 
 CHANNELS = [
@@ -387,7 +387,9 @@ class RelayAndModel(RuleBasedStateMachine):
 
     @invariant()
     def the_node_listens_to_what_is_occupied(self) -> None:
-        assert self.bus.listening == {(self.app.id, name) for name in self.model.rooms}
+        occupied = {name for name in self.model.rooms if not name.startswith(OWN_CHANNEL)}
+        own = {f"{OWN_CHANNEL}{guest.user}" for guest in self.model.guests if guest.user is not None}
+        assert self.bus.listening == {(self.app.id, name) for name in occupied | own}
 
     @precondition(lambda self: self.is_served)
     @invariant()

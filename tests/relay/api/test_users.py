@@ -3,14 +3,18 @@
 import json
 import time
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from msgspec.structs import replace
 
 from relay.protocol.signatures import signed_params
 from tests.helpers.clients import APP, app_with, message, signature
-from tests.helpers.node import Relay
+from tests.helpers.node import Relay, succeeded
 from tests.helpers.relay import RunningRelay, WebSocketClient, running_relay
+
+# What identity providers and applications call their users, and no name of a channel could hold.
+IDS = ("auth0|5f7c", "e:2", "john+a@example.com", "иван", "a/b", " ", '"\\', "7")
 
 
 def user(user_id: str, *watched: str) -> str:
@@ -118,6 +122,65 @@ class TestServerToUser:
         event = {"event": "hello", "channel": "#server-to-user-7", "data": "1"}
         assert [client.told() for client in (*tabs, other)] == [[event], [event], []]
 
+    @pytest.mark.parametrize("is_subscribed", [True, False])
+    @pytest.mark.parametrize("user_id", IDS)
+    def test_an_event_to_a_user_of_any_id_comes_once_whether_the_channel_is_subscribed_to_or_not(
+        self, user_id: str, is_subscribed: bool
+    ) -> None:
+        relay = Relay()
+        client, other = relay.client(), relay.client()
+        client.sign_in(user(user_id))
+        other.sign_in(user("8"))
+        channel = f"#server-to-user-{user_id}"
+        if is_subscribed:
+            assert client.subscribe(channel) == [succeeded(channel)]
+        relay.publish("hello", "1", channel)
+        relay.publish("hello", "2", channel, exclude=client.socket_id)
+        assert client.told() == [{"event": "hello", "channel": channel, "data": "1"}]
+        assert other.told() == []
+
+    def test_who_unsubscribes_still_gets_what_is_sent_to_the_user(self) -> None:
+        relay = Relay()
+        client = relay.client()
+        client.sign_in(user("7"))
+        client.subscribe("#server-to-user-7")
+        client.unsubscribe("#server-to-user-7")
+        relay.publish("hello", "1", "#server-to-user-7")
+        assert [event["event"] for event in client.told()] == ["hello"]
+
+    def test_signing_in_again_loses_nothing_that_is_on_its_way(self) -> None:
+        relay = Relay()
+        client = relay.client()
+        client.sign_in(user("7"))
+        relay.publish("hello", "1", "#server-to-user-7")
+        again = client.sign_in(user("7", "8"))
+        assert sorted(event["event"] for event in again) == [
+            "hello",
+            "pusher:signin_success",
+            "pusher_internal:watchlist_events",
+        ]
+
+    def test_a_user_who_is_gone_is_sent_nothing_and_nodes_listen_for_those_who_are_here(self) -> None:
+        relay = Relay()
+        tabs = [relay.client(), relay.client()]
+        for client in tabs:
+            client.sign_in(user("e:2"))
+            client.subscribe("#server-to-user-e:2")
+        for client in tabs:
+            assert relay.bus.listening == {("3", "#server-to-user-e:2")}
+            client.drop()
+        assert relay.bus.listening == set()
+        relay.publish("hello", "1", "#server-to-user-e:2")
+        assert [client.told() for client in tabs] == [[], []]
+
+    def test_only_channels_that_are_subscribed_to_are_occupied(self) -> None:
+        relay = Relay()
+        client = relay.client()
+        client.sign_in(user("7"))
+        assert list(relay.node.channels(APP)) == []
+        client.subscribe("#server-to-user-7")
+        assert [channel.rules.name for channel in relay.node.channels(APP)] == ["#server-to-user-7"]
+
     def test_the_channel_of_another_user_is_refused(self) -> None:
         relay = Relay()
         client = relay.client()
@@ -140,13 +203,68 @@ class TestServerToUser:
         assert joined["data"]["presence"] == {"ids": ["7"], "hash": {"7": {"name": "Anna"}}, "count": 1}
 
 
-async def signed_in(relay: RunningRelay, user_id: str) -> WebSocketClient:
+async def signed_in(relay: RunningRelay, user_id: str, *watched: str) -> WebSocketClient:
     client = await relay.connect()
-    data = json.dumps({"id": user_id})
+    data = user(user_id, *watched)
     auth = f"{APP.key}:{signature(APP.secret, f'{client.socket_id}::user::{data}')}"
     await client.send("pusher:signin", {"auth": auth, "user_data": data})
     assert (await client.receive())["event"] == "pusher:signin_success"
     return client
+
+
+class TestIds:
+    """The same ids everywhere, over real connections and requests."""
+
+    @pytest.mark.parametrize("user_id", IDS)
+    async def test_events_reach_the_user(self, relay: RunningRelay, user_id: str) -> None:
+        client = await signed_in(relay, user_id)
+        channel = f"#server-to-user-{user_id}"
+        assert (await relay.trigger(channel, name="one")).json == {}
+        batch = [{"name": "two", "channel": channel, "data": "", "info": "subscription_count"}]
+        assert (await relay.post("/batch_events", {"batch": batch})).json == {"batch": [{"subscription_count": 0}]}
+        assert [(event["event"], event["channel"]) for event in await client.told()] == [
+            ("one", channel),
+            ("two", channel),
+        ]
+
+    @pytest.mark.parametrize("user_id", IDS)
+    async def test_the_channel_can_be_asked_for(self, relay: RunningRelay, user_id: str) -> None:
+        client = await signed_in(relay, user_id)
+        channel = f"#server-to-user-{user_id}"
+        await client.subscribe(channel)
+        assert (await relay.get(f"/channels/{quote(channel, safe='')}")).json == {"occupied": True}
+        assert (await relay.get("/channels")).json == {"channels": {channel: {}}}
+
+    @pytest.mark.parametrize("user_id", IDS)
+    @pytest.mark.parametrize(
+        ("start", "safe", "signs_encoded"),
+        [("/apps/3", "", True), ("/apps/3", "", False), ("/apps/3", "/|:@+", True), ("", "/|:@+", False)],
+    )
+    async def test_connections_of_the_user_are_ended(
+        self, relay: RunningRelay, user_id: str, safe: str, start: str, signs_encoded: bool
+    ) -> None:
+        client, other = await signed_in(relay, user_id), await signed_in(relay, "8")
+        path = f"{start}/users/{quote(user_id, safe=safe)}/terminate_connections"
+        query = _signed_query(path if signs_encoded else unquote(path), b"{}")
+        answer = await relay.request("POST", f"{path}?{query}", b"{}")
+        assert (answer.status, answer.text) == (200, "{}")
+        assert (await client.closed())[0] == 4009
+        assert await other.told() == []
+
+    @pytest.mark.parametrize("user_id", IDS)
+    async def test_the_user_is_watched_and_is_a_member(self, relay: RunningRelay, user_id: str) -> None:
+        watcher = await signed_in(relay, "8", user_id)
+        assert (await watcher.told())[0]["data"]["events"] == [{"name": "offline", "user_ids": [user_id]}]
+        client = await signed_in(relay, user_id)
+        assert await watcher.told() == [statuses(online=[user_id])]
+        joined = await client.subscribe("presence-a")
+        assert joined["data"]["presence"] == {"ids": [user_id], "hash": {user_id: {}}, "count": 1}
+        assert (await relay.get("/channels/presence-a/users")).json == {"users": [{"id": user_id}]}
+
+    async def test_an_id_that_nobody_could_have_signed_is_refused(self, relay: RunningRelay) -> None:
+        assert (await relay.trigger("#server-to-user-" + "й" * 128)).status == 200
+        for channel in ("#server-to-user-" + "й" * 129, "#server-to-user-"):
+            assert (await relay.trigger(channel)).status == 400
 
 
 class TestTerminating:

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.protocol.channels import InvalidChannelName, Kind, ensure_channel, is_socket_id, rules_for
+from relay.protocol.channels import InvalidChannelName, Kind, channel_of, ensure_channel, is_socket_id, rules_for
+from relay.protocol.limits import Limits
 
 FAMILIES = [
     # name, kind, needs a signature, has members, takes client events (A5)
@@ -60,8 +61,7 @@ def test_every_kind_of_channel_has_a_case_above() -> None:
         "#room",
         "#server-to-user",
         "#server-to-user-",
-        "#server-to-user-a b",
-        "#server-to-user-#server-to-user-1",
+        "#Server-to-user-1",
         "\ud800",
     ],
 )
@@ -75,19 +75,39 @@ def test_all_documented_characters_are_allowed() -> None:
 
 
 def test_a_name_as_long_as_the_limit_is_taken() -> None:
-    assert ensure_channel("a" * 200, 200).name == "a" * 200
+    assert ensure_channel("a" * 200, Limits()).name == "a" * 200
 
 
 def test_a_name_longer_than_the_limit_is_refused_with_both_lengths() -> None:
     with pytest.raises(InvalidChannelName, match="at most 200 characters long, this one has 201"):
-        ensure_channel("a" * 201, 200)
+        ensure_channel("a" * 201, Limits())
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    ["12", "auth0|5f7c", "e:2", "john+a@example.com", "иван", "a/b", " ", '"\\', "\x00\n", "#server-to-user-1"],
+)
+def test_the_channel_of_a_user_holds_whatever_id_was_signed(user_id: str) -> None:
+    rules = ensure_channel(channel_of(user_id), Limits())
+    assert (rules.name, rules.kind, rules.user_id) == (f"#server-to-user-{user_id}", Kind.SERVER_TO_USER, user_id)
+
+
+def test_the_channel_of_a_user_is_limited_by_the_length_of_an_id_and_not_of_a_name() -> None:
+    limits = Limits(channel_name_length=10, user_id_length=20)
+    assert ensure_channel(channel_of("й" * 20), limits).user_id == "й" * 20
+    with pytest.raises(InvalidChannelName, match="at most 20 characters") as refused:
+        ensure_channel(channel_of("й" * 21), limits)
+    assert refused.value.limit == "user_id_length"
+    assert rules_for("room").user_id is None
 
 
 @given(st.text())
-def test_a_name_that_is_taken_stands_in_json_as_it_is(name: str) -> None:
+def test_a_name_that_is_taken_stands_in_json_as_it_is_but_for_those_of_users(name: str) -> None:
     try:
-        rules_for(name)
+        rules = rules_for(name)
     except InvalidChannelName:
+        return
+    if rules.user_id is not None:
         return
     assert name.isascii()
     assert name.isprintable()

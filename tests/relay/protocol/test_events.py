@@ -11,8 +11,8 @@ from relay.protocol.frames import text_frame
 from relay.protocol.limits import Limits
 from tests.helpers.json_values import JSON, TEXTS
 
-# Names of channels are checked before they come here (test_channels.py), and need no escaping.
-CHANNELS = st.from_regex(r"[-a-zA-Z0-9_=@,.;]{1,20}", fullmatch=True)
+# Names of channels are checked before they come here (test_channels.py); those of users hold any id.
+CHANNELS = st.from_regex(r"[-a-zA-Z0-9_=@,.;]{1,20}", fullmatch=True) | TEXTS.map("#server-to-user-{}".format)
 CODES = st.none() | st.integers(0, 9_999)
 
 
