@@ -1,5 +1,5 @@
 /**
- * Asks the application's own server whether we may join a private or presence channel.
+ * Asks the application's own server whether we may join a private or presence channel, and who we are.
  *
  * Knows the form of that request and its answer. Not: the socket, channels, when to ask again.
  */
@@ -7,7 +7,7 @@
 /** After this time without an answer the request counts as failed, milliseconds. */
 export const AUTH_TIMEOUT_MS = 15_000;
 
-/** Why a channel was not authorised. `status` 0: no answer at all. */
+/** Why there is no signature. `status` 0: no answer at all. */
 export class AuthError extends Error {
   constructor(status, message) {
     super(message);
@@ -27,12 +27,24 @@ export class AuthError extends Error {
  * @param {string} socketId
  * @returns {Promise<{auth: string, channel_data?: string}>} rejects with AuthError
  */
-export async function authorize(options, channelName, socketId) {
-  const { authEndpoint, auth = {}, headersProvider } = options;
+export function authorize(options, channelName, socketId) {
+  return ask(options, options.authEndpoint, { channel_name: channelName, socket_id: socketId });
+}
+
+/**
+ * @param {object} options userAuthEndpoint, and as above
+ * @param {string} socketId
+ * @returns {Promise<{auth: string, user_data: string}>} rejects with AuthError
+ */
+export function authenticate(options, socketId) {
+  return ask(options, options.userAuthEndpoint, { socket_id: socketId });
+}
+
+async function ask({ auth = {}, headersProvider, fetch }, endpoint, fields) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), AUTH_TIMEOUT_MS);
   try {
-    const response = await options.fetch(authEndpoint, {
+    const response = await fetch(endpoint, {
       method: 'POST',
       credentials: auth.credentials ?? 'same-origin',
       headers: {
@@ -40,12 +52,12 @@ export async function authorize(options, channelName, socketId) {
         ...auth.headers,
         ...headersProvider?.(),
       },
-      body: new URLSearchParams({ ...auth.params, channel_name: channelName, socket_id: socketId }).toString(),
+      body: new URLSearchParams({ ...auth.params, ...fields }).toString(),
       signal: stop.signal,
     });
     return await readAnswer(response);
   } catch (error) {
-    throw error instanceof AuthError ? error : new AuthError(0, `no answer from ${authEndpoint}`);
+    throw error instanceof AuthError ? error : new AuthError(0, `no answer from ${endpoint}`);
   } finally {
     clearTimeout(timer);
   }

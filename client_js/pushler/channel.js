@@ -16,8 +16,11 @@ export const ASKING = 'asking';
 /** Subscribe is sent, the relay has not confirmed. */
 export const SENT = 'sent';
 export const SUBSCRIBED = 'subscribed';
-/** Refused; tried again on the next connection or the next subscribe(). */
+/** Refused, or ended by the application; tried again on the next connection or the next subscribe(). */
 export const REFUSED = 'refused';
+
+/** The relay's word for a subscription that only a new connection may have. */
+const REVOKED = 'Revoked';
 
 export class Channel extends Emitter {
   constructor(name, client) {
@@ -52,7 +55,9 @@ export class Channel extends Emitter {
       case 'pusher_internal:subscription_succeeded':
         return this._confirm(data);
       case 'pusher:subscription_error':
-        return this._refuse(data);
+        return this._refused(data);
+      case 'pusher_internal:unsubscribed':
+        return this._ended();
       case 'pusher_internal:member_added':
         return this._emit(publicName(event), this.members?._add(data.user_id, data.user_info));
       case 'pusher_internal:member_removed':
@@ -68,6 +73,20 @@ export class Channel extends Emitter {
     this._state = SUBSCRIBED;
     this.members?._reset(data?.presence?.hash);
     this._emit('pushler:subscription_succeeded', this.members ?? {});
+  }
+
+  /** The application has taken the channel from us; whether we get it back, its server says when we subscribe again. */
+  _ended() {
+    if (!this.subscribed) return;
+    this._state = REFUSED;
+    this._emit('pushler:unsubscribed', {});
+  }
+
+  /** What was lost since this connection is there can only be joined by a new one. */
+  _refused(error) {
+    const needsNewConnection = error.type === REVOKED;
+    this._refuse(needsNewConnection ? { ...error, retryIn: 0 } : error);
+    if (needsNewConnection) this._client._renew();
   }
 
   _refuse(error) {

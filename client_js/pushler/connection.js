@@ -23,6 +23,8 @@ export const STABLE_AFTER_MS = 5_000;
 
 const NO_STATUS = 1006;
 const PONG_MISSING = 4201;
+/** "At once", as the relay's own code for it. */
+const RENEWED = 4200;
 
 export class Connection {
   state = 'initialized';
@@ -54,6 +56,11 @@ export class Connection {
     this._listen('removeEventListener');
     this._drop();
     this._finish(wasUp, { code: 1000, reason: '', reconnecting: false });
+  }
+
+  /** Go on with a new socket. */
+  renew() {
+    if (this.state === 'connected') this._lost(RENEWED, 'a new connection was needed');
   }
 
   /** @returns {boolean} whether it could be handed to the socket */

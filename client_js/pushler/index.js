@@ -8,7 +8,7 @@
  *   channel.on('message:new', (data) => …);
  */
 
-import { authorize } from './auth.js';
+import { authenticate, authorize } from './auth.js';
 import { ASKING, Channel, IDLE, REFUSED, SENT } from './channel.js';
 import { ACTIVITY_TIMEOUT_MS, Connection, PONG_TIMEOUT_MS } from './connection.js';
 import { Emitter } from './emitter.js';
@@ -27,13 +27,14 @@ export class PushlerClient extends Emitter {
    *   appKey            required
    *   wsHost, wsPort, wsPath, forceTLS   where the relay is; default: the page's host and scheme
    *   authEndpoint      where private and presence channels are authorised (default /auth)
+   *   userAuthEndpoint  where signin() is answered (default /user_auth)
    *   auth              {headers, params, credentials} of that request
    *   headersProvider   () => headers, asked anew for each request
    *   activityTimeout, pongTimeout       milliseconds
    *   autoConnect       false: wait for connect()
    *   WebSocket, fetch, random           to be replaced in Node and in tests
    *
-   * Events: connecting, connected, reconnecting, disconnected, state_change, error, message.
+   * Events: connecting, connected, reconnecting, disconnected, state_change, signed_in, error, message.
    */
   constructor(options) {
     super();
@@ -69,6 +70,13 @@ export class PushlerClient extends Emitter {
     this._stopped = true;
     this._idleAll();
     this._connection.close();
+  }
+
+  /** Tell the relay on each connection who we are, by the word of the application's server. */
+  signin() {
+    if (this._signsIn) return;
+    this._signsIn = true;
+    this._signIn();
   }
 
   channel(name) {
@@ -110,12 +118,15 @@ export class PushlerClient extends Emitter {
     // `disconnected` goes out through onDown: it also comes when the connection will be back.
     if (state !== 'disconnected') this._emit(state, info);
     this._emit('state_change', { previous, current: state, ...info });
-    if (state === 'connected') this._joinAll();
+    if (state !== 'connected') return;
+    if (this._signsIn) this._signIn();
+    this._joinAll();
   }
 
   _onMessage(message) {
     this._emit('message', message);
     this._refusedLast = message.event === 'pusher:subscription_error' ? message.channel : null;
+    if (message.event === 'pusher:signin_success') this._emit('signed_in', JSON.parse(message.data.user_data));
     this.channel(message.channel)?._receive(message);
   }
 
@@ -127,7 +138,34 @@ export class PushlerClient extends Emitter {
     this.channel(error.channel)?._emit('pushler:error', error);
   }
 
+  /** The present connection may not join what it has lost. */
+  _renew() {
+    this._connection.renew();
+  }
+
+  async _signIn(attempt = 0) {
+    const socketId = this.socketId;
+    if (!socketId) return;
+    try {
+      const { auth, user_data: userData } = await authenticate(this._options, socketId);
+      if (this.socketId === socketId) this._send('pusher:signin', { auth, user_data: userData });
+    } catch (error) {
+      if (this.socketId === socketId) this._signInFailed(error, attempt);
+    }
+  }
+
+  _signInFailed(error, attempt) {
+    this._emit('error', { code: error.status, message: `not signed in: ${error.message}` });
+    if (error.isTemporary) this._signInTimer = setTimeout(() => this._signIn(attempt + 1), this._authDelay(attempt));
+  }
+
+  /** Milliseconds until the application's server is asked again. */
+  _authDelay(attempt) {
+    return 500 + reconnectDelay(0, attempt, this._options.random);
+  }
+
   _idleAll() {
+    clearTimeout(this._signInTimer);
     for (const channel of this._channels.values()) {
       channel._state = IDLE;
       clearTimeout(channel._retryTimer);
@@ -163,7 +201,7 @@ export class PushlerClient extends Emitter {
   }
 
   _authFailed(channel, error, attempt) {
-    const retryIn = error.isTemporary ? 500 + reconnectDelay(0, attempt, this._options.random) : null;
+    const retryIn = error.isTemporary ? this._authDelay(attempt) : null;
     if (retryIn) channel._retryTimer = setTimeout(() => this._join(channel, attempt + 1), retryIn);
     const state = retryIn ? ASKING : REFUSED;
     channel._refuse({ type: 'AuthError', error: error.message, status: error.status ?? 0, retryIn });
@@ -180,6 +218,7 @@ function withDefaults(given) {
   if (!WebSocket) throw new TypeError('there is no WebSocket here: pass one as the option "WebSocket"');
   return {
     authEndpoint: '/auth',
+    userAuthEndpoint: '/user_auth',
     pongTimeout: PONG_TIMEOUT_MS,
     activityTimeout: ACTIVITY_TIMEOUT_MS,
     random: Math.random,
