@@ -15,6 +15,7 @@ export function operatorApi(base = '', reach = new Reach()) {
 
   return {
     authEndpoint: `${base}/auth`,
+    userAuthEndpoint: `${base}/user_auth`,
     socketId: () => undefined,
 
     config: () => get('/config'),

@@ -184,27 +184,37 @@ export class Controller {
       wsPort: config.ws_port,
       forceTLS: config.force_tls,
       authEndpoint: this.api.authEndpoint,
+      userAuthEndpoint: this.api.userAuthEndpoint,
     });
   }
 
   _listen(operatorId) {
     this._client.on('state_change', ({ current }) => this._connectionChanged(current));
-    this._client
-      .subscribe(`private-operator-${operatorId}`)
+    this._client.signin();
+    this._join(`private-operator-${operatorId}`)
       .on('pushler:subscription_succeeded', () => this._loadTickets())
       .on('ticket:assigned', (data) => this._assigned(data))
       .on('ticket:transferred', (data) => this._transferred(data));
-    this._client
-      .subscribe('private-support-queue')
+    this._join('private-support-queue')
       .on('pushler:subscription_succeeded', () => this._loadQueue())
       .on('ticket:new', (data) => this._queueChanged(data, true))
       .on('ticket:updated', (data) => this._queueChanged(data, false));
   }
 
+  /** A channel of every operator. Taken from us, only the server knows whether we are still one. */
+  _join(name) {
+    const client = this._client;
+    return client
+      .subscribe(name)
+      .on('pushler:unsubscribed', () => client.subscribe(name))
+      .on('pushler:subscription_error', () => this._loadTickets());
+  }
+
   _connectionChanged(state) {
     this.dispatch({ type: 'connection', state });
-    // While live events can't come, each pause of the reconnecting brings the news by HTTP.
-    if (state !== 'reconnecting') return;
+    // While live events can't come, each pause of the reconnecting brings the news by HTTP; and a connection that the relay
+    // has closed for good, the reason.
+    if (state !== 'reconnecting' && state !== 'disconnected') return;
     this.reload();
     this.chats.catchUp();
   }

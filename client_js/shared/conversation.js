@@ -64,6 +64,8 @@ export class Conversation {
       .on('pushler:subscription_succeeded', () => this.resync())
       // A ticket that was closed meanwhile is refused: the history says so.
       .on('pushler:subscription_error', () => this.catchUp())
+      // Taken from us: whether it is ours all the same, the server knows.
+      .on('pushler:unsubscribed', () => client.subscribe(this.channel.name))
       .on('message:new', (data) => this._receive(data.message, false))
       .on(`${this.other}:typing`, () => this._showTyping())
       .on('ticket:updated', (data) => this._apply({ type: 'ticket', ticket: data }))
