@@ -81,14 +81,14 @@ export class Outbox {
     clearTimeout(this._timer);
     if (this._busy || this._stopped) return;
     this._busy = true;
+    let item;
     let going = true;
-    while (going && !this._stopped) going = await this._sendFirst();
+    // Between the last look for an item and the end nothing else can run: what is added meanwhile is not forgotten.
+    while (going && !this._stopped && (item = this.items.find((each) => each.state !== FAILED))) going = await this._sendOne(item);
     this._busy = false;
   }
 
-  async _sendFirst() {
-    const item = this.items.find((each) => each.state !== FAILED);
-    if (!item) return false;
+  async _sendOne(item) {
     try {
       const message = await this.send(item);
       this._attempt = 0;

@@ -56,6 +56,14 @@ test('messages go out one at a time, in order', async () => {
   assert.equal(storage.get('outbox'), null);
 });
 
+test('a message that is added right after a look at an empty queue goes out', async () => {
+  const outbox = open();
+  outbox.flush();
+  outbox.add(item('a'));
+  await settle();
+  assert.equal(calls.length, 1);
+});
+
 test('a message is stored before it is sent, and survives a reload', async () => {
   open().add(item('a'));
   assert.equal(storage.get('outbox')[0].client_id, 'a');
