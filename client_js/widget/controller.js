@@ -2,7 +2,7 @@
  * The widget's use cases: open, start, resume, write, end, start again.
  *
  * Joins state, API, conversation and realtime client. Nothing is asked of the network before the
- * visitor's first click, unless an open ticket of his is stored. Knows no DOM.
+ * visitor's first click, unless an open ticket of theirs is stored. Knows no DOM.
  */
 
 import { Conversation } from '../shared/conversation.js';
@@ -17,13 +17,16 @@ export class Controller {
   /**
    * @param {object} parts
    *   api       see api.js
-   *   storage   see shared/storage.js; holds `ticket` {id, closed, readSeq} and `draft`
+   *   storage   see shared/storage.js; holds `ticket` {id, closed, readSeq}, `draft` of the start form, `draft:ID` of
+   *             a chat, and `start`: the id of a chat that is not confirmed yet
    *   Client    class of the realtime client
    *   render    (state) after each change
-   *   isVisible () → is the page on the screen
+   *   isVisible () → is the widget on the screen
+   *   alone     (act) → Promise of act(), which no other tab does at the same time
    */
-  constructor({ api, storage, Client, render, isVisible }) {
-    Object.assign(this, { api, storage, Client, render, isVisible });
+  constructor({ api, storage, Client, render, isVisible, alone }) {
+    Object.assign(this, { api, storage, Client, render, isVisible, alone });
+    this._ended = false;
     this.state = initialState;
     this._saved = storage.get('ticket');
     api.socketId = () => this._client?.socketId ?? undefined;
@@ -36,6 +39,8 @@ export class Controller {
 
   open() {
     if (this._saved && !this._talk) this._resume();
+    // Early: what one tab stores reaches the others only after some milliseconds.
+    if (!this._saved) this._askedId();
     this._dispatch({ type: 'open' });
   }
 
@@ -43,9 +48,25 @@ export class Controller {
     this._dispatch({ type: 'close' });
   }
 
-  /** What the start form held when the page was left, or begins with. */
+  /** Everything ends: no timers, no connection, no more changes. What is stored stays for the next time. */
+  destroy() {
+    this._ended = true;
+    this.render = () => {};
+    this._leave();
+  }
+
+  /** What the start form held when the page was left, or begins with: {name, email, message}. */
   get draft() {
     return this.storage.get('draft') ?? {};
+  }
+
+  set draft(draft) {
+    this.storage.set('draft', draft);
+  }
+
+  /** Where the half-written message of a chat is kept. */
+  slot(ticketId) {
+    return this.storage.slot(`draft:${ticketId}`);
   }
 
   async start({ name, email, message }) {
@@ -53,11 +74,9 @@ export class Controller {
     const wrong = wrongInput(name, email, message);
     if (Object.keys(wrong).length) return this._dispatch({ type: 'start-failed', wrong });
     this._dispatch({ type: 'starting' });
-    const draft = this._keepDraft({ name, email: email || undefined, message });
+    this.draft = { name, email, message };
     try {
-      const answer = await this.api.create(draft);
-      this.storage.set('draft', { name, email });
-      this._begin(answer);
+      await this.alone(() => this._start(name, email, message));
     } catch (failure) {
       this._dispatch({ type: 'start-failed', ...startError(failure) });
     }
@@ -90,14 +109,19 @@ export class Controller {
     }
   }
 
-  /** What was not sent, and what he was `typing` at the end, begins the new chat. */
-  startAgain(typing) {
-    this._forget(undefined, typing);
+  /** What was not sent, and what was half-written at the end, begins the new chat. */
+  startAgain() {
+    this._forget();
+  }
+
+  /** The widget may have come into view. */
+  seen() {
+    if (this.isVisible()) this._dispatch({ type: 'seen' });
   }
 
   /** The page is visible again, or the network is back. */
   wake() {
-    if (this.isVisible()) this._dispatch({ type: 'seen' });
+    this.seen();
     if (this._talk && this.state.thread?.status !== CLOSED) this._talk.resync();
   }
 
@@ -111,17 +135,36 @@ export class Controller {
     this.load();
   }
 
-  /** The same text keeps its id, so that a repeated start is recognised as one. */
-  _keepDraft(draft) {
-    const { client_id: id, ...before } = this.draft;
-    const same = id && JSON.stringify(before) === JSON.stringify(draft);
-    const kept = { ...draft, client_id: same ? id : newId() };
-    this.storage.set('draft', kept);
-    return kept;
+  /** Open a chat, unless another tab has opened one meanwhile: then that one takes the question. */
+  async _start(name, email, message) {
+    const open = this.storage.get('ticket');
+    if (open && !open.closed) {
+      if (!this._talk) this._resume(open);
+      this._talk.send(message);
+    } else await this._create({ name, email: email || undefined, message });
+    this.draft = { name, email };
+  }
+
+  async _create(draft) {
+    const answer = await this.api.create({ ...draft, client_id: this._askedId() });
+    this.storage.set('start', null);
+    // An earlier try had reached the server after all, and that chat is over.
+    if (answer.ticket.status === CLOSED) return this._create(draft);
+    this._begin(answer);
+    // The server has the text of an earlier try, or of another tab.
+    if (draft.message !== answer.message.content) this._talk?.send(draft.message);
+  }
+
+  /** One id for all tries until one is confirmed, also those of other tabs: the server makes one chat of them. */
+  _askedId() {
+    const id = this.storage.get('start') ?? newId();
+    this.storage.set('start', id);
+    return id;
   }
 
   _begin({ ticket_id: id, ticket, message }) {
     this._save({ id, readSeq: 0 });
+    if (this._ended) return;
     this._converse(id);
     // Shows as "joined" even when an operator was there at once.
     this._talk.setTicket({ ...ticket, status: 'waiting' });
@@ -130,8 +173,9 @@ export class Controller {
     this._connect();
   }
 
-  async _resume() {
-    const { id, readSeq } = this._saved;
+  async _resume(saved = this._saved) {
+    this._saved = saved;
+    const { id, readSeq } = saved;
     this._dispatch({ type: 'resuming', readSeq });
     this._converse(id);
     const talk = this._talk;
@@ -205,12 +249,14 @@ export class Controller {
     this._disconnect();
   }
 
-  _forget(error, typing = '') {
+  _forget(error) {
     const talk = this._talk;
+    const half = this.slot(talk.ticketId);
     this._leave();
-    const unsent = [...talk.takeUnsent(), typing.trim()].filter(Boolean).join('\n\n');
+    const unsent = [...talk.takeUnsent(), half.get()?.trim()].filter(Boolean).join('\n\n');
+    half.set(null);
     // Before the ticket goes: other tabs look at the draft when they see that.
-    if (unsent) this.storage.set('draft', { ...this.draft, message: unsent });
+    if (unsent) this.draft = { ...this.draft, message: unsent };
     this._saved = null;
     this.storage.set('ticket', null);
     this._dispatch({ type: 'forget', error });

@@ -1,5 +1,5 @@
 /**
- * Puts the widget on a page: reads the script tag, joins view and controller, listens to the page.
+ * Puts the widget on a page, once, and takes it off again: joins view and controller, listens to the page.
  */
 
 import { PushlerClient } from '../pushler/index.js';
@@ -7,6 +7,7 @@ import { openStorage } from '../shared/storage.js';
 import { visitorApi } from './api.js';
 import { Controller } from './controller.js';
 import { chooseLang, translator } from './i18n.js';
+import { keepInPage } from './place.js';
 import { View } from './view.js';
 
 /**
@@ -14,31 +15,83 @@ import { View } from './view.js';
  *   base  origin of the support API
  *   lang  wished language; else the page's, else the browser's
  *   css   text of widget.css; without it the file is linked from `base`
+ * @returns {{mount(options?: object): void, destroy(): void}} the page's one widget, `window.Pushdesk`. Where it is there
+ *   already nothing happens, except that it changes its language if the page or the tag wants another one now.
+ *   `destroy` ends all of it: node, listeners, timers, connection. Chat and drafts stay in the browser for the next `mount`.
  */
-export function mount({ base, lang: wish, css }) {
-  const lang = chooseLang(wish, document.documentElement.lang, ...navigator.languages);
+export function mount(options) {
+  // A page may carry the tag twice, or run it again after a client-side navigation.
+  const widget = (globalThis.Pushdesk ??= onePerPage(options));
+  widget.mount(options);
+  return widget;
+}
+
+function onePerPage(first) {
+  let shown = null;
+  const destroy = () => {
+    shown?.end();
+    shown = null;
+  };
+  return {
+    destroy,
+    mount(options = first) {
+      const lang = chooseLang(options.lang, document.documentElement.lang, ...navigator.languages);
+      if (shown?.lang === lang) return;
+      const wasOpen = shown?.controller.state.open;
+      destroy();
+      shown = show({ ...options, lang });
+      if (wasOpen) shown.controller.open();
+    },
+  };
+}
+
+function show({ base, lang, css }) {
   const storage = openStorage(`pushdesk:${base}:`);
+  const ended = new AbortController();
   let view = null;
   const controller = new Controller({
     api: visitorApi(base, storage.slot('token')),
     storage,
     Client: PushlerClient,
     render: (state) => view?.render(state),
-    isVisible: () => document.visibilityState === 'visible',
+    isVisible: () => document.visibilityState === 'visible' && isOnPage(view.host),
+    alone: (act) => alone(`${storage.prefix}start`, act),
   });
-  view = new View({ lang, t: translator(lang), css, cssUrl: `${base}/client_js/widget.css`, actions: controller });
+  view = new View({ lang, t: translator(lang), css, cssUrl: `${base}/client_js/widget.css`, actions: controller, ended: ended.signal });
   view.fill(controller.draft);
   view.render(controller.state);
-  document.body.append(view.host);
-  listen(controller, storage);
+  const takeOut = keepInPage(view.host, () => {
+    view.returned();
+    controller.seen();
+  });
+  listen(controller, storage, ended.signal);
   controller.load();
-  return controller;
+  const end = () => {
+    ended.abort();
+    controller.destroy();
+    takeOut();
+  };
+  return { lang, controller, end };
 }
 
-function listen(controller, storage) {
+/** Not taken out, and not hidden by the page. */
+function isOnPage(node) {
+  return node.isConnected && (node.checkVisibility?.() ?? true);
+}
+
+function listen(controller, storage, signal) {
+  const on = (target, type, act) => target.addEventListener(type, act, { signal });
   const wake = () => controller.wake();
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake());
-  addEventListener('online', wake);
-  addEventListener('pageshow', (event) => event.persisted && wake());
-  addEventListener('storage', (event) => event.key === `${storage.prefix}ticket` && controller.storageChanged());
+  on(document, 'visibilitychange', () => document.visibilityState === 'visible' && wake());
+  on(globalThis, 'online', wake);
+  on(globalThis, 'pageshow', (event) => event.persisted && wake());
+  on(globalThis, 'storage', (event) => event.key === `${storage.prefix}ticket` && controller.storageChanged());
+}
+
+/** Do it while no other tab of this browser does. Pages without https have no locks: there it is done at once. */
+async function alone(name, act) {
+  let result = null;
+  const begin = () => (result ??= act());
+  await navigator.locks?.request(name, begin).catch(() => {});
+  return begin();
 }

@@ -2,16 +2,27 @@
  * The widget on the page: builds its nodes once, then brings them up to date with the state.
  *
  * Lives in a shadow root, writes people's words only as text, uses no style attribute and no
- * innerHTML, so it works under a strict Content-Security-Policy. Knows no network or storage.
+ * innerHTML, so it works under a strict Content-Security-Policy. Neither the page's styles come in nor
+ * what is typed goes out. Knows no network or storage.
  */
 
+import { Composer, isComposing } from '../shared/composer.js';
 import { atEnd, h, keyed, markField, setText } from '../shared/dom.js';
 import { isTooLong } from '../shared/limits.js';
 import { localeFor } from '../shared/locale.js';
 import { messageKey, messageNode, systemText } from '../shared/message_view.js';
 import { UNREACHED } from '../shared/refusal.js';
 import { CLOSED, newestSeq, WAITING } from '../shared/thread.js';
+import { lockPage } from './page_lock.js';
 import { CHAT, logItems, RESUMING, speakers, START, STARTING, unread } from './state.js';
+
+/**
+ * What stays inside: shortcuts, guards against copying, smooth scrolling, drop zones and focus traps of the page are not
+ * for what happens here. A page that listens on its window before everybody else still hears it.
+ */
+const INSIDE =
+  'keydown keypress keyup beforeinput input compositionstart compositionupdate compositionend copy cut paste ' +
+  'dragstart dragenter dragover dragleave drop selectstart contextmenu wheel touchmove focusin focusout';
 
 export class View {
   /**
@@ -19,41 +30,69 @@ export class View {
    *   lang, t      language and translator
    *   css          text of the style sheet; without it `cssUrl` is linked
    *   actions      the controller's open, close, start, send…
+   *   ended        AbortSignal: the widget goes
    */
-  constructor({ lang, t, css, cssUrl, actions }) {
+  constructor({ lang, t, css, cssUrl, actions, ended }) {
     Object.assign(this, { t, actions });
     this._locale = localeFor(lang, navigator.languages);
-    this.host = h('div', { id: 'pushdesk-widget', lang });
+    // A tag that no page has, so that nothing meant for the page's nodes means it. Turbo keeps what is permanent.
+    this.host = h('pushdesk-widget', { id: 'pushdesk-widget', lang, 'data-turbo-permanent': '' });
     this.root = this.host.attachShadow({ mode: 'open' });
     addStyle(this.root, css, cssUrl);
     this._build();
-    this.host.addEventListener('keydown', (event) => this._key(event));
+    this._listen(ended);
+  }
+
+  _listen(signal) {
+    const { host } = this;
+    for (const type of INSIDE.split(' ')) host.addEventListener(type, (event) => event.stopPropagation());
+    host.addEventListener('keydown', (event) => this._key(event));
+    host.addEventListener('focusin', () => (this._focused = this.root.activeElement));
+    // Some browsers report it when the page takes the node out, before it is out: then the focus is to come back with it.
+    host.addEventListener('focusout', () => queueMicrotask(() => host.isConnected && (this._focused = null)));
     // Where the window covers the page; the style sheet has the same number.
     this._phone = matchMedia('(max-width: 480px)');
-    this._phone.addEventListener('change', () => this.render(this._state));
-    document.addEventListener('keydown', (event) => this._trap(event), true);
+    this._phone.addEventListener('change', () => this.render(this._state), { signal });
+    document.addEventListener('keydown', (event) => this._trap(event), { capture: true, signal });
+    signal.addEventListener('abort', () => {
+      this._composer.stop();
+      lockPage(false);
+    });
+  }
+
+  /** The page had taken the node out: put back what the browser forgot. */
+  returned() {
+    lockPage(false);
+    this._log.scrollTop = this._scrolled ?? this._log.scrollHeight;
+    if (document.activeElement === document.body) this._focused?.focus();
+    this.render(this._state);
   }
 
   render(state) {
     const before = this._state?.screen;
     this._state = state;
-    const { screen } = state;
-    const chatting = screen === CHAT;
+    const chatting = state.screen === CHAT;
     const closed = chatting && state.thread.status === CLOSED;
     // Before anything changes its height.
     this._follow ||= !this._log.scrollHeight || atEnd(this._log);
+    lockPage(state.open && this._phone.matches);
     this._renderLauncher(state);
     this._renderHeader(state, chatting && !closed);
-    this._startForm.hidden = screen !== START && screen !== STARTING;
+    this._showParts(state, chatting, closed);
     this._renderStart(state, before);
-    this._loading.hidden = screen !== RESUMING;
-    this._log.hidden = !chatting;
-    this._confirmBar.hidden = !state.confirming;
-    this._composer.hidden = this._input._note.hidden = !chatting || closed || state.confirming;
-    this._again.hidden = !closed;
+    this._openDraft(state.thread?.ticketId);
     if (chatting) this._renderLog(state);
     // The start form took the focus away with it.
     if (before === STARTING && chatting && state.open) this._input.focus();
+  }
+
+  _showParts({ screen, confirming }, chatting, closed) {
+    this._startForm.hidden = screen !== START && screen !== STARTING;
+    this._loading.hidden = screen !== RESUMING;
+    this._log.hidden = !chatting;
+    this._confirmBar.hidden = !confirming;
+    this._form.hidden = this._input._note.hidden = !chatting || closed || confirming;
+    this._again.hidden = !closed;
   }
 
   _build() {
@@ -71,6 +110,7 @@ export class View {
     this._items = h('div', { className: 'items' });
     this._typing = h('p', { id: 'chat-typing', className: 'line', hidden: true }, t('typing'));
     this._log.append(this._items, this._typing);
+    this._log.addEventListener('scroll', () => (this._scrolled = atEnd(this._log) ? null : this._log.scrollTop));
     // The log itself is silent: history must not be read out. New messages are spoken from here.
     this._live = h('div', { className: 'spoken', 'aria-live': 'polite' });
     this._buildStart();
@@ -79,8 +119,8 @@ export class View {
     const no = h('button', { type: 'button', className: 'quiet', onclick: () => this._ask(false) }, t('cancel'));
     this._confirmBar = h('div', { className: 'bar', role: 'group', 'aria-label': t('endSure'), hidden: true }, h('p', {}, t('endSure')), this._confirmYes, no);
     this._again = h('div', { className: 'bar', hidden: true }, h('button', { id: 'chat-new', type: 'button', className: 'main', onclick: () => this._startAgain() }, t('again')));
-    this._panel = h('section', { id: 'support-chat', role: 'dialog', 'aria-labelledby': 'title', hidden: true },
-      header, this._strip, this._loading, this._startForm, this._log, this._live, this._confirmBar, this._input._note, this._composer, this._again);
+    this._panel = h('section', { id: 'support-chat', role: 'dialog', 'aria-labelledby': 'title', dir: 'ltr', hidden: true },
+      header, this._strip, this._loading, this._startForm, this._log, this._live, this._confirmBar, this._input._note, this._form, this._again);
     this.root.append(this._panel, this._launcher);
   }
 
@@ -94,12 +134,18 @@ export class View {
     this._fields = { name: this._name, email: this._email, message: this._first };
     const field = (label, input) => {
       input._note = newNote(input);
-      input.addEventListener('input', () => this._mark(input));
+      input.addEventListener('input', () => {
+        this._mark(input);
+        this._asking = true;
+        this.actions.draft = this._written();
+      });
       return h('div', {}, h('label', {}, h('span', {}, label), input), input._note);
     };
     const submit = async (event) => {
       event.preventDefault();
-      await this.actions.start({ name: this._name.value.trim(), email: this._email.value.trim(), message: this._first.value.trim() });
+      this._asking = false;
+      const { name, email, message } = this._written();
+      await this.actions.start({ name: name.trim(), email: email.trim(), message: message.trim() });
       Object.entries(this._fields).find(([name]) => this._state.wrong[name])?.[1].focus();
     };
     this._startForm = h('form', { id: 'start-form', noValidate: true, onsubmit: submit },
@@ -110,16 +156,30 @@ export class View {
     const { t, actions } = this;
     this._input = h('textarea', { id: 'chat-input', rows: 1, placeholder: t('message'), 'aria-label': t('message'), dir: 'auto' });
     this._input._note = newNote(this._input);
-    this._input.addEventListener('input', () => {
-      this._fit();
-      if (this._input.value.trim()) actions.typing();
-    });
-    this._input.addEventListener('keydown', (event) => {
-      // While an input method composes, Enter chooses a word.
-      if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) this._send(event);
+    this._composer = new Composer(this._input, {
+      log: this._log,
+      send: (event) => this._send(event),
+      changed: () => this._mark(this._input),
+      typed: (text) => text.trim() && actions.typing(),
     });
     const button = h('button', { className: 'icon send', 'aria-label': t('send') }, icon(SEND_ICON));
-    this._composer = h('form', { id: 'chat-form', hidden: true, onsubmit: (event) => this._send(event) }, this._input, button);
+    this._form = h('form', { id: 'chat-form', hidden: true, onsubmit: (event) => this._send(event) }, this._input, button);
+  }
+
+  /** The start form as it is. */
+  _written() {
+    return { name: this._name.value, email: this._email.value, message: this._first.value };
+  }
+
+  /** Each chat has its own half-written message. */
+  _openDraft(id) {
+    if (id === this._drafted) return;
+    this._drafted = id;
+    const slot = id ? this.actions.slot(id) : null;
+    // Another tab has opened the chat while a question was written here.
+    if (slot && this._asking) slot.set(slot.get() ?? this._first.value);
+    this._asking = false;
+    this._composer.open(slot);
   }
 
   /** Texts that an earlier page left in the start form. */
@@ -250,9 +310,7 @@ export class View {
   }
 
   _startAgain() {
-    this.actions.startAgain(this._input.value);
-    this._input.value = '';
-    this._fit();
+    this.actions.startAgain();
     this.focus();
   }
 
@@ -269,20 +327,13 @@ export class View {
     event.preventDefault();
     this._follow = true;
     if (!this.actions.send(this._input.value)) return;
-    this._input.value = '';
-    this._fit();
+    this._composer.clear();
     this._input.focus();
   }
 
   /** Say at a field what is wrong; without `key` only its length can be. */
   _mark(input, key = isTooLong(input.value) && 'tooLong') {
     markField(input, input._note, key ? this.t(key) : '');
-  }
-
-  /** The field grows with its text; the style sheet sets the bounds. */
-  _fit() {
-    this._input.rows = Math.min(5, this._input.value.split('\n').length);
-    this._mark(this._input);
   }
 
   /** While the window covers the page, Tab stays inside it. */
@@ -297,8 +348,7 @@ export class View {
   }
 
   _key(event) {
-    if (event.key !== 'Escape' || !this._state.open || event.isComposing) return;
-    event.stopPropagation();
+    if (event.key !== 'Escape' || !this._state.open || isComposing(event)) return;
     if (this._state.confirming) this._ask(false);
     else this._close();
   }

@@ -293,9 +293,12 @@ class People:
         await panel.page.goto(f"{self.product.url}/operator")
         return panel
 
-    async def profile(self, lang: str = "en", viewport: ViewportSize = DESKTOP) -> BrowserContext:
-        """A browser with no history."""
-        profile = await self.browser.new_context(locale={"ru": "ru-RU", "en": "en-GB"}[lang], viewport=viewport)
+    async def profile(
+        self, lang: str = "en", viewport: ViewportSize = DESKTOP, *, touch: bool = False
+    ) -> BrowserContext:
+        """A browser with no history. `touch`: of a device on which fingers write."""
+        locale = {"ru": "ru-RU", "en": "en-GB"}[lang]
+        profile = await self.browser.new_context(locale=locale, viewport=viewport, has_touch=touch, is_mobile=touch)
         self.profiles.append(profile)
         return profile
 

@@ -15,7 +15,7 @@ beforeEach(() => {
   Socket = fakeSockets();
   storage = memoryStorage();
   const ticket = { ticket_id: 7, status: 'waiting', operator_name: null, last_seq: 1 };
-  const first = message(1, { sender_type: 'visitor', client_id: 'x' });
+  let first = null;
   server = {
     ticket,
     created: [],
@@ -23,6 +23,7 @@ beforeEach(() => {
     config: async () => ({ app_key: 'k', ws_host: 'h', ws_port: 1, force_tls: false }),
     async create(draft) {
       server.created.push(draft);
+      first ??= message(1, { sender_type: 'visitor', client_id: 'x', content: draft.message });
       server.rows.push(first);
       return { ticket_id: 7, ticket, message: first };
     },
@@ -45,7 +46,7 @@ class Client extends PushlerClient {
   }
 }
 
-const widget = () => new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true });
+const widget = () => new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, alone: (act) => act() });
 const visitor = { name: 'Ann', email: '', message: 'help' };
 
 async function chatting() {
@@ -90,7 +91,7 @@ test('a double click starts one chat', async () => {
   assert.equal(controller.state.screen, 'starting');
 });
 
-test('a start that failed keeps the text, and the same text keeps its id', async () => {
+test('a start that failed keeps the text, and all tries have one id until one is confirmed', async () => {
   const { create } = server;
   server.create = async (draft) => {
     await create(draft);
@@ -103,8 +104,88 @@ test('a start that failed keeps the text, and the same text keeps its id', async
   await widget().start(visitor);
   await controller.start({ ...visitor, message: 'other' });
   const ids = server.created.map((draft) => draft.client_id);
-  assert.equal(ids[0], ids[1]);
-  assert.notEqual(ids[1], ids[2]);
+  assert.equal(new Set(ids).size, 1);
+});
+
+test('a changed question is sent after the one that an earlier try had brought to the server', async () => {
+  const { create } = server;
+  server.create = async (draft) => {
+    await create(draft);
+    throw new HttpError(0);
+  };
+  const controller = widget();
+  await controller.start(visitor);
+  server.create = create;
+  server.send = mock.fn(() => new Promise(() => {}));
+  await controller.start({ ...visitor, message: 'help me' });
+  assert.equal(server.send.mock.calls[0].arguments[1].content, 'help me');
+  assert.equal(storage.get('start'), null);
+});
+
+test('where the earlier try made a chat that is over, the next one makes a new chat', async () => {
+  storage.set('start', 'old');
+  const { create } = server;
+  server.create = async (draft) => {
+    const answer = await create(draft);
+    return draft.client_id === 'old' ? { ...answer, ticket: { ...answer.ticket, status: 'closed' } } : answer;
+  };
+  const controller = widget();
+  await controller.start(visitor);
+  assert.deepEqual([server.created.length, controller.state.thread.status], [2, 'waiting']);
+});
+
+test('two tabs that start at the same moment ask for one chat, and both questions are in it', async () => {
+  server.send = mock.fn(() => new Promise(() => {}));
+  const [one, two] = [widget(), widget()];
+  one.start({ ...visitor, message: 'from one' });
+  two.start({ ...visitor, message: 'from two' });
+  await settle();
+  assert.equal(server.created[0].client_id, server.created[1].client_id);
+  assert.deepEqual(server.send.mock.calls.map(({ arguments: [, item] }) => item.content), ['from two']);
+});
+
+test('a tab that had to wait for the other one joins its chat', async () => {
+  let queue = Promise.resolve();
+  const alone = (act) => (queue = queue.then(act));
+  const tab = () => new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, alone });
+  server.send = mock.fn(() => new Promise(() => {}));
+  const [one, two] = [tab(), tab()];
+  one.start({ ...visitor, message: 'from one' });
+  two.start({ ...visitor, message: 'from two' });
+  await settle(60);
+  assert.equal(server.created.length, 1);
+  assert.deepEqual(server.send.mock.calls.map(({ arguments: [, item] }) => item.content), ['from two']);
+  assert.deepEqual([one.state.thread.ticketId, two.state.thread.ticketId, two.state.screen], [7, 7, 'chat']);
+});
+
+test('half of a start form is there again on the next page', () => {
+  widget().draft = { name: 'Ann', email: '', message: 'hal' };
+  assert.equal(widget().draft.message, 'hal');
+});
+
+test('after destroy nothing is asked, shown or listened to; the chat is there for the next time', async () => {
+  const controller = await chatting();
+  const renders = mock.fn();
+  controller.render = renders;
+  controller.destroy();
+  for (const name of ['config', 'history']) server[name] = mock.fn(() => new Promise(() => {}));
+  assert.equal(Socket.last.closed, true);
+  mock.timers.tick(600_000);
+  await settle();
+  assert.deepEqual([Socket.all.length, server.config.mock.callCount(), server.history.mock.callCount(), renders.mock.callCount()], [1, 0, 0, 0]);
+  assert.equal(storage.get('ticket').id, 7);
+});
+
+test('a chat that is confirmed after destroy is kept for the next page, without a connection', async () => {
+  const answer = deferred();
+  const { create } = server;
+  server.create = (draft) => answer.then(() => create(draft));
+  const controller = widget();
+  controller.start(visitor);
+  controller.destroy();
+  answer.resolve();
+  await settle();
+  assert.deepEqual([storage.get('ticket').id, Socket.all.length], [7, 0]);
 });
 
 test('wrong input is told before anything is sent', async () => {
@@ -211,19 +292,21 @@ test('what the closed chat did not take begins the new one, and nothing of it st
   await settle();
   assert.equal(controller.state.thread.status, 'closed');
   assert.equal(storage.get('outbox:7').length, 1);
-  controller.startAgain(' and this ');
+  controller.slot(7).set(' and this ');
+  controller.startAgain();
   assert.deepEqual([controller.state.screen, controller.draft.message, controller.draft.name], ['start', 'one more thing\n\nand this', 'Ann']);
-  assert.equal(storage.get('outbox:7'), null);
+  assert.deepEqual([storage.get('outbox:7'), storage.get('draft:7')], [null, null]);
 });
 
 test('a chat that is gone leaves its unsent text in the start form', async () => {
   storage.set('ticket', { id: 7, readSeq: 0 });
   storage.set('outbox:7', [{ client_id: 'a', content: 'unsent' }]);
+  storage.set('draft:7', 'half');
   server.history = () => Promise.reject(new HttpError(403));
   const controller = widget();
   controller.load();
   await settle();
-  assert.deepEqual([controller.draft.message, storage.get('outbox:7')], ['unsent', null]);
+  assert.deepEqual([controller.draft.message, storage.get('outbox:7')], ['unsent\n\nhalf', null]);
 });
 
 test('a refused start says which field is wrong, or that the server refused', async () => {
