@@ -54,12 +54,14 @@ class RelayUnavailable(RelayError):
 
 
 class RelayRefused(RelayError):
-    """The relay refused the request with the HTTP `status` and the explanation `text`."""
+    """The relay refused the request with the HTTP `status` and the explanation `text`. `event`: the place, from 0, of the one
+    event of a batch that was at fault; only Pushdesk's relay says so, and whatever another server says, it is None."""
 
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(status, text)
+    def __init__(self, status: int, text: str, event: int | None = None) -> None:
+        super().__init__(status, text, event)
         self.status = status
         self.text = text
+        self.event = event
 
     def __str__(self) -> str:
         return f"the relay refused the request ({self.status}): {self.text}"
@@ -264,13 +266,25 @@ class PushlerClient:
         if status >= 500:
             raise RelayUnavailable(self._url, f"it answered {status}")
         if status >= 300:
-            raise RelayRefused(status, answer.decode("utf-8", "replace").strip())
+            raise RelayRefused(status, answer.decode("utf-8", "replace").strip(), _event_at_fault(status, answer))
         return answer
 
 
 def _channel_path(name: str) -> str:
     """The path of a channel below the app; a name that is none stays one part of the path."""
     return f"/channels/{quote(name, safe='=@,;')}"
+
+
+def _event_at_fault(status: int, answer: bytes) -> int | None:
+    """Which event of a batch Pushdesk's relay refused; None for every other answer, a proxy's or another server's too."""
+    try:
+        told = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(told, dict) or told.get("code") != status:
+        return None
+    event = told.get("event")
+    return event if isinstance(event, int) and not isinstance(event, bool) else None
 
 
 def encode_data(data: object) -> str:

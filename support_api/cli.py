@@ -35,6 +35,9 @@ FIRST_OPERATOR = "operator@localhost.localdomain"
 GOODBYE = 10.0
 """Seconds that requests under way may still take when the process is told to stop."""
 
+REASON = 200
+"""Characters of a refusal that are shown."""
+
 MAX_CONNECTIONS = 10_000
 """Connections at once, or half of the files that the process may have open: the rest is for what comes in one turn of the
 loop, for the database, the pages and the relay."""
@@ -179,6 +182,63 @@ def operator_enable(email: str) -> None:
         click.echo(f"{email} may log in again.")
 
     _with_store(_settings(), change)
+
+
+@main.group()
+def outbox() -> None:
+    """The events on their way to the relay."""
+
+
+@outbox.command("list")
+def outbox_list() -> None:
+    """Show what was set aside because the relay refused it: number, channel, event, bytes of its data, when it was made, when
+    it was refused, why. The data itself is private and not shown."""
+
+    async def show(store: Store) -> None:
+        for one in await store.outbox.refused():
+            times = f"{one.created_at.isoformat()}\t{one.refused_at.isoformat()}"
+            click.echo(f"{one.id}\t{one.channel}\t{one.name}\t{one.size}\t{times}\t{_in_one_line(one.reason)}")
+        waiting, refused = await store.outbox.counts()
+        click.echo(f"{waiting} wait for the relay, {refused} were set aside.", err=True)
+
+    _with_store(_settings(), show)
+
+
+@outbox.command("retry")
+@click.argument("numbers", nargs=-1, type=int, metavar="[NUMBER]...")
+@click.option("--all", "everything", is_flag=True, help="All that was set aside.")
+def outbox_retry(numbers: tuple[int, ...], everything: bool) -> None:
+    """Send again what was set aside, once the reason is mended. It arrives after the events that have overtaken it."""
+    if bool(numbers) == everything:
+        raise click.UsageError("Name the numbers of the events, or --all.")
+
+    async def bring_back(store: Store) -> None:
+        found = await store.outbox.retry(None if everything else numbers)
+        click.echo(f"{len(found)} will be sent again.")
+        if missing := sorted(set(numbers) - set(found)):
+            raise click.ClickException(f"Not set aside: {', '.join(map(str, missing))}. See: outbox list")
+
+    _with_store(_settings(), bring_back)
+
+
+@outbox.command("skip")
+def outbox_skip() -> None:
+    """Set the oldest event that waits aside, where it alone holds up all others."""
+
+    async def skip(store: Store) -> None:
+        waiting = await store.outbox.pending(1)
+        if not waiting:
+            raise click.ClickException("No event waits.")
+        oldest = waiting[0]
+        await store.outbox.set_aside(oldest.id, "set aside by hand")
+        click.echo(f"{oldest.id} ({oldest.event.name} on {oldest.event.channel}) was set aside.")
+
+    _with_store(_settings(), skip)
+
+
+def _in_one_line(text: str) -> str:
+    """What somebody else said, so that a terminal shows it and nothing more."""
+    return "".join(one if one.isprintable() else " " for one in text)[:REASON]
 
 
 async def _serve(settings: Settings) -> None:

@@ -247,3 +247,16 @@ class StoredEvent:
 
     id: int
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """An event that was set aside: all but its data, which is private. `size` is that of its data, in bytes."""
+
+    id: int
+    channel: str
+    name: str
+    size: int
+    created_at: datetime
+    refused_at: datetime
+    reason: str

@@ -1,8 +1,11 @@
 """Delivers stored events to the relay: in order, at least once, without anybody waiting for it.
 
 Promise: an event is removed from the store only after the relay took it, so a crash of either side loses none; it may come
-twice, and receivers drop ids that they know. An event that the relay refuses for good is kept aside and does not block the
-others. Must not know tickets or SQL.
+twice, and receivers drop ids that they know. An event of which the relay itself says that it is at fault is set aside, so
+that the others do not wait for it, until somebody brings it back: then it comes after those that have overtaken it. On any
+other answer, of the relay, of a proxy or of whatever is at that address, all events wait, in their order.
+
+Must not know tickets or SQL.
 """
 
 from __future__ import annotations
@@ -24,9 +27,9 @@ from support_api.models import Event, EventKind, StoredEvent
 BATCH = 10
 """Events in one request: the most that the relay's batch call takes."""
 
-FAULTY_EVENT = frozenset({400, 413, 422})
-"""Refusals that are about the event. Any other (a wrong key, a clock that is off, a quota) hits all events alike, so the
-events wait until somebody mends it."""
+REFUSED_IN_A_ROW = 3
+"""Events that are set aside one after the other, with none taken in between. At the next one the fault is not in the events
+but in a setting: they wait until somebody mends it, and none is set aside any more."""
 
 _log = structlog.get_logger("support_api.outbox")
 
@@ -41,7 +44,7 @@ class Queue(Protocol):
         """Removes delivered events."""
 
     async def set_aside(self, event_id: int, refusal: str) -> None:
-        """Keeps an event that will never be taken out of the way of the others."""
+        """Keeps an event that the relay refuses out of the way of the others."""
 
 
 class Relay(Protocol):
@@ -81,6 +84,9 @@ class Outbox:
         self._news = news
         self._pace = pace or Pace()
         self._stop = asyncio.Event()
+        # Set aside since an event was last taken; and why events wait, as far as it was said.
+        self._refused_in_a_row = 0
+        self._waits_because: str | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -103,7 +109,7 @@ class Outbox:
             try:
                 found = await self._deliver_some()
             except (RelayUnavailable, RelayRefused, StoreUnavailable) as error:
-                _log.warning("events wait", reason=str(error), next_try_in_s=pause)
+                self._say_that_events_wait(error)
                 found = None
             except Exception:
                 _log.exception("the outbox has a bug", next_try_in_s=pause)
@@ -123,13 +129,23 @@ class Outbox:
         if not stored:
             return 0
         try:
-            await self._hand_over(stored)
+            await self._deliver(stored)
         except RelayRefused as refused:
-            ensure_about_event(refused)
-            await self._deliver_singly(stored)
-        else:
-            await self._queue.forget([one.id for one in stored])
+            at = place_of_fault(refused, stored)
+            if at is None:
+                raise
+            if at > 0:
+                await self._deliver(stored[:at])
+            if self._refused_in_a_row >= REFUSED_IN_A_ROW:
+                raise
+            await self._set_aside(stored[at], refused)
         return len(stored)
+
+    async def _deliver(self, stored: Sequence[StoredEvent]) -> None:
+        await self._hand_over(stored)
+        await self._queue.forget([one.id for one in stored])
+        self._refused_in_a_row = 0
+        self._say_that_events_go_out()
 
     async def _hand_over(self, stored: Sequence[StoredEvent]) -> None:
         """Makes one request of what `one_request` put together. Raises `RelayUnavailable` or `RelayRefused`."""
@@ -146,22 +162,28 @@ class Outbox:
             case _:
                 assert_never(first.kind)
 
-    async def _deliver_singly(self, stored: Sequence[StoredEvent]) -> None:
-        for one in stored:
-            try:
-                await self._hand_over([one])
-            except RelayRefused as refused:
-                ensure_about_event(refused)
-                _log.error(
-                    "event refused",
-                    event_id=one.id,
-                    channel=one.event.channel,
-                    name=one.event.name,
-                    reason=str(refused),
-                )
-                await self._queue.set_aside(one.id, str(refused))
-            else:
-                await self._queue.forget([one.id])
+    async def _set_aside(self, faulty: StoredEvent, refused: RelayRefused) -> None:
+        await self._queue.set_aside(faulty.id, refused.text)
+        self._refused_in_a_row += 1
+        event = faulty.event
+        _log.error("event set aside", event_id=faulty.id, channel=event.channel, name=event.name, reason=refused.text)
+
+    def _say_that_events_wait(self, error: Exception) -> None:
+        """One line for each reason, however long it lasts."""
+        reason = str(error)
+        if reason == self._waits_because:
+            return
+        self._waits_because = reason
+        if self._refused_in_a_row >= REFUSED_IN_A_ROW and isinstance(error, RelayRefused):
+            hint = "is a limit or a setting of the relay wrong? See: python -m support_api outbox list"
+            _log.error("events wait: one after the other was refused", reason=reason, hint=hint)
+        else:
+            _log.warning("events wait", reason=reason)
+
+    def _say_that_events_go_out(self) -> None:
+        if self._waits_because is not None:
+            _log.info("events go out again")
+            self._waits_because = None
 
 
 def one_request(stored: Sequence[StoredEvent]) -> list[StoredEvent]:
@@ -170,10 +192,11 @@ def one_request(stored: Sequence[StoredEvent]) -> list[StoredEvent]:
     return events or list(stored[:1])
 
 
-def ensure_about_event(refused: RelayRefused) -> None:
-    """Raises the refusal again unless one event's content caused it."""
-    if refused.status not in FAULTY_EVENT:
-        raise refused
+def place_of_fault(refused: RelayRefused, stored: Sequence[StoredEvent]) -> int | None:
+    """Which of the events in a request, from 0, the relay found at fault; None where the refusal is about something else."""
+    at = refused.event
+    is_one = at is not None and 0 <= at < len(stored) and stored[at].event.kind is EventKind.EVENT
+    return at if is_one else None
 
 
 def _user_of(event: Event) -> str:

@@ -79,13 +79,17 @@ def json_answer(body: object, status: int = HTTPStatus.OK, headers: Mapping[str,
 
 
 def error_answer(error: ApiError | ProtocolError) -> Answer:
-    """The answer to a request that failed: {"error": text, "code": status}."""
+    """The answer to a request that failed: {"error": text, "code": status}, and where one event of a batch is at fault, its
+    place, from 0, as "event"."""
     match error:
         case ApiError():
             status, message, headers = int(error.status), error.message, error.headers
         case ProtocolError():
             status, message, headers = status_of(error), error.message, {}
-    return json_answer({"error": message, "code": status}, status, headers)
+    body: dict[str, object] = {"error": message, "code": status}
+    if isinstance(error, (BadRequest, TooLarge)) and error.event is not None:
+        body["event"] = error.event
+    return json_answer(body, status, headers)
 
 
 def status_of(error: ProtocolError) -> int:

@@ -19,11 +19,16 @@ _RESERVED_EVENTS = ("pusher:", "pusher_internal:")
 
 
 class BadRequest(ProtocolError):
-    """The request is malformed or asks for something that does not exist: 400."""
+    """The request is malformed or asks for something that does not exist: 400. `event` is the place, from 0, of the one event
+    of a batch that is at fault."""
+
+    event: int | None = None
 
 
 class TooLarge(ProtocolError):
-    """An event's data is over the limit: 413."""
+    """An event's data is over the limit: 413. `event` as above."""
+
+    event: int | None = None
 
 
 class Publish(Struct, frozen=True):
@@ -89,7 +94,8 @@ def parse_publish(body: bytes, limits: Limits) -> Publish:
 
 
 def parse_batch(body: bytes, limits: Limits) -> list[Publish]:
-    """The body of POST /batch_events, checked whole before anything is published. Raises BadRequest or TooLarge."""
+    """The body of POST /batch_events, checked whole before anything is published. Raises BadRequest or TooLarge, which name
+    the event where one is at fault."""
     try:
         items = _decode_batch(body).batch
     except Malformed as error:
@@ -97,7 +103,7 @@ def parse_batch(body: bytes, limits: Limits) -> list[Publish]:
     if len(items) > limits.events_per_batch:
         text = f"A batch holds at most {limits.events_per_batch} events, this one has {len(items)}"
         raise BadRequest(text, limit="events_per_batch")
-    return [_publish(item, [item.channel], limits) for item in items]
+    return [_publish_item(at, item, limits) for at, item in enumerate(items)]
 
 
 def parse_info(info: str | None) -> frozenset[str]:
@@ -130,6 +136,14 @@ def _target_channels(fields: _PublishBody) -> list[str]:
     if (fields.channel is None) == (fields.channels is None):
         raise BadRequest("Name the target either in `channel` or in `channels`")
     return [fields.channel] if fields.channel is not None else list(dict.fromkeys(fields.channels or ()))
+
+
+def _publish_item(at: int, item: _BatchItem, limits: Limits) -> Publish:
+    try:
+        return _publish(item, [item.channel], limits)
+    except (BadRequest, TooLarge) as error:
+        error.event = at
+        raise
 
 
 def _publish(fields: _PublishBody | _BatchItem, channels: list[str], limits: Limits) -> Publish:

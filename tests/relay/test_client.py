@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from relay.client import PushlerClient, RelayError, RelayRefused, RelayUnavailable, encode_data
+from relay.client import Event, PushlerClient, RelayError, RelayRefused, RelayUnavailable, encode_data
 from tests.helpers.clients import APP, member
 from tests.helpers.relay import RunningRelay
 
@@ -207,6 +207,26 @@ class TestFailures:
                 await client.channels()
         assert (refused.value.status, refused.value.text) == (int(status[:3]), "because \ufffd")
         assert str(refused.value) == f"the relay refused the request ({status[:3]}): because \ufffd"
+
+    async def test_the_one_event_of_a_batch_that_is_at_fault_is_named(self, relay: RunningRelay) -> None:
+        batch: list[Event] = [{"channel": "a", "name": "event", "data": text} for text in ("", "x" * 10_241, "")]
+        async with PushlerClient(APP.key, APP.secret, app_id=APP.id, url=relay.url) as client:
+            with pytest.raises(RelayRefused) as refused:
+                await client.trigger_batch(batch)
+            assert (refused.value.status, refused.value.event) == (413, 1)
+            with pytest.raises(RelayRefused) as refused:
+                await client.trigger_batch([{"channel": "a", "name": "event", "data": ""}] * 11)
+            assert (refused.value.status, refused.value.event) == (400, None)
+
+    @pytest.mark.parametrize(
+        "body",
+        [b"<html>", b"[]", b'"event"', b'{"event": 0}', b'{"code": 413, "event": 0}', b'{"code": 400, "event": "0"}'],
+    )
+    async def test_no_event_is_named_by_what_another_server_says(self, body: bytes) -> None:
+        async with answering(response("400 No", body)) as url, PushlerClient("k", "s", url=url) as client:
+            with pytest.raises(RelayRefused) as refused:
+                await client.trigger_batch([{"channel": "a", "name": "event", "data": ""}])
+        assert refused.value.event is None
 
     async def test_a_wrong_secret_is_refused(self, relay: RunningRelay) -> None:
         async with PushlerClient(APP.key, "wrong", app_id=APP.id, url=relay.url) as client:

@@ -89,8 +89,10 @@ class RecordingRelay:
             self._news.notify_all()
             if self.status != 200:
                 return web.Response(status=self.status, text="not now")
-            if any(self.refuses(one) for one in events):
-                return web.Response(status=400, text="I do not like it")
+            for at, one in enumerate(events):
+                if self.refuses(one):
+                    said = {"error": "I do not like it", "code": 400, "event": at}
+                    return web.json_response(said, status=400)
             self.heard.extend(events)
             return web.json_response({})
 

@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from relay.apps import App
 from relay.client import Event as RelayEvent
 from relay.client import PushlerClient, RelayRefused
 from support_api.events import lost_all_channels, lost_channel, lost_connections
 from support_api.models import Event, StoredEvent
-from support_api.outbox import Outbox, Pace, ensure_about_event
+from support_api.outbox import REFUSED_IN_A_ROW, Outbox, Pace, place_of_fault
 from support_api.store import Store
+from tests.helpers.relay import running_relay
 from tests.support_api.helpers import RecordingRelay
 
 QUICK = Pace(first_pause=0.01, longest_pause=0.02, poll=0.02, deadline=1.0)
@@ -139,23 +144,120 @@ async def test_nothing_is_lost_when_no_relay_is_there_at_all(store: Store, relay
     assert await store.outbox.counts() == (0, 0)
 
 
-async def test_a_refused_event_is_kept_aside_and_the_others_arrive(
-    store: Store, client: PushlerClient, relay: RecordingRelay, capsys: pytest.CaptureFixture[str]
+async def test_a_refused_event_is_set_aside_and_the_others_arrive(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    relay.refuses = lambda event: event.name == "bad"
+    with structlog.testing.capture_logs() as lines:
+        async with outbox_of(store, client).running():
+            await announce(store, "e1", "bad", "e2")
+            await relay.events(2)
+    assert [one.name for one in relay.heard] == ["e1", "e2"]
+    assert await store.outbox.counts() == (0, 1)
+    (line,) = lines
+    assert (line["event"], line["name"], line["log_level"]) == ("event set aside", "bad", "error")
+    (aside,) = await store.outbox.refused()
+    assert (aside.name, aside.channel, aside.size) == ("bad", "private-ticket-1", len('{"name":"bad"}'))
+    assert "I do not like it" in aside.reason
+
+
+async def test_refused_events_among_others_are_all_set_aside(
+    store: Store, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     relay.refuses = lambda event: event.name == "bad"
     async with outbox_of(store, client).running():
-        await announce(store, "e1", "bad", "e2")
-        await relay.events(2)
-    assert [one.name for one in relay.heard] == ["e1", "e2"]
-    assert await store.outbox.counts() == (0, 1)
-    said = capsys.readouterr()
-    assert "event refused" in said.out + said.err
+        await announce(store, *["bad", "good"] * (REFUSED_IN_A_ROW + 2))
+        await relay.events(REFUSED_IN_A_ROW + 2)
+    assert await store.outbox.counts() == (0, REFUSED_IN_A_ROW + 2)
 
 
-def test_only_a_refusal_about_the_event_lets_it_be_kept_aside() -> None:
-    ensure_about_event(RelayRefused(400, "too large"))
-    with pytest.raises(RelayRefused):
-        ensure_about_event(RelayRefused(401, "who are you"))
+async def test_a_relay_that_refuses_one_after_the_other_gets_no_more_until_it_is_mended(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    relay.refuses = lambda _event: True
+    names = [f"e{number}" for number in range(8)]
+    with structlog.testing.capture_logs() as lines:
+        async with outbox_of(store, client).running():
+            await announce(store, *names)
+            await relay.wait_for(lambda: relay.requests >= REFUSED_IN_A_ROW + 4)
+            assert await store.outbox.counts() == (8 - REFUSED_IN_A_ROW, REFUSED_IN_A_ROW)
+            relay.refuses = lambda _event: False
+            await relay.events(8 - REFUSED_IN_A_ROW)
+            assert await store.outbox.retry() == [1, 2, 3]
+            await relay.events(8)
+    assert [one.name for one in relay.heard] == names[REFUSED_IN_A_ROW:] + names[:REFUSED_IN_A_ROW]
+    assert await store.outbox.counts() == (0, 0)
+    assert [line["event"] for line in lines] == [
+        *["event set aside"] * REFUSED_IN_A_ROW,
+        "events wait: one after the other was refused",
+        "events go out again",
+    ]
+
+
+FOREIGN = [
+    ("text/html", b"<html><h1>400 Bad Request</h1></html>"),
+    ("text/html", b""),
+    ("application/json", b'{"error": "no such route", "code": 400}'),
+    ("application/json", b'{"error": "no", "code": 401, "event": 0}'),
+    ("application/json", b'{"error": "no", "event": 0}'),
+    ("application/json", b'{"error": "no", "code": %d, "event": true}'),
+    ("application/json", b'{"error": "no", "code": %d, "event": 1}'),
+    ("application/json", b'{"error": "no", "code": %d, "event": -1}'),
+    ("application/json", b"[0]"),
+]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("answer", FOREIGN)
+async def test_the_refusals_of_a_proxy_or_of_another_server_set_nothing_aside(
+    store: Store, status: int, answer: tuple[str, bytes]
+) -> None:
+    kind, body = answer
+    requests = 0
+
+    async def refuse(_request: web.Request) -> web.Response:
+        nonlocal requests
+        requests += 1
+        return web.Response(status=status, content_type=kind, body=body.replace(b"%d", str(status).encode()))
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", refuse)
+    await announce(store, "e1")
+    with structlog.testing.capture_logs() as lines:
+        async with (
+            TestServer(app) as server,
+            PushlerClient("k", "s", url=str(server.make_url(""))) as client,
+            outbox_of(store, client).running(),
+            asyncio.timeout(10),
+        ):
+            while requests < REFUSED_IN_A_ROW + 3:  # noqa: ASYNC110 - of another server's handler
+                await asyncio.sleep(0.005)
+    assert await store.outbox.counts() == (1, 0)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("events wait", "warning")]
+
+
+async def test_a_real_relay_names_the_place_of_fault_of_a_batch(store: Store) -> None:
+    app = App(id="1", key="app-key", secret="app-secret")
+    async with running_relay(app) as relay, PushlerClient(app.key, app.secret, app_id=app.id, url=relay.url) as client:
+        listener = await relay.connect()
+        await listener.subscribe("ticket-1")
+        async with store.database.writing() as tx:
+            great, good = {"text": "x" * app.limits.event_data_bytes}, {"text": "Hello"}
+            await tx.announce([Event("ticket-1", "great", great), Event("ticket-1", "good", good)])
+        async with outbox_of(store, client).running():
+            assert (await listener.receive())["event"] == "good"
+        (aside,) = await store.outbox.refused()
+    assert (aside.name, aside.reason[:10]) == ("great", '{"error":"')
+    assert "10240 bytes" in aside.reason
+    assert "xxx" not in aside.reason
+
+
+def test_only_an_event_can_be_at_fault() -> None:
+    stored = [StoredEvent(1, Event("c", "e", {})), StoredEvent(2, lost_channel(5, 1))]
+    assert place_of_fault(RelayRefused(400, "no", 0), stored) == 0
+    assert place_of_fault(RelayRefused(400, "no", 1), stored) is None
+    assert place_of_fault(RelayRefused(400, "no", 2), stored) is None
+    assert place_of_fault(RelayRefused(400, "no"), stored) is None
 
 
 async def test_a_stop_delivers_what_is_left(store: Store, client: PushlerClient, relay: RecordingRelay) -> None:

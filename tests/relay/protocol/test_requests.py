@@ -169,8 +169,17 @@ class TestBatch:
             parse_batch(raw, LIMITS)
 
     def test_too_much_data_in_one_event_refuses_the_whole_batch(self) -> None:
-        with pytest.raises(TooLarge):
+        with pytest.raises(TooLarge) as refused:
             parse_batch(batch({}, {"data": "x" * 10_241}), LIMITS)
+        assert refused.value.event == 1
+
+    def test_the_place_of_the_first_wrong_event_is_named_and_none_where_all_are_too_many(self) -> None:
+        with pytest.raises(BadRequest) as refused:
+            parse_batch(batch({"name": ""}, {"name": ""}), LIMITS)
+        assert refused.value.event == 0
+        with pytest.raises(BadRequest) as refused:
+            parse_batch(batch(*[{}] * 11), LIMITS)
+        assert refused.value.event is None
 
 
 class TestLimits:

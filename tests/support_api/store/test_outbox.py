@@ -34,3 +34,19 @@ async def test_numbers_are_never_used_again(store: Store) -> None:
     await announce(store, "b")
     (second,) = await store.outbox.pending(10)
     assert second.id > first.id
+
+
+async def test_what_was_set_aside_waits_again_in_its_old_place_when_it_is_brought_back(store: Store) -> None:
+    await announce(store, "a", "b", "c")
+    first, second, third = await store.outbox.pending(10)
+    for one in (first, second):
+        await store.outbox.set_aside(one.id, "no")
+    assert [(one.id, one.name, one.size, one.reason) for one in await store.outbox.refused()] == [
+        (first.id, "a", len('{"text":"ж"}'.encode()), "no"),
+        (second.id, "b", len('{"text":"ж"}'.encode()), "no"),
+    ]
+    assert await store.outbox.retry([first.id, third.id, 99]) == [first.id]
+    assert [one.event.name for one in await store.outbox.pending(10)] == ["a", "c"]
+    assert await store.outbox.retry() == [second.id]
+    assert await store.outbox.retry() == []
+    assert await store.outbox.counts() == (3, 0)
