@@ -107,7 +107,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         trusted=trusted,
     )
     try:
-        server, exposed, console = await _listen(doors, certificate, metrics, node, settings)
+        server, exposed, console = await _listen(doors, certificate, metrics, node, api, settings)
     except OSError:
         await node.stop()
         await webhooks.stop()
@@ -189,7 +189,7 @@ def _refuse_body(
 
 
 async def _listen(
-    doors: Doors, certificate: Certificate | None, metrics: Metrics, node: Node, settings: Settings
+    doors: Doors, certificate: Certificate | None, metrics: Metrics, node: Node, api: Api, settings: Settings
 ) -> Listening:
     """Open all ports, or none. Raises CannotListen."""
     context = None if certificate is None else certificate.context
@@ -199,7 +199,7 @@ async def _listen(
     try:
         exposed = await _expose(metrics, settings)
         port = server.sockets[0].getsockname()[1]
-        return Listening(server, exposed, await _open_console(node, port, context, settings))
+        return Listening(server, exposed, await _open_console(node, api, port, context, settings))
     except OSError:
         server.close()
         if exposed is not None:
@@ -234,7 +234,7 @@ def _metrics_answer(metrics: Metrics, request: web.BaseRequest, *, is_local: boo
 
 
 async def _open_console(
-    node: Node, relay_port: int, context: ssl.SSLContext | None, settings: Settings
+    node: Node, api: Api, relay_port: int, context: ssl.SSLContext | None, settings: Settings
 ) -> Console | None:
     """Serve the console on its own port, if it has one; by TLS where others can listen in. Raises CannotListen."""
     host, port = settings.console_host, settings.console_port
@@ -242,7 +242,8 @@ async def _open_console(
         return None
     address = Address(settings.host, relay_port, settings.path_prefix, context is not None)
     trusted = parse_networks(settings.trusted_proxies)
-    console = Console(node, address, settings.console_password, trusted, asyncio.get_running_loop().time)
+    now = asyncio.get_running_loop().time
+    console = Console(node, address, settings.console_password, trusted, now, api.publish)
     with _naming("console_", host, port):
         await console.start(host, port, None if is_loopback(host) else context)
     return console

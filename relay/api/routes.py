@@ -94,13 +94,30 @@ class Api:
         parts = _parts_of(path)
         try:
             answer = self._route(method, path, query, parts, body)
-        except (ApiError, ProtocolError) as error:
-            answer = self._refuse(error, method, path, parts, query, address())
-        except Exception:
-            log.exception("request_failed", method=method, path=path, address=address())
-            answer = json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
+        except Exception as error:
+            answer = self._fail(error, method, path, parts, query, address())
         self._observe(_label(parts), answer.status, time.perf_counter() - started)
         return answer
+
+    def publish(self, app: App, body: bytes, address: str) -> Answer:
+        """Answer a POST /events of somebody at `address` who was let in by another door, and need not sign it: all else is as
+        for a back end, the app's limits and its rate too."""
+        started = time.perf_counter()
+        parts = ["apps", app.id, "events"]
+        path = "/" + "/".join(parts)
+        try:
+            self._ensure_admitted(app)
+            answer = json_answer(publish(self._node, app, body))
+        except Exception as error:
+            answer = self._fail(error, "POST", path, parts, "", address)
+        self._observe(_label(parts), answer.status, time.perf_counter() - started)
+        return answer
+
+    def _fail(self, error: Exception, method: str, path: str, parts: list[str], query: str, address: str) -> Answer:
+        if isinstance(error, (ApiError, ProtocolError)):
+            return self._refuse(error, method, path, parts, query, address)
+        log.exception("request_failed", method=method, path=path, address=address)
+        return json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def refuse_body(self, method: str, target: str, status: int, reason: str, address: str) -> Answer:
         """Refuse a request whose body is no good: it does not come in time (408), or is too large (413)."""
@@ -160,10 +177,14 @@ class Api:
         if secret is None:
             key, secret = app.key, app.secret
         verify_request(key, secret, method, path, params, body, self._clock())
+        self._ensure_admitted(app)
+        return json_answer(handler(self._node, app, wildcard, params, body))
+
+    def _ensure_admitted(self, app: App) -> None:
+        """Raises ApiError unless the app takes one more request."""
         if not app.enabled:
             raise Forbidden("The app is disabled")
         self._ensure_within_rate(app)
-        return json_answer(handler(self._node, app, wildcard, params, body))
 
     def _ensure_within_rate(self, app: App) -> None:
         """Raises TooManyRequests when the app's back ends come too often."""

@@ -3,12 +3,15 @@
 import asyncio
 import re
 import ssl
+from collections.abc import MutableMapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relay import server
+from relay.api import routes
 from relay.apps import App, KeyPair
 from relay.config import Settings
 from relay.console import feed, pages
@@ -90,7 +93,7 @@ class TestTestEvents:
         for client in (first, second):
             await client.subscribe("private-a")
         event = {"name": "hello", "data": '{"a":1}', "channel": "private-a", "socket_id": second.socket_id}
-        assert (await console.send(event)).json == {"ok": True}
+        assert (await console.send(event)).json == {}
         assert await first.receive() == {"event": "hello", "channel": "private-a", "data": '{"a":1}'}
         assert await second.told() == []
 
@@ -112,6 +115,37 @@ class TestTestEvents:
         answer = await console.send({"name": "x", "data": "", "channel": "a"} | fields)
         assert (answer.status, answer.json["code"]) == (status, status)
         assert says in answer.json["error"]
+
+    async def test_they_share_the_rate_of_the_apps_back_ends_and_are_counted_and_told_as_theirs(self) -> None:
+        event = {"name": "x", "data": "", "channel": "a"}
+        async with running_console(app_with(api_requests_per_second=2)) as console:
+            viewer = await console.feed()
+            assert (await console.send(event)).status == 200
+            assert (await console.relay.post("/events", event)).status == 200
+            refused = await console.send(event)
+            assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+            assert refused.json == {"error": "The app may make 2 requests a second", "code": 429}
+            assert (await console.relay.post("/events", event)).status == 429
+            told = await viewer.happened("request_refused")
+            assert (told["path"], told["status"], told["address"]) == ("/apps/3/events", 429, "127.0.0.1")
+            assert console.relay.node.stats(console.relay.app).rate_limited == 2
+
+    async def test_info_is_answered_as_by_the_api(self, console: RunningConsole) -> None:
+        event = {"name": "x", "data": "", "channels": ["a", "b"], "info": "subscription_count"}
+        answer = await console.send(event)
+        assert answer.json == {"channels": {name: {"subscription_count": 0} for name in ("a", "b")}}
+
+    async def test_a_bug_of_ours_is_logged_and_answered_without_detail(
+        self, console: RunningConsole, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise KeyError("detail")
+
+        monkeypatch.setattr(routes, "publish", fail)
+        answer = await console.send({"name": "x", "data": "", "channel": "a"})
+        assert (answer.status, answer.json) == (500, {"error": "internal error", "code": 500})
+        assert [line["event"] for line in logged if line["log_level"] == "error"] == ["request_failed"]
+        logged.clear()
 
     async def test_a_body_that_is_too_large_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pages, "MAX_BODY", 1_000)
