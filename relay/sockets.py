@@ -1,8 +1,10 @@
 """Bounds on what the system holds for a client that does not read. Must not know why its connection has to end."""
 
 import asyncio
+import fcntl
 import socket
 import struct
+import termios
 from typing import Final
 
 # What the system may hold for a client that is sent a long answer: half of what Linux then takes. Bytes. Else it takes
@@ -24,12 +26,18 @@ def bound(transport: asyncio.Transport, seconds: float) -> None:
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """End the connection at once. Without more, the system would keep what it has taken of our writes, and offer it for
-    minutes to a client that does not read."""
+    """End the connection at once, and forget what the client has not taken: the system would offer that for minutes to one
+    that does not read. A client that has taken everything sees an end in order."""
     taken = _socket_of(transport)
-    if taken is not None:
+    if taken is not None and (transport.get_write_buffer_size() or _unread(taken)):
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()
+
+
+def _unread(taken: socket.socket) -> int:
+    """How many bytes the system holds that have not arrived on the other side."""
+    (count,) = struct.unpack("i", fcntl.ioctl(taken.fileno(), termios.TIOCOUTQ, bytes(4)))
+    return int(count)
 
 
 def _socket_of(transport: asyncio.Transport) -> socket.socket | None:

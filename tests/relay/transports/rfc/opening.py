@@ -145,6 +145,7 @@ _TAKEN: Final[list[Case]] = [
     Opening("the accept value of the RFC's example", head(), headers=(("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),)),
     Opening("octet by octet", octets(head())),
     Opening("in segments of 7 bytes", cut(head(), 7)),
+    Opening("a target that names the server", head(line="GET http://relay{} HTTP/1.1")),
     Opening("an empty line before it", b"\r\n" + head()),
     Opening("names of headers in lower case", head(spelt=str.lower)),
     Opening("names of headers in upper case", head(spelt=str.upper)),

@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from tests.relay.transports.rfc import closing, compressed, fragmenting, framing, limits, opening, pings, reserved, utf8
+from tests.relay.transports.rfc import (
+    closing,
+    compressed,
+    fragmenting,
+    framing,
+    http_requests,
+    limits,
+    opening,
+    pings,
+    reserved,
+    utf8,
+)
 from tests.relay.transports.rfc.cases import Section
 
 SECTIONS: Final[tuple[Section, ...]] = (
@@ -17,4 +28,5 @@ SECTIONS: Final[tuple[Section, ...]] = (
     opening.HANDSHAKES,
     opening.OFFERS,
     compressed.SECTION,
+    http_requests.SECTION,
 )
