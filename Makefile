@@ -132,9 +132,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	 || { echo "Could not install the Node packages of $*: is the package registry reachable?" >&2; exit 1; }
 	@touch $@
 
-parts: node chromium $(NODE_DIRS:%=%/node_modules/.installed)
+parts: node chromium nginx $(NODE_DIRS:%=%/node_modules/.installed)
 
-.PHONY: node chromium
+.PHONY: node chromium nginx
 node:
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian PACKAGE="nodejs npm"
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
@@ -143,6 +143,10 @@ node:
 
 chromium:
 	@command -v chromium >/dev/null || $(MAKE) --no-print-directory debian PACKAGE=chromium
+
+# Only its program: RUNLEVEL=1 has Debian leave the service alone, which would listen on port 80.
+nginx:
+	@test -x /usr/sbin/nginx || RUNLEVEL=1 $(MAKE) --no-print-directory debian PACKAGE=nginx-light
 
 .PHONY: debian
 debian:

@@ -1,4 +1,5 @@
-"""Parts that some tests need and that pip does not install: Node.js, the npm packages of tests/interop, Chromium.
+"""Parts that some tests need and that pip does not install: Node.js, the npm packages of tests/interop, Chromium,
+nginx.
 
 A missing part fails the test in CI (CI=true) and skips it visibly everywhere else.
 """
@@ -19,6 +20,7 @@ import pytest
 INTEROP: Final = Path(__file__).parents[1] / "interop"
 NODE_PACKAGES_FOLDER: Final = INTEROP / "node_modules"
 CHROMIUM_PATH: Final = Path("/usr/bin/chromium")
+NGINX_PATH: Final = Path("/usr/sbin/nginx")
 
 NODE_MAJOR: Final = 20
 _VERSION_TIMEOUT: Final = 20.0
@@ -75,12 +77,13 @@ def _node_packages_problem() -> str | None:
     return None
 
 
-def _chromium_problem() -> str | None:
-    return None if CHROMIUM_PATH.is_file() else f"{CHROMIUM_PATH} does not exist"
+def _file_problem(path: Path) -> str | None:
+    return None if path.is_file() else f"{path} does not exist"
 
 
 NODE: Final = Part(f"Node.js {NODE_MAJOR}", _node_problem, "apt-get install nodejs")
 NODE_PACKAGES: Final = Part(
     "the npm packages of tests/interop", _node_packages_problem, "npm ci --prefix tests/interop"
 )
-CHROMIUM: Final = Part("Chromium", _chromium_problem, "apt-get install chromium")
+NGINX: Final = Part("nginx", lambda: _file_problem(NGINX_PATH), "apt-get install nginx-light")
+CHROMIUM: Final = Part("Chromium", lambda: _file_problem(CHROMIUM_PATH), "apt-get install chromium")
