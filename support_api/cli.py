@@ -28,6 +28,7 @@ from support_api.passwords import MAX_PASSWORD, MIN_PASSWORD, Passwords
 from support_api.schema import schema_sql
 from support_api.store import DatabaseUnusable, Store
 from support_api.views.fields import is_email
+from support_api.visible import clean_name
 
 FIRST_OPERATOR = "operator@localhost.localdomain"
 """The log-in that the first run makes."""
@@ -354,7 +355,7 @@ def _checked_email(value: str) -> str:
 
 
 def _checked_name(value: str) -> str:
-    name = " ".join(value.split())
+    name = clean_name(value)
     if not 1 <= len(name) <= 100:
-        raise click.BadParameter("expected 1 to 100 characters")
+        raise click.BadParameter("expected 1 to 100 characters that can be seen")
     return name

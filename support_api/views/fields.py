@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from support_api.errors import BodyTooLarge, InvalidField, UnreadableBody, UnsupportedBody
 from support_api.models import MAX_ID
 from support_api.passwords import MAX_PASSWORD
+from support_api.visible import clean_name, shows_something
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a request's body; more is answered with 413."""
@@ -57,14 +58,16 @@ class Fields:
             raise InvalidField(name, f"a text of 1 to {limit} characters")
         return value
 
-    def line(self, name: str, limit: int) -> str | None:
-        """A text whose runs of white space, line ends too, count as one space. Raises `InvalidField`."""
+    def person(self, name: str, limit: int) -> str | None:
+        """Somebody's name in one line, without what cannot be seen; None where nothing is left. Raises `InvalidField`."""
         value = self.text(name, limit)
-        return None if value is None else " ".join(value.split())
+        return clean_name(value) or None if value is not None else None
 
     def content(self, name: str) -> str:
         """The text of a message. Raises `InvalidField`."""
         value = self.required_text(name, MAX_CONTENT)
+        if not shows_something(value):
+            raise InvalidField(name, "a text of which something can be seen")
         if len(orjson.dumps(value)) > MAX_CONTENT_BYTES:
             raise InvalidField(name, f"at most {MAX_CONTENT_BYTES} bytes as JSON")
         return value
@@ -139,7 +142,7 @@ def _is_storable(text: str) -> bool:
 
 def is_email(text: str) -> bool:
     """Whether a text has the shape of an e-mail address; whether it is one, only a mail can tell."""
-    return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None
+    return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None and text.isprintable()
 
 
 def query_fields(request: web.Request) -> Fields:

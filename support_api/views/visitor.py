@@ -34,7 +34,7 @@ async def create_ticket(request: web.Request) -> web.Response:
     visitor_id = visitor_of(request) or desk.tokens.visitor_of_create(client_id)
     new = NewTicket(
         visitor_id=visitor_id,
-        name=fields.line("name", NAME_LENGTH) or DEFAULT_VISITOR_NAME,
+        name=fields.person("name", NAME_LENGTH) or DEFAULT_VISITOR_NAME,
         email=fields.email("email"),
         message=fields.content("message"),
         client_id=client_id,

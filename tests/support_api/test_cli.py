@@ -104,6 +104,13 @@ def test_an_event_that_holds_up_all_others_can_be_skipped(env: dict[str, str]) -
     assert (nothing.exit_code, nothing.output) == (1, "Error: No event waits.\n")
 
 
+def test_an_operators_name_shows_what_it_is(env: dict[str, str]) -> None:
+    arguments = ["operator", "add", "--email", "olga@example.com", "--password-stdin", "--name"]
+    assert run(env, *arguments, "\u200b\u202e", stdin=f"{PASSWORD}\n").exit_code == 2
+    assert run(env, *arguments, "\u202eOl\u200bga ", stdin=f"{PASSWORD}\n").exit_code == 0
+    assert "\tOlga\t" in run(env, "operator", "list").output
+
+
 def test_an_email_that_is_taken_is_refused(env: dict[str, str]) -> None:
     add(env)
     again = add(env)

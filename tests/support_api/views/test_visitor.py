@@ -314,3 +314,42 @@ async def test_too_many_messages_of_one_sender_wait_and_others_do_not(start: Sta
     assert (await olga.post("/send_support_message", **fields)).status == 200
     statuses = [(await running.nobody.post("/send_support_message", **fields)).status for _ in range(3)]
     assert statuses == [403, 403, 429]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\u202eadmin\u200b", "admin"),
+        ("Anna\x1b[2J\nMaria", "Anna[2J Maria"),
+        ("علی\u200cرضا", "علی\u200cرضا"),
+        ("\u200b", "Гость"),
+        ("\u202e \u3164", "Гость"),
+    ],
+)
+async def test_a_name_shows_what_it_is(running: Running, name: str, shown: str) -> None:
+    _, olga = await running.online("Olga")
+    answer = await running.nobody.post("/create_ticket", message="Hello", name=name)
+    assert answer.json["ticket"]["visitor_name"] == shown
+    assert answer.json["message"]["sender_name"] == shown
+    listed = await olga.get("/operator/tickets")
+    assert [one["visitor_name"] for one in listed.json["tickets"]] == [shown]
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u2060 \ufeff", "\u202e", "\u3164", "\x07"])
+async def test_a_message_of_which_nothing_can_be_seen_is_refused(running: Running, text: str) -> None:
+    answer = await running.nobody.post("/create_ticket", message=text)
+    assert (answer.status, answer.json["error"]["field"]) == (422, "message")
+    anna = await open_ticket(running.nobody)
+    answer = await anna.caller.post("/send_support_message", ticket_id=anna.ticket_id, content=text)
+    assert (answer.status, answer.json["error"]["field"]) == (422, "content")
+
+
+async def test_a_message_keeps_every_character_of_it(running: Running) -> None:
+    text = "\u200b\u202eabc\u202c 👨\u200d👩\u200d👧 علی\u200cرضا"
+    answer = await running.nobody.post("/create_ticket", message=text)
+    assert answer.json["message"]["content"] == text
+
+
+async def test_an_email_of_which_something_cannot_be_seen_is_none(running: Running) -> None:
+    answer = await running.nobody.post("/create_ticket", message="x", email="a\u200b@b")
+    assert (answer.status, answer.json["error"]["field"]) == (422, "email")
