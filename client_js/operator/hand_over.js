@@ -54,19 +54,19 @@ export class HandOver {
   /** Make a waiting chat mine and open it. */
   async take(ticketId) {
     if (this.panel.state.taking !== null) return;
+    const visitor = this.panel.state.queue[ticketId]?.visitor_name ?? '';
     this.panel.dispatch({ type: 'taking', ticketId });
     try {
       const { ticket } = await this.api.take(ticketId);
       this.chats.add(ticket);
       this.panel.select(ticketId);
     } catch (error) {
-      this._notTaken(ticketId, error);
+      this._notTaken(ticketId, visitor, error);
     }
     this.panel.dispatch({ type: 'taking', ticketId: null });
   }
 
-  _notTaken(ticketId, { status }) {
-    const visitor = this.panel.state.queue[ticketId]?.visitor_name ?? '';
+  _notTaken(ticketId, visitor, { status }) {
     const key = status === 409 || status === 403 || status === 404 ? 'takenAway' : 'takeFailed';
     this.panel.dispatch({ type: 'notice', notice: { ticketId, key, values: { visitor } } });
     this.panel.reload();

@@ -81,7 +81,9 @@ export class View {
     this.work.classList.toggle('has-chat', state.current !== null);
     this.header.render(state);
     this.lists.render(state);
+    const inChat = this.chat.node.contains(document.activeElement);
     this.chat.render(state);
+    if (inChat && !hasVisibleFocus(this.node)) (state.current === null ? this.lists : this.chat).focus();
     this._speak(state);
   }
 
@@ -136,4 +138,10 @@ export class View {
     if (this._state.confirming) this.chat.ask(false);
     else this._goBack();
   }
+}
+
+/** Not where what had the focus was hidden: the next key would begin at the top of the page. */
+function hasVisibleFocus(node) {
+  const focused = document.activeElement;
+  return node.contains(focused) && focused.checkVisibility();
 }
