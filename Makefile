@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LOG    := $(VENV)/install.log
 NODE_DIRS := client_js tests/interop
+JAVA_LIB := tests/interop/java/lib
 
 # Node.js 20 or newer: the system's, else the one that `make test` puts here.
 NODE_HOME := .node
@@ -93,7 +94,7 @@ bench: $(VENV)/.dev ## what the load generator can do (docs/performance.md)
 	$(BIN)/python -m bench --help
 
 clean: ## remove what was installed and built; the data folder stays
-	rm -rf $(VENV) $(NODE_HOME) $(NODE_DIRS:%=%/node_modules) *.egg-info .coverage .*_cache .hypothesis
+	rm -rf $(VENV) $(NODE_HOME) $(NODE_DIRS:%=%/node_modules) $(JAVA_LIB) *.egg-info .coverage .*_cache .hypothesis
 
 # --- what is installed, and when again -------------------------------------------------------------------------------
 
@@ -132,9 +133,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	 || { echo "Could not install the Node packages of $*: is the package registry reachable?" >&2; exit 1; }
 	@touch $@
 
-parts: node chromium nginx $(NODE_DIRS:%=%/node_modules/.installed)
+parts: node chromium nginx java php $(NODE_DIRS:%=%/node_modules/.installed)
 
-.PHONY: node chromium nginx
+.PHONY: node chromium nginx java php
 node:
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian PACKAGE="nodejs npm"
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
@@ -147,6 +148,21 @@ chromium:
 # Only its program: RUNLEVEL=1 has Debian leave the service alone, which would listen on port 80.
 nginx:
 	@test -x /usr/sbin/nginx || RUNLEVEL=1 $(MAKE) --no-print-directory debian PACKAGE=nginx-light
+
+# Without Java or PHP the tests of their SDKs are left out, which the last line of the tests says; with CI=true they fail.
+java:
+	@command -v javac >/dev/null && command -v mvn >/dev/null \
+	 || $(MAKE) --no-print-directory debian PACKAGE="default-jdk-headless maven" || true
+	@! { command -v javac && command -v mvn; } >/dev/null || $(MAKE) --no-print-directory $(JAVA_LIB)/.installed || true
+
+$(JAVA_LIB)/.installed: tests/interop/java/pom.xml
+	@echo "Installing the Maven packages of tests/interop/java ..."
+	@mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=lib -DincludeScope=runtime >$(LOG) 2>&1 \
+	 || { echo "Could not install the Maven packages: is the repository reachable? Details: $(LOG)" >&2; exit 1; }
+	@touch $@
+
+php:
+	@php -m 2>/dev/null | grep -qx curl || $(MAKE) --no-print-directory debian PACKAGE="php-cli php-curl" || true
 
 .PHONY: debian
 debian:

@@ -1,5 +1,5 @@
 """Parts that some tests need and that pip does not install: Node.js, the npm packages of tests/interop, Chromium,
-nginx.
+nginx, Java, PHP.
 
 A missing part fails the test in CI (CI=true) and skips it visibly everywhere else.
 """
@@ -19,10 +19,12 @@ import pytest
 
 INTEROP: Final = Path(__file__).parents[1] / "interop"
 NODE_PACKAGES_FOLDER: Final = INTEROP / "node_modules"
+JAVA_PACKAGES_FOLDER: Final = INTEROP / "java" / "lib"
 CHROMIUM_PATH: Final = Path("/usr/bin/chromium")
 NGINX_PATH: Final = Path("/usr/sbin/nginx")
 
 NODE_MAJOR: Final = 20
+JAVA_MAJOR: Final = 11
 _VERSION_TIMEOUT: Final = 20.0
 
 
@@ -81,9 +83,46 @@ def _file_problem(path: Path) -> str | None:
     return None if path.is_file() else f"{path} does not exist"
 
 
+def java_packages() -> dict[str, str]:
+    """The packages of tests/interop/java/pom.xml, and their versions."""
+    pom = (INTEROP / "java" / "pom.xml").read_text()
+    return dict(re.findall("<artifactId>([^<]*)</artifactId><version>([^<]*)</version></dependency>", pom))
+
+
+@cache
+def _java_problem() -> str | None:
+    java = shutil.which("java")
+    if java is None or shutil.which("javac") is None:
+        return "there is no JDK on the PATH"
+    answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT, check=False)
+    version = re.search(r'version "(\d+)', answer.stderr)
+    if version is None or int(version[1]) < JAVA_MAJOR:
+        return f"version {JAVA_MAJOR} or later is needed, {java} says {answer.stderr.partition(chr(10))[0]!r}"
+    return None
+
+
+def _java_packages_problem() -> str | None:
+    for name, version in java_packages().items():
+        if not (JAVA_PACKAGES_FOLDER / f"{name}-{version}.jar").is_file():
+            return f"{name} {version} is not in {JAVA_PACKAGES_FOLDER.relative_to(INTEROP.parents[1])}"
+    return None
+
+
+@cache
+def _php_problem() -> str | None:
+    php = shutil.which("php")
+    if php is None:
+        return "php is not on the PATH"
+    answer = subprocess.run([php, "-m"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT, check=False)
+    return None if "curl" in answer.stdout.split() else "PHP has no curl"
+
+
 NODE: Final = Part(f"Node.js {NODE_MAJOR}", _node_problem, "apt-get install nodejs")
 NODE_PACKAGES: Final = Part(
     "the npm packages of tests/interop", _node_packages_problem, "npm ci --prefix tests/interop"
 )
 NGINX: Final = Part("nginx", lambda: _file_problem(NGINX_PATH), "apt-get install nginx-light")
 CHROMIUM: Final = Part("Chromium", lambda: _file_problem(CHROMIUM_PATH), "apt-get install chromium")
+JAVA: Final = Part(f"Java {JAVA_MAJOR}", _java_problem, "apt-get install default-jdk-headless maven")
+JAVA_PACKAGES: Final = Part("the Maven packages of tests/interop/java", _java_packages_problem, "make java")
+PHP: Final = Part("PHP with curl", _php_problem, "apt-get install php-cli php-curl")

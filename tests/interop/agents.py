@@ -1,19 +1,26 @@
-"""Drives a JavaScript library from a test: commands go in, what the library tells comes back as reports.
+"""Drives a library in another runtime from a test: commands go in, what the library tells comes back as reports.
 
-The same commands (tests/interop/js) run in Node and in a page of Chromium, so one test covers both.
+The same commands (tests/interop/js) run in Node and in a page of Chromium, so one test covers both. Java and PHP have
+commands of their own.
 """
 
 import asyncio
 import json
+import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from playwright.async_api import Page
 
+from tests.helpers.parts import INTEROP, JAVA_PACKAGES_FOLDER
+
 SCRIPTS: Final = Path(__file__).parent / "js"
+JAVA_SOURCE: Final = INTEROP / "java" / "Agent.java"
+PHP_SCRIPT: Final = INTEROP / "php" / "agent.php"
 
 # How long a test waits for what must come, in seconds. It passes only when something is wrong.
 DEADLINE: Final = 20.0
@@ -73,74 +80,81 @@ class Agent(Reports, ABC):
         """End the library and its runtime."""
 
 
-class NodeAgent(Agent):
-    """An agent in a process of its own: `kind` is pusher, echo or server, `package` the npm package to run."""
+class LineAgent(Agent):
+    """An agent elsewhere, which takes commands and gives replies and reports as JSON, one object a line."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, replies: asyncio.StreamReader, commands: asyncio.StreamWriter) -> None:
         super().__init__()
-        self._process = process
-        self._replies: dict[int, asyncio.Future[Any]] = {}
-        self._errors = ""
-        self._reading = asyncio.gather(self._read_replies(), self._read_errors())
-
-    @classmethod
-    async def start(cls, kind: str, package: str) -> "NodeAgent":
-        process = await asyncio.create_subprocess_exec(
-            "node",
-            str(SCRIPTS / "node.mjs"),
-            kind,
-            package,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_LINE_BYTES,
-        )
-        return cls(process)
+        self._commands = commands
+        self._pending: dict[int, asyncio.Future[Any]] = {}
+        self._reading = asyncio.create_task(self._read_replies(replies))
 
     async def call(self, command: str, **arguments: object) -> Any:
-        assert self._process.stdin is not None
-        number = len(self._replies)
-        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        number = len(self._pending)
+        reply = self._pending[number] = asyncio.get_running_loop().create_future()
         line = json.dumps({"id": number, "command": command, "args": arguments})
-        self._process.stdin.write(line.encode() + b"\n")
+        self._commands.write(line.encode() + b"\n")
         try:
             return await asyncio.wait_for(reply, DEADLINE)
         except TimeoutError:
             raise AssertionError(f"no reply to {line}; {self._details()}") from None
 
-    async def wait_for_exit(self) -> int:
-        """Let the process go on by itself until it has nothing left to do, and return its exit code."""
-        return await asyncio.wait_for(self._process.wait(), DEADLINE)
-
     async def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            await self.wait_for_exit()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        self._commands.close()
         await self._reading
         with suppress(ConnectionError):
-            await self._process.stdin.wait_closed()
+            await self._commands.wait_closed()
 
-    async def _read_replies(self) -> None:
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
+    async def _read_replies(self, replies: asyncio.StreamReader) -> None:
+        async for line in replies:
             message = json.loads(line)
             if "report" in message:
                 self._add(message["report"])
                 continue
-            reply = self._replies[message["reply"]]
+            reply = self._pending[message["reply"]]
             if reply.done():
                 continue
             if "failure" in message:
                 reply.set_exception(AssertionError(message["failure"]))
             else:
                 reply.set_result(message["result"])
-        for reply in self._replies.values():
+        for reply in self._pending.values():
             if not reply.done():
-                reply.set_exception(AssertionError(f"node has ended; {self._details()}"))
+                reply.set_exception(AssertionError(f"the agent has ended; {self._details()}"))
+
+
+class ProcessAgent(LineAgent):
+    """An agent in a process of its own, by its standard input and output."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        super().__init__(process.stdout, process.stdin)
+        self._process = process
+        self._errors = ""
+        self._listening = asyncio.create_task(self._read_errors())
+
+    @classmethod
+    async def run(cls, *command: str) -> Self:
+        """Start the process."""
+        pipe = asyncio.subprocess.PIPE
+        return cls(
+            await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, limit=_LINE_BYTES)
+        )
+
+    async def wait_for_exit(self) -> int:
+        """Let the process go on by itself until it has nothing left to do, and return its exit code."""
+        return await asyncio.wait_for(self._process.wait(), DEADLINE)
+
+    async def close(self) -> None:
+        self._commands.close()
+        try:
+            await self.wait_for_exit()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        await super().close()
+        await self._listening
 
     async def _read_errors(self) -> None:
         assert self._process.stderr is not None
@@ -148,7 +162,47 @@ class NodeAgent(Agent):
             self._errors += line.decode("utf-8", "replace")
 
     def _details(self) -> str:
-        return f"node's errors:\n{self._errors}"
+        return f"its errors:\n{self._errors}"
+
+
+class NodeAgent(ProcessAgent):
+    """A package of npm in Node."""
+
+    @classmethod
+    async def start(cls, kind: str, package: str) -> "NodeAgent":
+        """`kind` is pusher, echo or server, `package` the npm package to run."""
+        return await cls.run("node", str(SCRIPTS / "node.mjs"), kind, package)
+
+
+class PhpAgent(ProcessAgent):
+    """The calls of a back end in PHP, for the relay at `url`."""
+
+    @classmethod
+    async def start(cls, url: str, app_id: str, key: str, secret: str) -> "PhpAgent":
+        return await cls.run("php", str(PHP_SCRIPT), url, app_id, key, secret)
+
+
+@dataclass(frozen=True)
+class JavaMachine:
+    """A Java process with our agent and the SDKs; each connection to `port` is an agent of its own, for it starts slowly."""
+
+    port: int
+
+    async def start(self) -> LineAgent:
+        return LineAgent(*await asyncio.open_connection("127.0.0.1", self.port, limit=_LINE_BYTES))
+
+
+@contextmanager
+def java_machine() -> Iterator[JavaMachine]:
+    """Java for as long as the block lasts."""
+    command = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{JAVA_PACKAGES_FOLDER}/*", str(JAVA_SOURCE)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield JavaMachine(int(process.stdout.readline()))
+        finally:
+            process.stdin.close()
 
 
 class PageAgent(Agent):

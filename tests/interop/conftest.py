@@ -8,8 +8,10 @@ import pytest
 
 from relay.client import PushlerClient
 from tests.helpers import tables
+from tests.helpers.parts import JAVA, JAVA_PACKAGES, require
 from tests.helpers.processes import RelayProcess, running_relay
 from tests.interop import table
+from tests.interop.agents import JavaMachine, LineAgent, java_machine
 from tests.interop.backend import Backend, close_sdk, official_sdk
 from tests.interop.runtimes import ONLY_WEBSOCKET, Clients, Options, open_runtime
 from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
@@ -41,6 +43,22 @@ def shared_relay() -> Iterator[RelayProcess]:
 def relay(shared_relay: RelayProcess) -> RelayProcess:
     """The relay of this test; a module that stops it has a fixture of this name with a relay of its own."""
     return shared_relay
+
+
+@pytest.fixture(scope="session")
+def shared_java() -> Iterator[JavaMachine]:
+    """One Java for all tests."""
+    require(JAVA, JAVA_PACKAGES)
+    with java_machine() as machine:
+        yield machine
+
+
+@pytest.fixture
+async def java(shared_java: JavaMachine) -> AsyncIterator[LineAgent]:
+    """An agent in Java that has done nothing yet."""
+    agent = await shared_java.start()
+    yield agent
+    await agent.close()
 
 
 @pytest.fixture

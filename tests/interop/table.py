@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.helpers.parts import INTEROP
+from tests.helpers.parts import INTEROP, java_packages
 from tests.helpers.tables import Table, has_passed
 
 TABLE: Final = Table("docs/protocol.md", "tried", "tests/interop", "INTEROP_TABLE")
@@ -40,6 +40,16 @@ def npm_version(package: str) -> str:
 def npm_sdk() -> pytest.MarkDecorator:
     """The mark of tests that run the server SDK of npm."""
     return pytest.mark.sdk("pusher (npm)", npm_version("pusher"), "Node")
+
+
+def java_sdk(package: str) -> pytest.MarkDecorator:
+    """The mark of tests that run a package of Maven."""
+    return pytest.mark.sdk(f"{package} (Maven)", java_packages()[package], "Java")
+
+
+def php_calls() -> pytest.MarkDecorator:
+    """The mark of tests that make the calls of a back end in PHP without an SDK."""
+    return pytest.mark.sdk("curl and hash_hmac (PHP)", "our own script", "PHP")
 
 
 def python_sdk(package: str) -> pytest.MarkDecorator:
