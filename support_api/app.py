@@ -24,6 +24,7 @@ from support_api.notices import Notices
 from support_api.outbox import Outbox, Pace
 from support_api.passwords import Passwords
 from support_api.ratelimit import Window
+from support_api.reception import Reception
 from support_api.routes import add_routes
 from support_api.sessions import Tokens
 from support_api.store import Database, Store, open_store
@@ -69,8 +70,9 @@ async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIt
         sweeping(store, settings.sweep_interval, _silence(settings)),
     ):
         notices = Notices(relay)
-        async with notices.running():
-            yield _application(_desk(settings, store, relay, notices, parts), parts.static_folder)
+        desk = _desk(settings, store, relay, notices, parts)
+        async with notices.running(), desk.reception.watching(settings.sweep_interval):
+            yield _application(desk, parts.static_folder)
 
 
 def relay_client(settings: Settings) -> PushlerClient:
@@ -151,7 +153,8 @@ def _desk(settings: Settings, store: Store, relay: PushlerClient, notices: Notic
         OpenLimits(settings.open_tickets_per_visitor, settings.open_tickets_per_network),
     )
     origins = Origins(settings.allowed_origins)
-    return Desk(settings, store, relay, Tokens(settings.keys), parts.passwords, notices, limits, origins)
+    reception = Reception(store.operators, notices, timedelta(seconds=settings.operator_timeout), store.database.now)
+    return Desk(settings, store, relay, Tokens(settings.keys), parts.passwords, notices, limits, reception, origins)
 
 
 def _application(desk: Desk, static_folder: Path) -> web.Application:

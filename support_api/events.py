@@ -11,6 +11,9 @@ from support_api.shapes import Json, message_json, optional_time_text, time_text
 QUEUE_CHANNEL = "private-support-queue"
 """Every operator listens here."""
 
+STATUS_CHANNEL = "support-status"
+"""Every visitor may listen here."""
+
 
 def ticket_channel(ticket_id: int) -> str:
     """The channel of one conversation: its visitor and its operator."""
@@ -113,6 +116,11 @@ def ticket_closed(ticket: Ticket) -> Event:
             "closed_at": optional_time_text(ticket.closed_at),
         },
     )
+
+
+def desk_status(online: bool) -> Event:
+    """Tells all visitors whether an operator is there."""
+    return Event(STATUS_CHANNEL, "desk:status", {"online": online})
 
 
 def typing(ticket_id: int, sender_type: SenderType, exclude_socket: str | None) -> Event:

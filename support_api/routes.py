@@ -45,6 +45,7 @@ ROUTES = (
     Route("GET", "/operator/queue", operator.queue),
     Route("GET", "/operator/colleagues", operator.colleagues),
     Route("GET", "/config", health.browser_config, Sites.ANY),
+    Route("GET", "/desk_status", health.desk_status, Sites.ANY),
     Route("GET", "/up", health.up),
     Route("GET", "/ready", health.ready),
     Route("GET", "/openapi.yaml", health.openapi, Sites.ANY),

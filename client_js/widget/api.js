@@ -23,6 +23,9 @@ export function visitorApi(base, token) {
     authorization,
     socketId: () => undefined,
 
+    /** {online}: is an operator there? */
+    status: () => request(`${base}/desk_status`, { credentials: 'omit' }),
+
     config: () => request(`${base}/config`, { credentials: 'omit' }),
 
     async create(draft) {

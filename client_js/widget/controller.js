@@ -11,7 +11,12 @@ import { newId } from '../shared/ids.js';
 import { isTooLong } from '../shared/limits.js';
 import { CLOSED } from '../shared/thread.js';
 import { backoff } from '../shared/timing.js';
-import { initialState, reduce, STARTING } from './state.js';
+import { awaits, initialState, reduce, STARTING } from './state.js';
+
+/** Whether anybody is there is asked again after this time, milliseconds; with a connection it is heard at once. */
+export const LOOK_EVERY_MS = 30_000;
+/** Where it is heard. */
+const STATUS_CHANNEL = 'support-status';
 
 export class Controller {
   /**
@@ -42,6 +47,7 @@ export class Controller {
     // Early: what one tab stores reaches the others only after some milliseconds.
     if (!this._saved) this._askedId();
     this._dispatch({ type: 'open' });
+    this._look();
   }
 
   close() {
@@ -51,6 +57,7 @@ export class Controller {
   /** Everything ends: no timers, no connection, no more changes. What is stored stays for the next time. */
   destroy() {
     this._ended = true;
+    clearTimeout(this._lookTimer);
     this.render = () => {};
     this._leave();
   }
@@ -122,6 +129,7 @@ export class Controller {
   /** The page is visible again, or the network is back. */
   wake() {
     this.seen();
+    this._look();
     if (this._talk && this.state.thread?.status !== CLOSED) this._talk.resync();
   }
 
@@ -225,6 +233,19 @@ export class Controller {
     });
     this._client.on('state_change', ({ current }) => this._connectionChanged(current));
     talk.listen(this._client);
+    this._client
+      .subscribe(STATUS_CHANNEL)
+      .on('pushler:subscription_succeeded', () => this._look())
+      .on('desk:status', ({ online }) => this._dispatch({ type: 'desk', online }));
+  }
+
+  /** Is anybody there? Asked while it makes a difference to what is on the screen. */
+  _look() {
+    clearTimeout(this._lookTimer);
+    if (this._ended || !this.state.open || !awaits(this.state) || !this.isVisible()) return;
+    this._lookTimer = setTimeout(() => this._look(), LOOK_EVERY_MS);
+    // Without an answer things stand as they were, until the next one.
+    this.api.status().then(({ online }) => this._dispatch({ type: 'desk', online }), () => {});
   }
 
   _connectionChanged(state) {
@@ -260,6 +281,7 @@ export class Controller {
     this._saved = null;
     this.storage.set('ticket', null);
     this._dispatch({ type: 'forget', error });
+    this._look();
   }
 
   _save(saved) {

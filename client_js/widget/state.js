@@ -22,6 +22,8 @@ export const initialState = {
   /** The visitor is asked whether to end the chat. */
   confirming: false,
   thread: null,
+  /** Is an operator there? null until the desk has said it. */
+  online: null,
   /** State of the realtime connection; null when none is wanted. */
   connection: null,
   /** Messages up to here were on the visitor's screen. */
@@ -48,13 +50,20 @@ export function reduce(state, action) {
       return state.open ? { ...state, readSeq: readNow(state.thread, state.readSeq) } : state;
     case 'connection':
       return { ...state, connection: action.state };
+    case 'desk':
+      return { ...state, online: action.online };
     case 'confirm':
       return { ...state, confirming: action.on };
     case 'forget':
-      return { ...initialState, open: state.open, error: action.error ?? null };
+      return { ...initialState, open: state.open, online: state.online, error: action.error ?? null };
     default:
       return state;
   }
+}
+
+/** Does the visitor wait for somebody, or is about to? */
+export function awaits({ screen, thread }) {
+  return screen === CHAT ? thread.status === WAITING : screen !== RESUMING;
 }
 
 /** Messages of the other side that the visitor has not seen. */
@@ -63,14 +72,14 @@ export function unread(state) {
 }
 
 /** The log from top to bottom: messages, and our own lines as {line, …}. */
-export function logItems({ thread, joined }) {
+export function logItems({ thread, joined, online }) {
   if (!thread) return [];
   const items = [...thread.messages, ...thread.pending];
   if (joined) {
     const place = thread.messages.filter((message) => message.seq <= joined.after).length;
     items.splice(place, 0, { line: 'joined', name: joined.name });
   }
-  if (thread.status === WAITING) items.push({ line: 'waiting' });
+  if (thread.status === WAITING) items.push({ line: online === false ? 'away' : 'waiting' });
   if (thread.status === CLOSED) items.push({ line: 'thanks' });
   return items;
 }

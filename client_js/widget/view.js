@@ -132,6 +132,8 @@ export class View {
     this._error = h('p', { className: 'error', role: 'alert' });
     this._startButton = h('button', { id: 'start-chat', className: 'main' }, t('start'));
     this._fields = { name: this._name, email: this._email, message: this._first };
+    // It is spoken when it appears: the form is on the screen already.
+    this._nobody = h('p', { className: 'nobody', role: 'status' });
     const field = (label, input) => {
       input._note = newNote(input);
       input.addEventListener('input', () => {
@@ -139,7 +141,8 @@ export class View {
         this._asking = true;
         this.actions.draft = this._written();
       });
-      return h('div', {}, h('label', {}, h('span', {}, label), input), input._note);
+      input._label = h('span', {}, label);
+      return h('div', {}, h('label', {}, input._label, input), input._note);
     };
     const submit = async (event) => {
       event.preventDefault();
@@ -149,7 +152,7 @@ export class View {
       Object.entries(this._fields).find(([name]) => this._state.wrong[name])?.[1].focus();
     };
     this._startForm = h('form', { id: 'start-form', noValidate: true, onsubmit: submit },
-      field(t('name'), this._name), field(t('email'), this._email), field(t('question'), this._first), this._error, this._startButton);
+      this._nobody, field(t('name'), this._name), field(t('email'), this._email), field(t('question'), this._first), this._error, this._startButton);
   }
 
   _buildComposer() {
@@ -209,10 +212,10 @@ export class View {
     this._endButton.hidden = !live;
   }
 
-  _subtitleText({ screen, thread }) {
+  _subtitleText({ screen, thread, online }) {
     if (screen !== CHAT) return this.t('intro');
     if (thread.status === CLOSED) return this.t('ended');
-    return thread.ticket?.operator_name ?? this.t('waitingShort');
+    return thread.ticket?.operator_name ?? this.t(online === false ? 'nobody' : 'waitingShort');
   }
 
   _stripText({ connection, thread }) {
@@ -221,8 +224,11 @@ export class View {
     return unsent || connection === 'reconnecting' || connection === 'disconnected' ? this.t('offline') : '';
   }
 
-  _renderStart({ screen, error, wrong }, before) {
+  _renderStart({ screen, error, wrong, online }, before) {
     const busy = screen === STARTING;
+    const nobody = online === false;
+    setText(this._nobody, nobody ? this.t('nobodyStart') : '');
+    setText(this._email._label, this.t(nobody ? 'nobodyEmail' : 'email'));
     // Back from a chat: with what that one did not take.
     if (screen === START && (before === CHAT || before === RESUMING)) this._first.value = this.actions.draft.message ?? '';
     this._startButton.disabled = busy;
@@ -244,7 +250,12 @@ export class View {
   }
 
   _line(item, node) {
-    return node ?? h('p', { className: 'line', dir: 'auto' }, this.t(item.line, item));
+    return node ?? h('p', { className: 'line', dir: 'auto' }, this.t(this._wording(item.line), item));
+  }
+
+  /** Who has left no e-mail address is asked for one when nobody is there. */
+  _wording(line) {
+    return line === 'away' && !this.actions.draft.email ? 'awayAsk' : line;
   }
 
   _message(message, known) {
@@ -262,22 +273,24 @@ export class View {
   /** Say aloud (to screen readers) what is new since the last time; at first, only where things stand. */
   _speak(state) {
     const { thread } = state;
-    const status = `${thread.status} ${thread.ticket?.operator_name}`;
+    const waiting = thread.status === WAITING && logItems(state).at(-1).line;
+    const status = `${thread.status} ${thread.ticket?.operator_name} ${waiting}`;
     if (this._spokenFor !== thread.ticketId) {
-      if (thread.status === WAITING) this._say(this.t('waiting'));
+      if (waiting) this._say(this.t(this._wording(waiting)));
     } else {
       for (const message of thread.messages) {
         if (message.seq > this._spoken && message.sender_type !== 'visitor') this._sayMessage(message);
       }
-      if (status !== this._spokenStatus) this._sayStatus(state);
+      if (status !== this._spokenStatus) this._sayStatus(state, waiting);
     }
     this._spokenFor = thread.ticketId;
     this._spoken = newestSeq(thread);
     this._spokenStatus = status;
   }
 
-  _sayStatus({ thread, joined }) {
-    if (thread.status === CLOSED) this._say(this.t('thanks'));
+  _sayStatus({ thread, joined }, waiting) {
+    if (waiting) this._say(this.t(this._wording(waiting)));
+    else if (thread.status === CLOSED) this._say(this.t('thanks'));
     // Who took over from somebody else is told by a message.
     else if (joined && joined.name === thread.ticket?.operator_name) this._say(this.t('joined', joined));
   }

@@ -15,6 +15,7 @@ from support_api.models import OpenLimits
 from support_api.notices import Notices
 from support_api.passwords import Passwords
 from support_api.ratelimit import Window
+from support_api.reception import Reception
 from support_api.sessions import Tokens
 from support_api.store import Store
 
@@ -54,6 +55,7 @@ class Desk:
     passwords: Passwords
     notices: Notices
     limits: Limits
+    reception: Reception
     origins: Origins
     """Other sites whose pages may call the visitors' API."""
 

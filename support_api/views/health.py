@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from support_api.errors import StoreUnavailable
+from support_api.reception import LOOKS_EVERY
 from support_api.views.desk import DESK, Desk
 from support_api.views.fields import MAX_CONTENT
 from support_api.views.responses import json_answer
@@ -34,6 +35,13 @@ async def browser_config(request: web.Request) -> web.Response:
     force_tls = parts.scheme == "https"
     where = {"ws_host": parts.hostname, "ws_port": parts.port or (443 if force_tls else 80), "force_tls": force_tls}
     return json_answer({"app_key": settings.relay_app_key} | where | {"max_content": MAX_CONTENT})
+
+
+async def desk_status(request: web.Request) -> web.Response:
+    """Whether an operator is there, for visitors."""
+    answer = json_answer({"online": await request.app[DESK].reception.is_staffed()})
+    answer.headers["Cache-Control"] = f"public, max-age={LOOKS_EVERY.seconds}"
+    return answer
 
 
 async def openapi(_request: web.Request) -> web.FileResponse:

@@ -54,6 +54,7 @@ async def logout(request: web.Request) -> web.Response:
     desk, operator, hashed = request.app[DESK], await operator_of(request), session_hash_of(request)
     if operator is not None and hashed is not None:
         await desk.store.operators.close_session(operator.id, hashed)
+        await desk.reception.look()
     answer = json_answer({})
     forget_operator(answer)
     return answer
@@ -71,7 +72,9 @@ async def heartbeat(request: web.Request) -> web.Response:
     operator, fields = await logged_in(request), await body_fields(request)
     status = OperatorStatus(fields.choice("status", [one.value for one in OperatorStatus], OperatorStatus.ONLINE.value))
     max_tickets = fields.optional_integer("max_tickets", 0, MAX_TICKETS)
-    presence = await request.app[DESK].store.operators.heartbeat(operator.id, status, max_tickets)
+    desk = request.app[DESK]
+    presence = await desk.store.operators.heartbeat(operator.id, status, max_tickets)
+    await desk.reception.look()
     return json_answer(presence_json(presence))
 
 

@@ -107,7 +107,7 @@ async def test_waiting_visitor_is_told_so_and_then_who_came_and_what_was_written
     await widget.open()
     ticket = await widget.start("Ivan", "Is anybody there?")
     texts = await widget.texts("widget", "en")
-    await eventually(widget.lines, [texts["waiting"]])
+    await eventually(widget.lines, [texts["awayAsk"]])
     await widget.send("I can wait")
     said = [("visitor", "Is anybody there?"), ("visitor", "I can wait")]
     await widget.expect(*said)
@@ -115,7 +115,7 @@ async def test_waiting_visitor_is_told_so_and_then_who_came_and_what_was_written
     panel = await people.operator(ANNA)
 
     await eventually(panel.tickets, [ticket])
-    await eventually(widget.lines, [texts["joined"].replace("{name}", "Anna")])
+    await eventually(widget.lines, [texts["joined"].replace("{name}", "\u2068Anna\u2069")])
     await panel.open(ticket)
     await panel.expect(*said)
     await panel.send("I am")

@@ -50,6 +50,8 @@ class RecordingRelay:
     """A server that speaks the relay's trigger API and writes down what it gets, in order."""
 
     heard: list[Heard] = field(default_factory=list)
+    statuses: list[bool] = field(default_factory=list)
+    """What visitors were told about whether an operator is there; not among `heard`."""
     status: int = 200
     refuses: Callable[[Heard], bool] = lambda _event: False
     requests: int = 0
@@ -74,7 +76,13 @@ class RecordingRelay:
 
     async def _single(self, request: web.Request) -> web.Response:
         item = orjson.loads(await request.read())
-        return await self._take([_heard(item, item["channel"])])
+        event = _heard(item, item["channel"])
+        if event.name == "desk:status":
+            async with self._news:
+                self.statuses.append(event.data["online"])
+                self._news.notify_all()
+            return web.json_response({})
+        return await self._take([event])
 
     async def _unsubscribe(self, request: web.Request) -> web.Response:
         channel = orjson.loads(await request.read())["channel"]

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { PushlerClient } from '../../pushler/index.js';
 import { HttpError } from '../../shared/http.js';
-import { Controller } from '../../widget/controller.js';
-import { unread } from '../../widget/state.js';
+import { Controller, LOOK_EVERY_MS } from '../../widget/controller.js';
+import { logItems, unread } from '../../widget/state.js';
 import { deferred, fakeSockets, json, memoryStorage, message, settle } from '../helpers/fakes.js';
 
 let Socket;
@@ -30,6 +30,7 @@ beforeEach(() => {
     history: mock.fn(async (_, after) => ({ messages: server.rows.filter(({ seq }) => seq > after), ticket: server.ticket })),
     close: async () => ({ ticket: { ...ticket, status: 'closed' } }),
     send: () => new Promise(() => {}),
+    status: mock.fn(async () => ({ online: true })),
     typing: async () => {},
     authEndpoint: '/auth',
     authorization: () => ({}),
@@ -77,7 +78,7 @@ test('starting shows the first message, remembers the ticket and connects', asyn
   const { state } = controller;
   assert.deepEqual([state.screen, state.thread.messages.length, state.connection], ['chat', 1, 'connected']);
   assert.equal(storage.get('ticket').id, 7);
-  assert.deepEqual(Socket.last.subscribed, ['private-ticket-7']);
+  assert.deepEqual(Socket.last.subscribed.sort(), ['private-ticket-7', 'support-status']);
   assert.equal(storage.get('draft').message, undefined);
 });
 
@@ -327,4 +328,48 @@ test('a text that the server would not take is not sent', async () => {
   const controller = await chatting();
   assert.deepEqual([controller.send(' '), controller.send('x'.repeat(4001)), controller.send(' ok ')], [false, false, true]);
   assert.deepEqual(controller.state.thread.pending.map(({ content }) => content), ['ok']);
+});
+
+test('whether anybody is there is asked while the form or the wait is on the screen, and heard at once with a connection', async () => {
+  server.status.mock.mockImplementation(async () => ({ online: false }));
+  const controller = widget();
+  controller.load();
+  await settle();
+  assert.equal(server.status.mock.callCount(), 0);
+  controller.open();
+  await settle();
+  assert.equal(controller.state.online, false);
+  mock.timers.tick(LOOK_EVERY_MS);
+  assert.equal(server.status.mock.callCount(), 2);
+  await controller.start(visitor);
+  await settle();
+  Socket.last.greet();
+  await settle();
+  assert.equal(logItems(controller.state).at(-1).line, 'away');
+  Socket.last.say('desk:status', '{"online":true}', { channel: 'support-status' });
+  assert.equal(logItems(controller.state).at(-1).line, 'waiting');
+  controller.close();
+  mock.timers.tick(LOOK_EVERY_MS);
+  const asked = server.status.mock.callCount();
+  mock.timers.tick(LOOK_EVERY_MS * 10);
+  assert.equal(server.status.mock.callCount(), asked, 'a closed window asks nothing');
+});
+
+test('a desk that does not say whether anybody is there leaves things as they were', async () => {
+  server.status.mock.mockImplementation(() => Promise.reject(new HttpError(503)));
+  const controller = widget();
+  controller.open();
+  await settle();
+  assert.equal(controller.state.online, null);
+});
+
+test('who serves a chat is not asked for, and after the end it is asked again', async () => {
+  const controller = await chatting();
+  Socket.last.say('ticket:updated', '{"status":"active","operator_name":"Olga"}', { channel: 'private-ticket-7' });
+  const asked = server.status.mock.callCount();
+  mock.timers.tick(LOOK_EVERY_MS * 3);
+  assert.equal(server.status.mock.callCount(), asked);
+  Socket.last.say('ticket:closed', '{}', { channel: 'private-ticket-7' });
+  controller.startAgain();
+  assert.equal(server.status.mock.callCount(), asked + 1);
 });
