@@ -95,22 +95,33 @@ class Listener:
         if message["event"] == "pusher:ping":
             await self.socket.send_json({"event": "pusher:pong"})
             return await self.next()
-        return message["event"], json.loads(message["data"])
+        data = message["data"]
+        return message["event"], json.loads(data) if isinstance(data, str) else data
+
+    async def join(self, channel: str, auth: dict[str, str]) -> str:
+        """Subscribe with this signature: the name of the relay's answer."""
+        await self.socket.send_json({"event": "pusher:subscribe", "data": {"channel": channel, **auth}})
+        name, _ = await self.next()
+        return name
 
 
 @asynccontextmanager
 async def listening(relay: RelayProcess, channel: str) -> AsyncIterator[Listener]:
     """A listener whose subscription the relay has confirmed; signed with the app's secret, not by the support desk."""
-    url = f"ws://{HOST}:{relay.port}/app/{relay.key}?protocol=7"
     async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(url) as socket,
+        connected(relay) as (listener, socket_id),
         PushlerClient(relay.key, relay.secret, app_id=relay.app_id, url=relay.url) as signer,
     ):
+        auth = signer.authorize_channel(channel, socket_id) if channel.startswith("private-") else {}
+        assert await listener.join(channel, auth) == "pusher_internal:subscription_succeeded"
+        yield listener
+
+
+@asynccontextmanager
+async def connected(relay: RelayProcess) -> AsyncIterator[tuple[Listener, str]]:
+    """A connection to the relay with its socket id, in no channel yet."""
+    url = f"ws://{HOST}:{relay.port}/app/{relay.key}?protocol=7"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
         listener = Listener(socket)
         _, greeting = await listener.next()
-        auth = signer.authorize_channel(channel, greeting["socket_id"]) if channel.startswith("private-") else {}
-        await socket.send_json({"event": "pusher:subscribe", "data": {"channel": channel, **auth}})
-        name, _ = await listener.next()
-        assert name == "pusher_internal:subscription_succeeded"
-        yield listener
+        yield listener, greeting["socket_id"]
