@@ -274,8 +274,10 @@ class Hub:
                 del self._named[user_id]
 
     def in_the_name_of(self, user_id: str) -> list[Connection]:
-        """The connections that are signed in as the user, or have subscriptions that were signed for the user."""
-        return list(dict.fromkeys([*self.connections_of(user_id), *self._named.get(user_id, ())]))
+        """The connections that are signed in as the user, or have subscriptions that were signed for the user; the oldest
+        comes first."""
+        connections = {*self.connections_of(user_id), *self._named.get(user_id, ())}
+        return sorted(connections, key=lambda connection: connection.number)
 
     def revoke(self, user_id: str, channel: str | None) -> None:
         """What was signed for the user until now is no good for the channel any more, or for any."""

@@ -45,7 +45,7 @@ class Rules:
 
 @dataclass(eq=False)
 class Guest:
-    """A client: its channels in the order of joining, with its user id there, and whom it is signed in as."""
+    """A client: its channels in the order of joining, with the user id that each was signed for; whom it is signed in as."""
 
     socket_id: str
     channels: dict[str, str | None] = field(default_factory=dict)
@@ -57,6 +57,10 @@ class Guest:
 
 def is_presence(channel: str) -> bool:
     return channel.startswith("presence-")
+
+
+def needs_signature(channel: str) -> bool:
+    return channel.startswith(("private-", "presence-"))
 
 
 def is_cache(channel: str) -> bool:
@@ -94,6 +98,8 @@ class Model:
         self.gone_at: dict[Fact, int] = {}
         # Who left a channel in this turn of the loop, or went: what was sent in the turn before may be kept from them.
         self.left: set[Guest] = set()
+        # What users lost: the user, the channel (None: all), and who was connected at that moment.
+        self.lost: list[tuple[str, str | None, set[Guest]]] = []
         self._missed_at: dict[str, int] = {}
         self._counted_at: dict[str, int] = {}
         self._uncounted: set[str] = set()
@@ -121,7 +127,7 @@ class Model:
         return guest
 
     def join(self, guest: Guest, channel: str, member: tuple[str, object] | None) -> None:
-        """Subscribe, well signed; to a presence channel as `member` (user id, info), else as who it is signed in as."""
+        """Subscribe, well signed where that is needed: as `member` (user id, info), else as who it is signed in as."""
         if channel in guest.channels:
             guest.told.append(_error(f"Existing subscription to channel {channel}"))
             return
@@ -131,8 +137,10 @@ class Model:
             return
         if is_presence(channel):
             self._join_as_member(guest, channel, member)
-        else:
-            self._enter(guest, channel, None)
+            return
+        named = member[0] if member is not None and needs_signature(channel) else None
+        if not self._is_lost(guest, channel, named):
+            self._enter(guest, channel, named)
             guest.told.append(_event("pusher_internal:subscription_succeeded", channel, {}))
             self._tell_last_event(guest, channel)
             self._count_changed(channel)
@@ -145,6 +153,8 @@ class Model:
             guest.told += _refused(channel, "AuthError", text, 401)
             return
         user, info = member
+        if self._is_lost(guest, channel, user):
+            return
         present = self.members.get(channel, {})
         if user not in present:
             if len(present) >= self.rules.members:
@@ -158,6 +168,17 @@ class Model:
         presence = {"ids": list(present), "hash": dict(present), "count": len(present)}
         guest.told.append(_event("pusher_internal:subscription_succeeded", channel, {"presence": presence}))
         self._tell_last_event(guest, channel)
+
+    def _is_lost(self, guest: Guest, channel: str, named: str | None) -> bool:
+        """Whether the guest may not join in the name of a user who lost the channel, and is told so."""
+        is_lost = needs_signature(channel) and any(
+            user in {guest.user, named} and what in {None, channel} and guest in there
+            for user, what, there in self.lost
+        )
+        if is_lost:
+            text = "The user lost this channel after the connection was opened: connect anew, and have it signed again"
+            guest.told += _refused(channel, "Revoked", text, 401)
+        return is_lost
 
     def leave(self, guest: Guest, channel: str) -> None:
         if channel in guest.channels:
@@ -175,7 +196,7 @@ class Model:
             text = "Client events are for private and presence channels that are not encrypted"
             guest.told.append(_error(text, 4301, channel))
         else:
-            user = guest.channels[channel]
+            user = guest.channels[channel] if is_presence(channel) else None
             sender = {} if user is None else {"user_id": user}
             self._tell_all(channel, _event(name, channel, data) | sender, but=guest.socket_id)
             fact = {"name": "client_event", "channel": channel, "event": name, "socket_id": guest.socket_id}
@@ -223,6 +244,15 @@ class Model:
             else:
                 self._tell_all(channel, event, but=but)
 
+    def unsubscribe(self, user: str, channel: str | None) -> None:
+        """End the user's subscription to a channel, or to all that need a signature."""
+        self.lost.append((user, channel, set(self.guests)))
+        for guest in self.guests:
+            for name, named in list(guest.channels.items()):
+                if channel in {None, name} and needs_signature(name) and user in {guest.user, named}:
+                    self._exit(guest, name)
+                    guest.told.append(_event("pusher_internal:unsubscribed", name, {}))
+
     def pass_a_second(self) -> None:
         self.now += 1
         self.remembered = {name: last for name, last in self.remembered.items() if last[1] > self.now}
@@ -256,7 +286,11 @@ class Model:
         self.left.add(guest)
         user = guest.channels.pop(channel)
         self.rooms[channel].remove(guest)
-        if user is not None and user not in [other.channels[channel] for other in self.rooms[channel]]:
+        if (
+            is_presence(channel)
+            and user is not None
+            and user not in [other.channels[channel] for other in self.rooms[channel]]
+        ):
             del self.members[channel][user]
             self.gone_at[channel, user] = self.now
             self._tell_all(channel, _event("pusher_internal:member_removed", channel, {"user_id": user}))

@@ -214,7 +214,7 @@ class RelayAndModel(RuleBasedStateMachine):
     def join(self, at: int, which: int, member: tuple[str, object] | None) -> None:
         (client, guest), channel = self.one(at), self.channel(which)
         data = None
-        if channel in PRESENCE and member is not None:
+        if model.needs_signature(channel) and member is not None:
             data = model.member_data(*member)
         body = subscription(self.app, client.socket_id, channel, data)
         self.node.receive(client.connection, message("pusher:subscribe", body), 0.0)
@@ -280,6 +280,17 @@ class RelayAndModel(RuleBasedStateMachine):
     def terminate(self, user: str) -> None:
         self.node.terminate(self.app, user)
         self.follow_closings(self.model.online(user), 4009)
+
+    @precondition(lambda self: self.is_served)
+    @rule(user=st.sampled_from(USERS), which=st.none() | any_channel)
+    def unsubscribe(self, user: str, which: int | None) -> None:
+        channel = None if which is None else self.channel(which)
+        if channel is not None and not model.needs_signature(channel):
+            return
+        # Several may go in one turn: one need not be told of another.
+        self.is_long = True
+        self.node.unsubscribe(self.app, user, channel)
+        self.model.unsubscribe(user, channel)
 
     @precondition(lambda self: self.is_served)
     @rule(rules=new_rules)
