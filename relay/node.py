@@ -24,7 +24,7 @@ from relay.happenings import Observers
 from relay.hub import Channel, Hub
 from relay.metrics import AppStats, Gauges
 from relay.protocol import events
-from relay.protocol.channels import ChannelRules, channel_of, rules_for
+from relay.protocol.channels import ChannelRules, Kind, channel_of, rules_for
 from relay.protocol.deflate import Deflater
 from relay.protocol.errors import (
     CLIENT_EVENT_REFUSED,
@@ -375,6 +375,9 @@ class Node:
             _ensure_not_revoked(hub, connection, join)
         if join.member is not None:
             self._ensure_room(app, name, join.member)
+        if join.rules.kind is Kind.SERVER_TO_USER:
+            # Signed in, the client is sent this channel's events already: those of before come before.
+            hub.turn.flush()
         channel, is_occupied = hub.open(join.rules)
         if is_occupied:
             self._listen(app, join.rules)

@@ -181,6 +181,14 @@ class TestServerToUser:
         client.subscribe("#server-to-user-7")
         assert [channel.rules.name for channel in relay.node.channels(APP)] == ["#server-to-user-7"]
 
+    def test_what_was_sent_before_a_subscription_to_the_own_channel_comes_before_its_confirmation(self) -> None:
+        relay = Relay()
+        client = relay.client()
+        client.sign_in(user("7"))
+        relay.publish("before", "1", "#server-to-user-7")
+        told = client.subscribe("#server-to-user-7")
+        assert [one["event"] for one in told] == ["before", "pusher_internal:subscription_succeeded"]
+
     def test_the_channel_of_another_user_is_refused(self) -> None:
         relay = Relay()
         client = relay.client()
