@@ -6,7 +6,6 @@ connections open. Must not know what is served.
 """
 
 import asyncio
-import math
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -184,7 +183,7 @@ class _Lobby:
         self._open: set[_Connection] = set()
         self._waiting: dict[_Connection, None] = {}
         self._ended: Counter[str] = Counter()
-        self._report_after = -math.inf
+        self._next_report: asyncio.TimerHandle | None = None
 
     def enter(self, connection: "_Connection") -> bool:
         """Take a connection in. False: there is no place, and none could be made."""
@@ -232,11 +231,16 @@ class _Lobby:
     def note(self, reason: str) -> None:
         """Count a connection that ended early; now and then, say how many did."""
         self._ended[reason] += 1
-        now = asyncio.get_running_loop().time()
-        if now >= self._report_after:
+        if self._next_report is None:
+            self._report()
+
+    def _report(self) -> None:
+        """Say how many ended early, and look again later; nothing is said, and nothing looked for, while none does."""
+        self._next_report = None
+        if self._ended:
             log.info("connections_ended_early", **self._ended)
             self._ended.clear()
-            self._report_after = now + REPORT_INTERVAL
+            self._next_report = asyncio.get_running_loop().call_later(REPORT_INTERVAL, self._report)
 
     def _make_place(self) -> bool:
         longest = next(iter(self._waiting), None)

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import ContentEncodingError
 
+from pushdesk import http_server
 from pushdesk.http_server import HttpServer, HttpServerLog, Patience, SlowBody, has_left
 
 HOST = "127.0.0.1"
@@ -289,6 +290,15 @@ class TestPlaces:
         assert [entry for entry in logged if entry["log_level"] != "debug"] == [
             {"event": "connections_ended_early", "slow_head": 1, "log_level": "info"}
         ]
+
+    async def test_how_many_more_did_is_said_later_without_another(
+        self, logged: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(http_server, "REPORT_INTERVAL", 0.5)
+        async with serving(Echo(), QUICK) as running:
+            for client in [await running.connect() for _ in range(20)]:
+                assert await client.rest() == b""
+            await until(lambda: sum(entry.get("slow_head", 0) for entry in logged) == 20)
 
 
 class TestClientsThatLeave:
