@@ -20,7 +20,8 @@ export class Controller {
   /**
    * @param {object} parts
    *   api        see api.js
-   *   storage    see shared/storage.js; holds `status`, and by operator `read:ID`, `drafts:ID`, `outbox:ID:TICKET`
+   *   storage    see shared/storage.js; holds `status`, `who` has logged in in this browser, and by operator `read:ID`,
+   *              `drafts:ID`, `outbox:ID:TICKET`
    *   Client     class of the realtime client
    *   ticker     (onTick) → stop; ticks every 20 s, in a hidden page too
    *   render     (state) after each change
@@ -35,6 +36,7 @@ export class Controller {
     this.handOver = new HandOver({ api, panel: this, chats: this.chats });
     this._loads = new Map();
     this._unheardBeats = 0;
+    storage.watch('who', () => this._sessionChanged());
     api.socketId = () => this._client?.socketId ?? undefined;
   }
 
@@ -61,6 +63,7 @@ export class Controller {
 
   async logout() {
     await this.api.logout().catch(() => {});
+    this.storage.set('who', null);
     this._leave();
   }
 
@@ -153,6 +156,7 @@ export class Controller {
   async _enter(me, status) {
     const config = await this.api.config();
     this.storage.set('status', status);
+    this.storage.set('who', me.operator_id);
     const read = `read:${me.operator_id}`;
     this._readSlot = this.storage.slot(read);
     this._unwatchRead = this.storage.watch(read, () => this.dispatch({ type: 'read', read: this._readSlot.get() ?? {} }));
@@ -163,6 +167,14 @@ export class Controller {
     this._listen(me.operator_id);
     this._beat();
     this.reload();
+  }
+
+  /** Another tab has logged out, or in as somebody else: what is on this page is not for their eyes. */
+  _sessionChanged() {
+    const who = this.storage.get('who');
+    if (who === (this.state.me?.operator_id ?? null)) return;
+    if (this.state.screen === WORK) this._leave();
+    if (who !== null) this.load();
   }
 
   _leave(error) {

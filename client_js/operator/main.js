@@ -68,6 +68,7 @@ function showIn(lang) {
 function setLang(lang) {
   storage.set('lang', lang);
   showIn(lang);
+  view.focusLang();
 }
 
 function startTicker(onTick) {

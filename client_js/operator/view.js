@@ -72,6 +72,11 @@ export class View {
     this.header.renderSound();
   }
 
+  /** Where the language was chosen, in the view before. */
+  focusLang() {
+    [...this.node.querySelectorAll('.lang')].find((select) => select.checkVisibility())?.focus();
+  }
+
   /** Another view takes its place. */
   stop() {
     this.chat.stop();

@@ -46,6 +46,7 @@ async def test_half_written_answer_stays_until_it_is_sent_whatever_the_operator_
 
     await panel.find(".top .lang").select_option("ru")
     await eventually(reply.input_value, HALF)
+    assert await panel.page.evaluate("document.activeElement.className") == "lang"
     await panel.page.reload()
     await panel.ticket(ticket).wait_for()
     await panel.open(ticket)

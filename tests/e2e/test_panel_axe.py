@@ -7,7 +7,7 @@ from playwright.async_api import ViewportSize
 
 from tests.e2e.axe import findings
 from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, Panel, People, Widget, eventually
-from tests.helpers.product import ANNA
+from tests.helpers.product import ANNA, BORIS
 
 pytestmark = IN_BROWSER
 
@@ -45,6 +45,35 @@ async def test_axe_finds_nothing_on_any_state_of_the_panel(
     await panel.page.reload()
     await panel.find("#sound-locked").wait_for()
     seen["sound locked"] = await findings(panel)
+    assert [f"{state}: {one}" for state, found in seen.items() for one in found] == []
+
+
+async def test_axe_finds_nothing_while_a_chat_changes_hands(people: People) -> None:
+    boris = await people.operator(BORIS)
+    await boris.find("#my-limit").fill("0")
+    await boris.find("#my-limit").blur()
+    panel = await people.panel(viewport=PHONE)
+    await panel.page.emulate_media(color_scheme="dark")
+    await panel.log_in(ANNA)
+    widget = await people.visitor()
+    await widget.open()
+    ticket = await widget.start("Ivan", "Hello")
+    await panel.open(ticket)
+    await panel.find("#reply").fill("Half an answer")
+    await panel.find("#transfer-ticket").click()
+    colleague = panel.find(f"#colleagues [data-operator='{BORIS.id}']")
+    await colleague.wait_for()
+    seen = {"colleagues": await findings(panel)}
+    await colleague.click()
+    await panel.find("#transfer-yes").wait_for()
+    seen["asked about the limit"] = await findings(panel)
+    await panel.find("#transfer-yes").click()
+    await panel.find("#dismiss").wait_for()
+    seen["gone, with text"] = await findings(panel)
+    await boris.open(ticket)
+    await boris.find("#log .message.system").wait_for()
+    seen["new operator"] = await findings(boris)
+    seen["visitor"] = await findings(widget, "#pushdesk-widget")
     assert [f"{state}: {one}" for state, found in seen.items() for one in found] == []
 
 

@@ -393,3 +393,16 @@ test('a chat that comes back to the queue is read with all that the list shows, 
   await tell('private-support-queue', 'ticket:updated', { ticket_id: 8, status: 'waiting', operator_id: null });
   assert.deepEqual([queueTickets(controller.state), notes], [server.waiting, ['queued 8']]);
 });
+
+test('who logs out in one tab is logged out in all; who logs in instead works in all', async () => {
+  server.mine = [{ ticket_id: 3 }];
+  const storage = memoryStorage();
+  const here = await working(storage);
+  const there = await working(memoryStorage(storage));
+  await there.logout();
+  assert.deepEqual([here.state.screen, here.state.error, here.state.tickets], ['login', null, {}]);
+  server.me = async () => ({ operator_id: 2, name: 'Boris', max_tickets: 5 });
+  await there.login('b', 'b');
+  await settle();
+  assert.deepEqual([here.state.screen, here.state.me.name], ['work', 'Boris']);
+});
