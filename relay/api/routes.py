@@ -163,7 +163,11 @@ class Api:
                     "This is an address for WebSockets: the request did not ask for an upgrade to one"
                 )
             case _:
-                raise NotFound("There is nothing at this path: the API is below /apps/APP_ID")
+                raise NotFound(self._nothing_at(path))
+
+    def _nothing_at(self, path: str) -> str:
+        hint = ", and this one has a slash too many" if "//" in path else ""
+        return f"There is nothing at this path: the API is below {self._prefix}/apps/APP_ID{hint}"
 
     def _answer_app(self, method: str, path: str, query: str, app_name: str, rest: list[str], body: bytes) -> Answer:
         handler, wildcard = _handler_of(method, rest)

@@ -32,7 +32,7 @@ STREAM_CHARACTERS: Final = 262_144
 REOPEN_TIMEOUT: Final = 5.0
 
 _PATH: Final = re.compile(
-    r"(?:/[^/?]+)*/app/(?P<key>[^/?]+)/(?P<server>[0-9]{1,10})/(?P<session>[a-z0-9]{1,40})/(?P<action>xhr|xhr_streaming|xhr_send)"
+    r"(?:/[^/?]*)*/app/(?P<key>[^/?]+)/(?P<server>[0-9]{1,10})/(?P<session>[a-z0-9]{1,40})/(?P<action>xhr|xhr_streaming|xhr_send)"
 )
 
 # Any page may connect, as with WebSocket; there are no cookies to protect.

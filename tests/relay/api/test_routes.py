@@ -256,6 +256,26 @@ class TestBodies:
         assert all(entry["log_level"] != "error" for entry in logged)
 
 
+class TestWrongPaths:
+    async def test_a_slash_too_many_is_named(self, relay: RunningRelay) -> None:
+        answer = await relay.request("POST", "//apps/3/events", b"{}")
+        assert (answer.status, answer.json["error"]) == (
+            404,
+            "There is nothing at this path: the API is below /apps/APP_ID, and this one has a slash too many",
+        )
+
+    async def test_the_path_prefix_is_named(self) -> None:
+        async with running_relay(path_prefix="/realtime") as relay:
+            answer = await relay.request("GET", "/elsewhere")
+            assert "below /realtime/apps/APP_ID" in answer.json["error"]
+
+    async def test_what_is_signed_is_the_path_also_where_the_target_names_the_server(self, relay: RunningRelay) -> None:
+        wire = await relay.wire()
+        target = relay.target("GET", "/channels")
+        await wire.send(head("GET", f"http://127.0.0.1:{relay.port}{target}"))
+        assert await wire.answer() == (200, b'{"channels":{}}')
+
+
 class TestConnections:
     async def test_a_connection_is_kept_after_a_request_good_or_bad(self, relay: RunningRelay) -> None:
         wire = await relay.wire()

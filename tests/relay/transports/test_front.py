@@ -65,6 +65,16 @@ class TestOnTheWire:
         assert b" 101 " in await wire.head()
         assert [await event(wire), await event(wire)] == ["pusher:connection_established", "pusher:pong"]
 
+    @pytest.mark.parametrize("path", ["//app/key-3", "/realtimeapp/key-3", "/realtime/app/key-3"])
+    async def test_a_client_with_a_wrong_ws_path_is_told_where_websockets_are(
+        self, relay: RunningRelay, path: str
+    ) -> None:
+        client = await relay.open(f"{path}?protocol=7")
+        first = await client.receive()
+        assert (first["event"], first["data"]["code"]) == ("pusher:error", 4005)
+        assert first["data"]["message"].startswith(f"WebSockets are at /app/KEY, not at {path}")
+        assert (await client.closed())[0] == 4005
+
     async def test_another_websocket_version_gets_426(self, relay: RunningRelay) -> None:
         answer = await relay.exchange(HANDSHAKE.replace(b"Version: 13", b"Version: 8"))
         lines = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")

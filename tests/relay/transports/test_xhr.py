@@ -80,7 +80,7 @@ def browser(relay: RunningRelay, http: aiohttp.ClientSession) -> Browser:
 
 
 class TestTargets:
-    @pytest.mark.parametrize("path", ["", "/pusher", "/some/where"])
+    @pytest.mark.parametrize("path", ["", "/pusher", "/some/where", "/", "/pusher/", "//pusher"])
     @pytest.mark.parametrize("action", ["xhr", "xhr_streaming", "xhr_send"])
     def test_the_path_names_app_session_and_action(self, path: str, action: str) -> None:
         target = parse_target(f"{path}/app/key/12/0abv/{action}?protocol=7&n=5")
