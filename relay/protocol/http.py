@@ -20,10 +20,11 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 
 _REQUEST_LINE: Final = re.compile(rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n")
 _HEADERS: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*")
-# Of any request: a method, one blank, a target, one blank, a version.
-_ANY_REQUEST_LINE: Final = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/1\.([01])")
-# RFC 9110 5.1, 5.5: no space before the colon, no control characters, and no line that goes on in the next one.
-_HEADER_LINES: Final = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)*")
+# Of any request: a method, one blank, a target, one blank, a version; then headers (RFC 9110 5.1, 5.5): no space before the
+# colon, no control characters, and no line that goes on in the next one.
+_HEAD: Final = re.compile(
+    rb"([A-Z]{1,20}) ([!-~]+) HTTP/1\.([01])((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)*)"
+)
 # RFC 9112 3.2.2: clients that take us for a proxy name the server in the target. What follows it is the path.
 _ABSOLUTE: Final = re.compile(
     r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?(?=[/?]|$)", re.IGNORECASE
@@ -136,27 +137,28 @@ class Framing(Struct, frozen=True, gc=False):
 
 def parse_head(head: bytes) -> Head:
     """The head of a request, without the empty line that ends it. Raises HttpError when it is not HTTP/1."""
-    end = head.find(b"\r\n")
-    line = _ANY_REQUEST_LINE.fullmatch(head, 0, len(head) if end < 0 else end)
-    if line is None or _HEADER_LINES.fullmatch(head, line.end()) is None:
+    found = _HEAD.fullmatch(head)
+    if found is None:
         raise HttpError(text_answer(400, "This is not an HTTP/1.1 request"))
-    pairs = [header.split(b":", 1) for header in head.split(b"\r\n")[1:]]
-    headers = {name.lower(): value.strip(b" \t") for name, value in pairs}
+    method, path, version, lines = found.groups()
+    pairs = [line.split(b":", 1) for line in lines.split(b"\r\n")[1:]]
+    headers = {name.lower(): value.strip() for name, value in pairs}
     if len(headers) < len(pairs):
         headers = _joined(pairs)
-    is_old = line[3] == b"0"
-    _ensure_host(headers, is_old=is_old)
+    is_old = version == b"0"
+    if is_old or _HOST.fullmatch(headers.get(b"host", b"?")) is None:
+        _ensure_host(headers, is_old=is_old)
     if is_old:
         headers.pop(b"upgrade", None)  # RFC 9110 7.8: is ignored there
-    target = line[2].decode()
-    return Head(line[1].decode(), target if target[0] == "/" else _origin_form(target), headers, is_old)
+    target = path.decode()
+    return Head(method.decode(), target if target[0] == "/" else _origin_form(target), headers, is_old)
 
 
 def _joined(pairs: list[list[bytes]]) -> dict[bytes, bytes]:
     """Headers of which some are repeated (RFC 9110 5.3). What may stand there once is no longer valid with a comma in it."""
     headers: dict[bytes, bytes] = {}
     for name, value in pairs:
-        key, text = name.lower(), value.strip(b" \t")
+        key, text = name.lower(), value.strip()
         if key in headers:
             if key == b"host":
                 raise HttpError(text_answer(400, "A request has one Host"))
