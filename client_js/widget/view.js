@@ -128,7 +128,7 @@ export class View {
     const { t } = this;
     this._name = h('input', { id: 'visitor-name', autocomplete: 'name', maxLength: 100, required: true });
     this._email = h('input', { id: 'visitor-email', type: 'email', autocomplete: 'email', maxLength: 255 });
-    this._first = h('textarea', { id: 'first-message', rows: 4, required: true });
+    this._first = h('textarea', { id: 'first-message', rows: 3, required: true });
     this._error = h('p', { className: 'error', role: 'alert' });
     this._startButton = h('button', { id: 'start-chat', className: 'main' }, t('start'));
     this._fields = { name: this._name, email: this._email, message: this._first };
@@ -213,9 +213,10 @@ export class View {
   }
 
   _subtitleText({ screen, thread, online }) {
-    if (screen !== CHAT) return this.t('intro');
+    const nobody = online === false && 'nobody';
+    if (screen !== CHAT) return this.t(nobody || 'intro');
     if (thread.status === CLOSED) return this.t('ended');
-    return thread.ticket?.operator_name ?? this.t(online === false ? 'nobody' : 'waitingShort');
+    return thread.ticket?.operator_name ?? this.t(nobody || 'waitingShort');
   }
 
   _stripText({ connection, thread }) {
