@@ -145,6 +145,7 @@ export class Controller {
 
   /** Open a chat, unless another tab has opened one meanwhile: then that one takes the question. */
   async _start(name, email, message) {
+    if (this._ended) return;
     const open = this.storage.get('ticket');
     if (open && !open.closed) {
       if (!this._talk) this._resume(open);

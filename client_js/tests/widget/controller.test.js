@@ -177,6 +177,17 @@ test('after destroy nothing is asked, shown or listened to; the chat is there fo
   assert.equal(storage.get('ticket').id, 7);
 });
 
+test('a start that had to wait for another tab does not begin after destroy', async () => {
+  const turn = deferred();
+  const alone = (act) => turn.then(act);
+  const controller = new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, alone });
+  controller.start(visitor);
+  controller.destroy();
+  turn.resolve();
+  await settle();
+  assert.deepEqual([server.created.length, controller.draft.message], [0, 'help']);
+});
+
 test('a chat that is confirmed after destroy is kept for the next page, without a connection', async () => {
   const answer = deferred();
   const { create } = server;
