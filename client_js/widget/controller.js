@@ -308,6 +308,7 @@ function wrongInput(name, email, message) {
 }
 
 function startError(failure) {
+  if (failure.code === 'too_many_open') return { error: 'tooManyOpen' };
   if (isTemporary(failure)) return { error: failure.status === 429 ? 'refused' : 'unreachable' };
   if (failure.field === 'email') return { wrong: { email: 'badEmail' } };
   return failure.field === 'message' ? { wrong: { message: 'tooLong' } } : { error: 'refused' };

@@ -55,6 +55,7 @@ export const texts = {
     tooLong: 'The text is too long. Please shorten it.',
     unreachable: 'No connection. Your text is safe here; please try again.',
     refused: 'The server did not accept this. Please try again later.',
+    tooManyOpen: 'Several chats from here are still open. Please go on in one of them, or end one first.',
     gone: 'The earlier chat is no longer available.',
   },
   ru: {
@@ -107,6 +108,7 @@ export const texts = {
     tooLong: 'Текст слишком длинный. Сократите его.',
     unreachable: 'Нет связи. Текст не пропадёт, попробуйте позже.',
     refused: 'Сервер не принял запрос. Попробуйте позже.',
+    tooManyOpen: 'Отсюда уже открыто несколько чатов. Продолжите один из них или сначала завершите какой-нибудь.',
     gone: 'Прежний чат больше недоступен.',
   },
 };

@@ -327,6 +327,7 @@ test('a refused start says which field is wrong, or that the server refused', as
     [new HttpError(422, { field: 'email' }), null, { email: 'badEmail' }],
     [new HttpError(422, { field: 'message' }), null, { message: 'tooLong' }],
     [new HttpError(429), 'refused', {}],
+    [new HttpError(429, { code: 'too_many_open' }), 'tooManyOpen', {}],
     [new HttpError(403), 'refused', {}],
   ]) {
     server.create = () => Promise.reject(failure);
