@@ -152,7 +152,7 @@ export class ChatView {
     }
     this._drawn = thread;
     this._shown = id;
-    setText(this.note, this._noteText(thread));
+    setText(this.note, this.input.readOnly ? '' : this._noteText(thread));
     if (this._follow) this.log.scrollTop = this.log.scrollHeight;
     this._follow = false;
   }

@@ -10,12 +10,13 @@
 import { Conversation } from '../shared/conversation.js';
 import { CLOSED } from '../shared/thread.js';
 import { Drafts } from './drafts.js';
+import { GONE } from './state.js';
 
 export class Chats {
   /**
    * @param {object} parts
    *   api        see api.js
-   *   storage    see shared/storage.js
+   *   storage    see shared/storage.js; holds by operator `drafts:ID`, `kept:ID`, `outbox:ID:TICKET`
    *   panel      {state, dispatch(action)}: the controller
    *   notify     ('assigned' | 'message', ticket) see controller.js
    *   isVisible  () → is the page on the screen
@@ -29,7 +30,12 @@ export class Chats {
   begin(operatorId, client) {
     this._operatorId = operatorId;
     this._client = client;
-    this.drafts = new Drafts(this.storage, operatorId, (ticketId) => this.panel.dispatch({ type: 'draft', ticketId }));
+    this.drafts = new Drafts(this.storage, operatorId, (ticketId) => this._draftChanged(ticketId));
+    this._kept = this.storage.slot(`kept:${operatorId}`);
+    for (const ticket of this._keptTickets()) {
+      this.panel.dispatch({ type: 'ticket', ticket });
+      this.panel.dispatch({ type: 'gone', ticketId: ticket.ticket_id });
+    }
   }
 
   end() {
@@ -46,6 +52,7 @@ export class Chats {
     if (known) return false;
     const talk = this._converse(id);
     this._talks.set(id, talk);
+    if (this._kept.get()) this._keep();
     talk.listen(this._client);
     talk.start();
     return true;
@@ -81,6 +88,7 @@ export class Chats {
     talk?.takeUnsent();
     this._talks.delete(ticketId);
     this.drafts.drop(ticketId);
+    this._keep();
     this.panel.dispatch({ type: 'remove', ticketId });
   }
 
@@ -100,7 +108,30 @@ export class Chats {
     this.panel.dispatch({ type: 'thread', thread: { ...talk.thread, pending: [] } });
     const text = this.drafts.prepend(ticketId, unsent.join('\n'));
     // It may have come back meanwhile.
-    if (!text && !this._talks.has(ticketId)) this.panel.dispatch({ type: 'remove', ticketId });
+    if (this._talks.has(ticketId)) return;
+    if (text) this._keep(ticketId);
+    else this.panel.dispatch({ type: 'remove', ticketId });
+  }
+
+  /** Another tab may have put the text away that a chat was kept for. */
+  _draftChanged(ticketId) {
+    this.panel.dispatch({ type: 'draft', ticketId });
+    const { tickets } = this.panel.state;
+    if (tickets[ticketId]?.access === GONE && !this._talks.has(ticketId) && !this.drafts.slot(ticketId).get()) {
+      this.panel.dispatch({ type: 'remove', ticketId });
+    }
+  }
+
+  /** Remember, over a reload, which chats have gone and left a text of ours: this one, and those that still do. */
+  _keep(ticketId) {
+    const { visitor_name } = this.panel.state.tickets[ticketId] ?? {};
+    const others = this._keptTickets().filter((ticket) => ticket.ticket_id !== ticketId);
+    const kept = ticketId ? [...others, { ticket_id: ticketId, visitor_name }] : others;
+    this._kept.set(kept.length ? kept : null);
+  }
+
+  _keptTickets() {
+    return (this._kept.get() ?? []).filter(({ ticket_id }) => !this._talks.has(ticket_id) && this.drafts.slot(ticket_id).get());
   }
 
   _tellWhere(ticketId, { key, values }, isFirst) {

@@ -20,8 +20,8 @@ export class Controller {
   /**
    * @param {object} parts
    *   api        see api.js
-   *   storage    see shared/storage.js; holds `status`, `who` has logged in in this browser, and by operator `read:ID`,
-   *              `drafts:ID`, `outbox:ID:TICKET`
+   *   storage    see shared/storage.js; holds `status`, `who` has logged in in this browser, and by operator `read:ID`;
+   *              chats.js has more there
    *   Client     class of the realtime client
    *   ticker     (onTick) → stop; ticks every 20 s, in a hidden page too
    *   render     (state) after each change
@@ -161,8 +161,8 @@ export class Controller {
     this._readSlot = this.storage.slot(read);
     this._unwatchRead = this.storage.watch(read, () => this.dispatch({ type: 'read', read: this._readSlot.get() ?? {} }));
     this._client = this._newClient(config);
-    this.chats.begin(me.operator_id, this._client);
     this.dispatch({ type: 'enter', me, status, read: this._readSlot.get() ?? {} });
+    this.chats.begin(me.operator_id, this._client);
     this._stopTicker = this.ticker(() => this._beat());
     this._listen(me.operator_id);
     this._beat();

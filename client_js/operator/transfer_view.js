@@ -69,9 +69,9 @@ export class TransferView {
     if (state.current === null || !this._from?.checkVisibility?.()) this.focusList();
   }
 
-  _renderChoice({ colleagues, asking, busy }) {
+  _renderChoice({ colleagues, asking, busy, error }) {
     this.choice.hidden = Boolean(asking);
-    setText(this.note, this._noteText(colleagues));
+    setText(this.note, error ? '' : this._noteText(colleagues));
     this.list.hidden = !colleagues?.length;
     keyed(this.list, colleagues ?? [], ({ operator_id }) => operator_id, (colleague, node) => this._colleague(colleague, node, busy));
     this.queue.disabled = busy;

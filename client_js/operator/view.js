@@ -5,6 +5,7 @@
  * pane; each has a file of its own.
  */
 
+import { isComposing } from '../shared/composer.js';
 import { h, setText } from '../shared/dom.js';
 import { localeFor } from '../shared/locale.js';
 import { systemText } from '../shared/message_view.js';
@@ -55,9 +56,10 @@ export class View {
     setText(this.loading, this.t(state.connection === 'reconnecting' ? 'reconnecting' : 'loading'));
     this.header.node.hidden = !working;
     this.work.hidden = !working;
-    this.login.render(state, before);
     this.notices.render(state);
+    // Before the log-in, whose field gets the focus: a dialog keeps it.
     this.transfer.render(state);
+    this.login.render(state, before);
     if (working) this._renderWork(state);
     else if (before?.screen === WORK) this._forget(state);
   }
@@ -138,7 +140,7 @@ export class View {
   }
 
   _key(event) {
-    if (event.key !== 'Escape' || event.isComposing || !this._state || this._state.current === null) return;
+    if (event.key !== 'Escape' || isComposing(event) || !this._state || this._state.current === null) return;
     if (this._state.transfer) return;
     if (this._state.confirming) this.chat.ask(false);
     else this._goBack();

@@ -85,6 +85,9 @@ async def test_message_of_the_second_in_which_the_chat_goes_stays_as_text_with_t
     assert not await anna.find("#reply").is_editable()
     await eventually(lambda: anna.find("#log .pending").count(), 0)
     assert ("operator", "One second too late") not in product.stored(ticket)
+    await anna.page.reload()
+    await anna.open(ticket)
+    assert await anna.find("#reply").input_value() == "One second too late"
     await anna.find("#dismiss").click()
     await eventually(anna.tickets, [])
     assert "One second" not in await anna.page.evaluate("JSON.stringify({ ...localStorage })")

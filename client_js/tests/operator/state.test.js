@@ -93,3 +93,36 @@ test('what waits in other chats is counted without the open one', () => {
   const state = { tickets: { 1: { ticket_id: 1 }, 2: { ticket_id: 2 } }, threads: { 1: thread(1, 1, 2), 2: thread(2, 1, 2, 3) }, read: { 2: 1 }, current: 1 };
   assert.equal(unreadElsewhere(state), 2);
 });
+
+test('a chat that comes while others are open is new until it is opened', () => {
+  const state = play({ ...mine(1), isNew: true }, mine(1), mine(2));
+  assert.deepEqual([state.tickets[1].fresh, state.tickets[2].fresh], [true, false]);
+  assert.equal(reduce(state, { type: 'select', ticketId: 1 }).tickets[1].fresh, false);
+});
+
+test('only what is listed can be opened, and a waiting chat is closed when it waits no more', () => {
+  const looked = play({ type: 'queue', tickets: [{ ticket_id: 5, status: 'waiting' }] }, { type: 'select', ticketId: 5 });
+  assert.equal(looked.current, 5);
+  assert.equal(reduce(looked, { type: 'queue', tickets: [] }).current, null);
+  assert.equal(reduce(looked, mine(5)).current, 5, 'it has become mine');
+  assert.equal(reduce(looked, { type: 'select', ticketId: 6 }).current, null);
+});
+
+test('a chat that has gone stands with the ended ones, and takes the dialog about it away', () => {
+  const state = play(mine(1), mine(2), { type: 'select', ticketId: 1 }, { type: 'transfer', ticketId: 1 }, { type: 'gone', ticketId: 1 });
+  assert.deepEqual([myTickets(state).map((ticket) => ticket.ticket_id), state.transfer, state.current], [[2, 1], null, 1]);
+  assert.equal(reduce(state, mine(1)).tickets[1].access, 'mine', 'until it comes back');
+});
+
+test('there is one notice per chat, a few in all, and none about a chat that is mine again', () => {
+  const notice = (ticketId, key = 'goneAway') => ({ type: 'notice', notice: { ticketId, key, values: {} } });
+  const state = play(notice(1), notice(2), notice(1, 'goneTo'), notice(3), notice(4));
+  assert.deepEqual(state.notices.map(({ ticketId, key }) => `${ticketId} ${key}`), ['1 goneTo', '3 goneAway', '4 goneAway']);
+  assert.deepEqual(reduce(state, mine(3)).notices.map(({ ticketId }) => ticketId), [1, 4]);
+});
+
+test('what is said in the list is what a person said', () => {
+  const state = play(mine(1), talk(1, 2));
+  const told = reduceThread(state.threads[1], { type: 'message', message: message(3, { sender_type: 'system', code: 'returned' }) });
+  assert.equal(lastText(reduce(state, { type: 'thread', thread: told }), state.tickets[1]), 'text 2');
+});
