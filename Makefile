@@ -35,21 +35,8 @@ help: ## show this
 	@echo "  SUPPORT_SECRET_KEY                                 signs the log-ins (development only without it)"
 	@echo "  PYTHON                                             the Python to use (python3)"
 
-# The desk finds the relay where RELAY_* variables put it. What a TOML file says is said there for both.
-ifneq ($(RELAY_HOST)$(RELAY_PORT),)
-relay_host := $(subst 0.0.0.0,127.0.0.1,$(or $(RELAY_HOST),127.0.0.1))
-relay_host := $(if $(findstring :,$(relay_host)),[$(relay_host)],$(relay_host))
-run: export SUPPORT_RELAY_URL ?= http://$(relay_host):$(or $(RELAY_PORT),6001)
-endif
-ifneq ($(RELAY_APP_ID),)
-run: export SUPPORT_RELAY_APP_ID ?= $(RELAY_APP_ID)
-run: export SUPPORT_RELAY_APP_KEY ?= $(RELAY_APP_KEY)
-run: export SUPPORT_RELAY_APP_SECRET ?= $(RELAY_APP_SECRET)
-endif
 run: $(VENV)/.run ## start relay, support desk, demo page and operator's panel
-	@$(BIN)/python -m relay check-config >$(LOG)
-	@$(BIN)/python -m support_api first-run
-	@exec $(BIN)/honcho start
+	@exec $(BIN)/pushdesk-desk demo
 
 test: $(VENV)/.dev parts protocol-coverage ## install what the tests need, and run them all but for the long ones
 	$(BIN)/python -m pytest --ignore=tests/relay/protocol
@@ -101,7 +88,7 @@ clean: ## remove what was installed and built; the data folder stays
 define install
 	@echo "Installing Pushdesk's Python packages into $(VENV) (once, about a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 20 \
-	   -c constraints.txt -e '.[$(1)]' >$(LOG) 2>&1 \
+	   -c constraints.txt -e '$(1)' >$(LOG) 2>&1 \
 	 || { echo "Could not install the Python packages: is the package index reachable? Details: $(LOG)" >&2; exit 1; }
 	@touch $@
 endef
@@ -121,10 +108,10 @@ venv-package:
 	else echo "Python's venv module is missing. Run: sudo apt-get install $$package" >&2; exit 1; fi
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
-	$(call install,run)
+	$(call install,.)
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(call install,dev)
+	$(call install,.[dev])
 	@touch $(VENV)/.run
 
 %/node_modules/.installed: %/package-lock.json | node

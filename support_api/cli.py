@@ -11,7 +11,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
 from support_api.app import opened_store, running_app
 from support_api.config import Settings, SettingsError, describe, load_settings
+from support_api.demo import DemoFailed, check_relay, run_both, shared_environment
 from support_api.errors import SupportError
 from support_api.logs import set_up_logs
 from support_api.models import Operator, OperatorStatus, Presence
@@ -80,6 +81,19 @@ def first_run() -> None:
     """Make the database and, where there is no operator yet, one to log in with. Says what to open."""
     settings = _settings()
     _with_store(settings, lambda store: _first_run(settings, store))
+
+
+@main.command()
+def demo() -> None:
+    """Try it: the relay, the desk and a shop page, from nothing; data in ./data, an operator made at the first run.
+
+    Takes the settings of both, RELAY_… and SUPPORT_…; the desk finds the relay by itself.
+    """
+    environ = shared_environment(os.environ)
+    _run(lambda: check_relay(environ))
+    settings = _settings(environ)
+    _with_store(settings, lambda store: _first_run(settings, store))
+    _run(lambda: run_both(environ))
 
 
 @main.group()
@@ -302,9 +316,9 @@ def base_url(host: str, port: int) -> str:
     return f"http://{shown}:{port}"
 
 
-def _settings() -> Settings:
+def _settings(environ: Mapping[str, str] = os.environ) -> Settings:
     try:
-        return load_settings(os.environ)
+        return load_settings(environ)
     except SettingsError as error:
         raise WrongSettings(str(error)) from error
 
@@ -324,7 +338,7 @@ def _run(work: Callable[[], Awaitable[None]]) -> None:
 
     try:
         _loop_run(run)
-    except (DatabaseUnusable, SupportError) as error:
+    except (DatabaseUnusable, DemoFailed, SupportError) as error:
         raise click.ClickException(str(error)) from error
 
 
