@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from relay.protocol import signatures, webhooks
+from relay.protocol import halves, signatures, webhooks
 from relay.protocol.channels import channel_of, is_socket_id, rules_for
 from relay.protocol.errors import ProtocolError
 
@@ -209,7 +209,7 @@ class PushlerClient:
         signature = by_name.get(webhooks.SIGNATURE_HEADER.lower(), "")
         if not signatures.is_signed_bytes(self._secret, body, signature):
             raise ValueError("the signature of the webhook is wrong")
-        events: list[dict[str, Any]] = orjson.loads(body)["events"]
+        events: list[dict[str, Any]] = halves.loads(body)["events"]
         return events
 
     async def terminate_connections(self, user_id: str) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class PushlerClient:
         return await self.trigger(channel_of(user_id), event, data)
 
     async def _post(self, path: str, body: object) -> dict[str, Any]:
-        return await self._signed("POST", path, [], orjson.dumps(body))
+        return await self._signed("POST", path, [], halves.dumps(body))
 
     async def _get(self, path: str, params: list[tuple[str, str]], info: Sequence[str]) -> dict[str, Any]:
         if info:
@@ -242,8 +242,8 @@ class PushlerClient:
             method, f"{full_path}?{urlencode(query, quote_via=quote)}", body, _HEADERS if body else {}
         )
         try:
-            decoded = orjson.loads(answer)
-        except orjson.JSONDecodeError:
+            decoded = halves.loads(answer)
+        except ValueError:
             raise RelayUnavailable(self._url, "its answer is not JSON: is another server on this address?") from None
         if not isinstance(decoded, dict):
             raise RelayUnavailable(self._url, "its answer is not a JSON object: is another server on this address?")
@@ -289,4 +289,4 @@ def _event_at_fault(status: int, answer: bytes) -> int | None:
 
 def encode_data(data: object) -> str:
     """The text that goes out as an event's data: `data` itself if it is text, else its JSON."""
-    return data if isinstance(data, str) else orjson.dumps(data).decode()
+    return data if isinstance(data, str) else halves.dumps(data).decode()

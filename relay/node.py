@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterator
 from typing import assert_never
 
-import orjson
 import structlog
 from orjson import dumps
 
@@ -23,7 +22,7 @@ from relay.counts import SubscriptionCounts
 from relay.happenings import Observers
 from relay.hub import Channel, Hub
 from relay.metrics import AppStats, Gauges
-from relay.protocol import events
+from relay.protocol import events, halves
 from relay.protocol.channels import ChannelRules, Kind, channel_of, rules_for
 from relay.protocol.deflate import Deflater
 from relay.protocol.errors import (
@@ -39,6 +38,7 @@ from relay.protocol.errors import (
     WebSocketCode,
 )
 from relay.protocol.frames import text_frame
+from relay.protocol.halves import text_json
 from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.requests import Publish
 from relay.protocol.session import Answer, Effect, Identify, Join, Leave, Member, Relay, Session, User, ensure_protocol
@@ -227,7 +227,7 @@ class Node:
 
     def publish(self, app: App, event: Publish) -> None:
         """Send an application's event to its channels."""
-        name, data = dumps(event.name), dumps(event.data)
+        name, data = dumps(event.name), text_json(event.data)
         for rules in event.channels:
             frame = text_frame(events.channel_event(name, rules.name, data))
             if rules.is_cache:
@@ -574,7 +574,7 @@ def _enter(hub: Hub, socket_id: str, address: str, limit: int) -> None:
 
 def _client_event(connection: Connection, event: Relay) -> WebhookEvent:
     """What a back end is told of a client event: its data as text, whatever it was (D)."""
-    text = orjson.loads(event.data) if event.data[:1] == b'"' else event.data.decode()
+    text = halves.loads(event.data) if event.data[:1] == b'"' else event.data.decode()
     return WebhookEvent("client_event", event.channel, event.name, text, connection.session.socket_id, event.user_id)
 
 

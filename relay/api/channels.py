@@ -54,4 +54,4 @@ def channel_info(node: Node, app: App, rules: ChannelRules, info: Iterable[str])
 
 def _cache_info(node: Node, app: App, rules: ChannelRules) -> dict[str, object] | None:
     cached = node.cached(app, rules.name)
-    return None if cached is None else {"data": orjson.loads(cached[0].data), "ttl": math.ceil(cached[1])}
+    return None if cached is None else {"data": orjson.Fragment(cached[0].data), "ttl": math.ceil(cached[1])}

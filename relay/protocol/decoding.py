@@ -3,10 +3,12 @@
 Must not know what the values mean.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 import msgspec
+
+from relay.protocol.halves import HalfCharacter, stand_ins_for
 
 T = TypeVar("T")
 
@@ -19,14 +21,23 @@ class Malformed(ValueError):
     """The JSON is broken or has another shape than expected. The text says what was expected, and where."""
 
 
-def decoder(shape: type[T]) -> Callable[[bytes | bytearray | msgspec.Raw | str], T]:
-    """A function that decodes JSON into `shape`. It raises Malformed."""
-    decode = msgspec.json.Decoder(shape).decode
+def decoder(shape: type[T], passes_on: Iterable[str] = ()) -> Callable[[bytes | bytearray | msgspec.Raw | str], T]:
+    """A function that decodes JSON into `shape`. It raises Malformed.
+
+    `passes_on` names the texts that are only passed on: like JSON that is not read (Raw), they may hold halves of characters.
+    """
+    decode, tolerant = msgspec.json.Decoder(shape).decode, frozenset(passes_on)
 
     def decode_or_raise(data: bytes | bytearray | msgspec.Raw | str) -> T:
         try:
             return decode(data)
         except _DECODE_ERRORS as error:
+            stand_ins = stand_ins_for(data)
+            if stand_ins is None:
+                raise Malformed(str(error) or type(error).__name__) from None
+        try:
+            return stand_ins.restored(decode(stand_ins.json), tolerant)
+        except (*_DECODE_ERRORS, HalfCharacter) as error:
             raise Malformed(str(error) or type(error).__name__) from None
 
     return decode_or_raise

@@ -59,7 +59,7 @@ def subscription_succeeded(channel: str) -> bytes:
 
 def unsubscribed(channel: str) -> bytes:
     """The application ended this client's subscription; libraries pass over names of this prefix that they do not know."""
-    return b'{"event":"pusher_internal:unsubscribed","channel":"%b","data":"{}"}' % channel.encode()
+    return b'{"event":"pusher_internal:unsubscribed","channel":%b,"data":"{}"}' % dumps(channel)
 
 
 def presence_succeeded(channel: str, ids: Iterable[bytes], entries: Iterable[bytes], count: int) -> bytes:

@@ -32,7 +32,10 @@ class TooLarge(ProtocolError):
 
 
 class Publish(Struct, frozen=True):
-    """One event for one or many channels; `exclude` is the socket id that must not get it."""
+    """One event for one or many channels; `exclude` is the socket id that must not get it.
+
+    `data` may hold halves of characters (see halves.py): it is written with `halves.text_json`.
+    """
 
     name: str
     data: str
@@ -67,8 +70,8 @@ class _UnsubscribeBody(Struct):
 
 
 _decode_unsubscribe = decoder(_UnsubscribeBody)
-_decode_publish = decoder(_PublishBody)
-_decode_batch = decoder(_BatchBody)
+_decode_publish = decoder(_PublishBody, passes_on=("data",))
+_decode_batch = decoder(_BatchBody, passes_on=("data",))
 
 
 def parse_unsubscribe(body: bytes, limits: Limits) -> str | None:
@@ -175,5 +178,5 @@ def ensure_event_name(name: str, limits: Limits) -> None:
 def ensure_data_fits(data: str, limits: Limits) -> None:
     """Raises TooLarge when `data` is over the limit, counted in bytes of UTF-8."""
     # A character is at most four bytes: most events need no encoding to be known to fit.
-    if len(data) * 4 > limits.event_data_bytes and len(data.encode()) > limits.event_data_bytes:
+    if len(data) * 4 > limits.event_data_bytes and len(data.encode("utf-8", "surrogatepass")) > limits.event_data_bytes:
         raise TooLarge(f"The data of an event may hold {limits.event_data_bytes} bytes", limit="event_data_bytes")

@@ -9,13 +9,15 @@ from typing import Final
 from orjson import dumps
 
 from relay.protocol.decoding import decoder
+from relay.protocol.halves import json_bytes
 
 OPEN: Final = b"o\n"
 HEARTBEAT: Final = b"h\n"
 # What answers the client's own ping: a heartbeat would be answered with another ping, for ever.
 PONG: Final = b"a[]\n"
 
-_decode_messages = decoder(list[str])
+# A message may be passed on; what it must be is looked at when it is read.
+_decode_messages = decoder(list[str], passes_on=("",))
 
 
 def messages_frame(messages: Iterable[bytes]) -> bytes:
@@ -30,4 +32,4 @@ def close_frame(code: int, reason: str) -> bytes:
 
 def parse_messages(body: bytes) -> list[bytes]:
     """The messages that a client sends in one request; none is its ping. Raises Malformed."""
-    return [message.encode() for message in _decode_messages(body)]
+    return [json_bytes(message) for message in _decode_messages(body)]

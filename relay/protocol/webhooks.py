@@ -6,10 +6,9 @@ Must not know who is told, how, or when.
 from collections.abc import Sequence
 from typing import Final, Literal
 
-import orjson
 from msgspec import Struct
 
-from relay.protocol import signatures
+from relay.protocol import halves, signatures
 
 EventName = Literal[
     "channel_occupied",
@@ -44,7 +43,7 @@ class WebhookEvent(Struct, frozen=True, omit_defaults=True):
 
 def body_of(events: Sequence[WebhookEvent], now: float) -> bytes:
     """The body that tells of `events`, oldest first; `now` is unix time in seconds."""
-    return orjson.dumps({"time_ms": int(now * 1_000), "events": [event.fields() for event in events]})
+    return halves.dumps({"time_ms": int(now * 1_000), "events": [event.fields() for event in events]})
 
 
 def headers_of(key: str, secret: str, body: bytes) -> dict[str, str]:

@@ -62,7 +62,7 @@ def test_a_message_becomes_its_command(message: bytes, command: object) -> None:
         (b'{"event":"client-x","channel":null}', "a client event names its channel"),
         (b'{"event":"client-x","channel":["a"]}', r"at `\$.channel`"),
         (b'{"event":"client-x","channel":"private-a","data":}', "malformed"),
-        (b'{"event":"client-\\ud800","channel":"private-a"}', "surrogate"),
+        (b'{"event":"client-\\ud800","channel":"private-a"}', "half of a character"),
         (b'{"event":"client-x","channel":"private-a","data":' + b"[" * 60_000, "recursion"),
         (b'{"event":""}', "Unknown event ''"),
         (b'{"event":"pusher:signin","data":{}}', "Invalid message: Object missing required field `auth`"),

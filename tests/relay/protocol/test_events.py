@@ -145,6 +145,7 @@ MESSAGES: dict[str, bytes] = {
     "connection_established": events.connection_established("1.2", 120),
     "error": events.error("text", None),
     "subscription_error": events.subscription_error("a", "AuthError", "text", 401),
+    "unsubscribed": events.unsubscribed("private-a"),
     "subscription_succeeded": events.subscription_succeeded("a"),
     "presence_succeeded": events.presence_succeeded("presence-a", [], [], 0),
     "member_added": events.member_added("presence-a", "7", b"{}"),

@@ -89,7 +89,9 @@ class TestPublish:
             (b'{"name":"x","data":{},"channel":"a"}', r"Expected `str`, got `object` - at `\$.data`"),
             (b'{"name":"x","data":"","channels":"a"}', r"at `\$.channels`"),
             (b'{"name":"x","data":"","channels":[1]}', r"at `\$.channels"),
-            (b'{"name":"x","data":"\\ud800 x","channel":"a"}', "surrogate"),
+            (b'{"name":"x\\ud800","data":"","channel":"a"}', r"half of a character, \\ud800 .* in `name`"),
+            (b'{"name":"x","data":"","channel":"a\\ud800"}', r"half of a character, \\ud800 .* in `channel`"),
+            (b'{"name":"x","data":"","channels":["a","\\ud800"]}', "half of a character, .* in `channels`"),
             (b'{"name":"x","data":"","channel":"a"', "truncated"),
             (b'{"name":"x","data":"","channel":"a"}}', "malformed"),
             (b'{"name":"x","data":"","x":' + b"[" * 100_000, "recursion"),
@@ -132,8 +134,20 @@ class TestPublish:
                 outcome = refused
             assert isinstance(outcome, Publish | list) or outcome.message
 
+    def test_data_may_hold_half_of_a_character_which_counts_three_bytes(self) -> None:
+        raw = rb'{"name":"x","channel":"a","data":"\ud83d%b\uDE00 \\ud83d"}'
+        assert parse_publish(raw % b"", LIMITS).data == "\U0001f600 \\ud83d"
+        half = rb'{"name":"x","channel":"a","data":"\ud83d%b"}'
+        assert parse_publish(half % (b"x" * 10_237), LIMITS).data == "\ud83d" + "x" * 10_237
+        with pytest.raises(TooLarge):
+            parse_publish(half % (b"x" * 10_238), LIMITS)
+
 
 class TestBatch:
+    def test_data_of_an_event_may_hold_half_of_a_character(self) -> None:
+        events = parse_batch(batch({"data": "\ud83d"}, {"data": r"\ud83d"}), LIMITS)
+        assert [event.data for event in events] == ["\ud83d", r"\ud83d"]
+
     def test_events_keep_their_order_and_their_own_fields(self) -> None:
         events = parse_batch(
             batch({"name": "x"}, {"channel": "presence-b", "socket_id": "1.2", "info": "user_count"}), LIMITS

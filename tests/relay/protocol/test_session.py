@@ -215,6 +215,13 @@ class TestMembers:
         assert joined.member is not None
         assert json.loads(joined.member.user_info) == info
 
+    def test_user_info_with_half_of_a_character_is_passed_on_byte_for_byte(self) -> None:
+        channel_data = r'{"user_id":"7","user_info":{"name":"\uD83D", "\ude00":1}}'
+        assert subscribe(session(), "presence-a", channel_data) == Join(
+            rules_for("presence-a"), Member("7", rb'{"name":"\uD83D", "\ude00":1}')
+        )
+        assert subscribe(session(), "private-a", channel_data) == Join(rules_for("private-a"), None, "7")
+
     @pytest.mark.parametrize(
         ("channel_data", "reason"),
         [
@@ -227,7 +234,7 @@ class TestMembers:
             ('{"user_id":1.5}', "got `float`"),
             ('{"user_id":1e400}', "out of range"),
             ('{"user_id":{}}', "got `object`"),
-            ('{"user_id":"\\ud800\\u0041"}', "surrogate"),
+            ('{"user_id":"\\ud800\\u0041"}', r"half of a character, \\ud800 .* in `user_id`"),
             ('{"user_id":"7","user_info":}', "malformed"),
             ('{"user_id":"7","user_info":{"a":"\\x"}}', "malformed"),
             ('{"user_id":"7"} {"user_id":"8"}', "malformed"),
@@ -350,6 +357,26 @@ class TestClientEvents:
         target.adopt(app_with(client_events_per_second=2))
         for _ in range(2):
             assert isinstance(target.receive(client_event("private-a"), 0.0), Relay)
+
+    @pytest.mark.parametrize("data", [rb'"\ud83d"', rb'{"a": "\uDE00\ud83D", "\ud83d": [1]}'])
+    def test_data_with_half_of_a_character_is_passed_on_byte_for_byte(self, data: bytes) -> None:
+        raw = b'{"event":"client-x","channel":"private-a","data":%b}' % data
+        assert session(private_a=None).receive(raw, 0.0) == Relay("client-x", "private-a", data, None)
+
+    @pytest.mark.parametrize(
+        ("raw", "field"),
+        [
+            (rb'{"event":"client-\ud83d","channel":"private-a"}', "event"),
+            (rb'{"event":"client-x","channel":"private-\ud83d"}', "channel"),
+            (rb'{"event":"pusher:subscribe","data":{"channel":"private-\ud83d"}}', "channel"),
+            (rb'{"event":"pusher:subscribe","data":{"channel":"private-a","channel_data":"\ud83d"}}', "channel_data"),
+            (rb'{"event":"pusher:signin","data":{"auth":"","user_data":"\ud83d"}}', "user_data"),
+        ],
+    )
+    def test_names_and_what_is_signed_hold_whole_characters_only(self, raw: bytes, field: str) -> None:
+        refused = refused_message(session(private_a=None), raw)
+        text = rf"Invalid message: half of a character, \ud83d without its other half, in `{field}`"
+        assert (refused.message, refused.code) == (text, None)
 
     @given(name=TEXTS, data=JSON)
     def test_valid_data_passes_through_unchanged(self, name: str, data: object) -> None:

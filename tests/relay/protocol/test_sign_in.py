@@ -43,6 +43,12 @@ class TestSigningIn:
         assert session.user == effect.user
         assert session.is_authorized
 
+    def test_what_is_known_of_a_user_may_hold_half_of_a_character_and_an_id_not(self, session: Session) -> None:
+        data = r'{"id":"7","user_info":{"name":"\uD83D"}}'
+        assert sign_in(session, data).user == User("7", rb'{"name":"\uD83D"}', ())
+        for wrong in (r'{"id":"\ud83d"}', r'{"id":"7","watchlist":["\ud83d"]}'):
+            assert "half of a character" in refusal(session, wrong).message
+
     def test_a_user_needs_no_more_than_an_id(self, session: Session) -> None:
         assert sign_in(session, '{"id":"7"}').user == User("7", b"{}", ())
 

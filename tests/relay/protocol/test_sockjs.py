@@ -29,6 +29,7 @@ def test_the_answer_to_a_ping_is_no_heartbeat() -> None:
         (b'["{\\"event\\":\\"pusher:ping\\"}"]', [b'{"event":"pusher:ping"}']),
         (b' ["a", "b"] ', [b"a", b"b"]),
         ('["й"]'.encode(), ["й".encode()]),
+        (rb'["\"\\ud83d\"", "\"\ud83d\""]', [rb'"\ud83d"', rb'"\ud83d"']),
     ],
 )
 def test_what_a_client_sends_is_a_list_of_texts(body: bytes, messages: list[bytes]) -> None:
@@ -36,7 +37,7 @@ def test_what_a_client_sends_is_a_list_of_texts(body: bytes, messages: list[byte
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"null", b"{}", b'"a"', b"[1]", b"[null]", b"[[]]", b'["a"', b"\xff", b'["\\ud800"]', b"[" * 9_000]
+    "body", [b"", b"null", b"{}", b'"a"', b"[1]", b"[null]", b"[[]]", b'["a"', b"\xff", b"[" * 9_000]
 )
 def test_anything_else_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
