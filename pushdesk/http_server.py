@@ -19,6 +19,7 @@ from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from pushdesk.addresses import UNKNOWN
+from pushdesk.writing import tell_of_all_that_waits
 
 log = structlog.get_logger()
 
@@ -284,8 +285,7 @@ class _Connection(asyncio.Protocol):
         if not self._lobby.enter(self):
             self._transport.abort()
             return
-        # Whatever the system does not take at once is a pause: so a client that takes nothing is seen.
-        self._transport.set_write_buffer_limits(high=0)
+        tell_of_all_that_waits(self._transport)
         self._http.connection_made(transport)
         self._await_head()
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from pushdesk.writing import tell_of_all_that_waits
 from relay.protocol.http import LAST_CHUNK, Answer, Head, chunk, stream_head
 from relay.sockets import bound, reset
 
@@ -45,7 +46,7 @@ class Exchange:
     def open(self) -> None:
         """From now on `pause` and `resume` are called: whatever the system does not take at once is waited for."""
         bound(self._transport, WRITE_TIMEOUT)
-        self._transport.set_write_buffer_limits(high=0)
+        tell_of_all_that_waits(self._transport)
 
     def pause(self) -> None:
         """The client does not take what is written."""

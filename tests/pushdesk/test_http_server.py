@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import logging
+import ssl
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from aiohttp.http_exceptions import ContentEncodingError
 
 from pushdesk import http_server
 from pushdesk.http_server import HttpServer, HttpServerLog, Patience, SlowBody, has_left
+from tests.helpers.tls import make_certificate
 
 HOST = "127.0.0.1"
 # How long a test waits for what must come. Only a failing one waits for so long.
@@ -223,6 +226,29 @@ class TestTime:
             async with asyncio.timeout(SECONDS):
                 await done.wait()
         assert [entry["slow_reader"] for entry in logged if entry["event"] == "connections_ended_early"] == [1]
+
+    async def test_an_answer_by_tls_may_pause_for_long(self, tmp_path: Path) -> None:
+        async def stream(request: web.BaseRequest) -> web.StreamResponse:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            for _ in range(5):
+                await response.write(b"x" * 100)
+                await asyncio.sleep(0.3)
+            return response
+
+        certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+        make_certificate(certificate, key)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server = HttpServer(stream, PATIENT._replace(stalled=0.2), goodbye=1.0)
+        await server.start(HOST, 0, context)
+        trusting = ssl.create_default_context(cafile=certificate)
+        trusting.check_hostname = False
+        reader, writer = await asyncio.open_connection(HOST, server.port, ssl=trusting)
+        writer.write(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert (await Client(reader, writer).rest()).count(b"x") == 500
+        writer.close()
+        await server.stop()
 
     async def test_a_client_that_reads_slowly_gets_all(self) -> None:
         async def much(_request: web.BaseRequest) -> web.Response:
