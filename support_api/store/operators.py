@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from support_api import events
 from support_api.errors import EmailTaken, UnknownOperator
-from support_api.models import Listed, Operator, OperatorStatus, Presence, TicketStatus
+from support_api.models import Listed, NoticeCode, Operator, OperatorStatus, Presence, TicketStatus
 from support_api.store.assigning import Assigner, announce_assigned, recount
 from support_api.store.database import Database, Writing
 from support_api.store.draining import Drain
 from support_api.store.rows import (
     AnyRow,
-    count_active,
     listed_of,
     operator_of,
     presence_of,
     read_presence,
     select_listed,
 )
-from support_api.tables import operator_sessions, operators, operators_online, tickets
+from support_api.tables import messages, operator_sessions, operators, operators_online, tickets
+
+_active = tickets.c.status == TicketStatus.ACTIVE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class OperatorStore:
             # Also of one who was logged in nowhere: a connection may be older than the last log-out.
             await tx.announce([events.lost_all_channels(operator.id), events.lost_connections(operator.id)])
             await _set_presence(tx, operator.id, {"status": OperatorStatus.OFFLINE.value})
-            await self._return_tickets(tx, [operator.id])
+            await self._return_tickets(tx, tickets.c.operator_id == operator.id)
             return Operator(operator.id, operator.name, operator.email, is_disabled=True)
 
     async def enable(self, email: str) -> Operator:
@@ -133,7 +133,7 @@ class OperatorStore:
             if await _is_logged_in(tx, operator_id):
                 return
             await _set_presence(tx, operator_id, {"status": OperatorStatus.OFFLINE.value})
-            await self._return_tickets(tx, [operator_id])
+            await self._return_tickets(tx, tickets.c.operator_id == operator_id)
 
     async def end_expired_sessions(self) -> None:
         """Ends the sessions that are over, which until then only counted for nothing."""
@@ -147,14 +147,16 @@ class OperatorStore:
     async def release_silent(self, silence: timedelta) -> int:
         """Takes the active tickets of operators without a heartbeat for longer than `silence`, whatever their status.
 
-        They wait for somebody else, or go to him at once. Returns how many were taken.
+        They wait for somebody else, or go to him at once. Who was handed a ticket by hand has as long to come as after a
+        heartbeat. Returns how many were taken.
         """
         async with self.database.reading() as conn:
-            if not await _silent_with_tickets(conn, self.database.now() - silence):
+            silent = _active & _is_held_in_silence(self.database.now() - silence)
+            if (await conn.execute(select(tickets.c.id).where(silent).limit(1))).first() is None:
                 return 0
         async with self.database.writing() as tx:
             # Asked again: a heartbeat may have come since.
-            return await self._return_tickets(tx, await _silent_with_tickets(tx.conn, tx.now - silence))
+            return await self._return_tickets(tx, _is_held_in_silence(tx.now - silence))
 
     async def heartbeat(self, operator_id: int, status: OperatorStatus, max_tickets: int | None) -> Presence:
         """Notes that an operator is there, with which status and limit, and gives him what waits."""
@@ -171,11 +173,11 @@ class OperatorStore:
         async with self.database.reading() as conn:
             return await read_presence(conn, operator_id)
 
-    async def _return_tickets(self, tx: Writing, operator_ids: Collection[int]) -> int:
-        mine = tickets.c.operator_id.in_(operator_ids) & (tickets.c.status == TicketStatus.ACTIVE.value)
-        held: list[Listed] = [listed_of(row) for row in await tx.conn.execute(select_listed().where(mine))]
+    async def _return_tickets(self, tx: Writing, which: ColumnElement[bool]) -> int:
+        """Puts these active tickets back, and gives them to whoever is free."""
+        held: list[Listed] = [listed_of(row) for row in await tx.conn.execute(select_listed().where(_active & which))]
         await self.assigner.put_back(tx, held)
-        await recount(tx, set(operator_ids))
+        await recount(tx, {listed.ticket.operator_id for listed in held})
         await announce_assigned(tx, await self.drain(tx))
         return len(held)
 
@@ -192,13 +194,15 @@ async def _is_logged_in(tx: Writing, operator_id: int) -> bool:
     return (await tx.conn.execute(select(operator_sessions.c.token_hash).where(live).limit(1))).first() is not None
 
 
-async def _silent_with_tickets(conn: AsyncConnection, heard_before: datetime) -> Sequence[int]:
-    query = (
-        select(operators_online.c.user_id)
-        .where((operators_online.c.last_seen < heard_before) & (count_active() > 0))
-        .order_by(operators_online.c.user_id)
+def _is_held_in_silence(heard_before: datetime) -> ColumnElement[bool]:
+    """Of a ticket: whether its operator was not heard since that moment, nor was handed it since then."""
+    silent = select(operators_online.c.user_id).where(operators_online.c.last_seen < heard_before)
+    handed_over = (
+        (messages.c.ticket_id == tickets.c.id)
+        & (messages.c.code == NoticeCode.TRANSFERRED.value)
+        & (messages.c.created_at >= heard_before)
     )
-    return (await conn.execute(query)).scalars().all()
+    return tickets.c.operator_id.in_(silent) & ~exists().where(handed_over).correlate(tickets)
 
 
 async def _end_sessions(tx: Writing, which: ColumnElement[bool]) -> None:

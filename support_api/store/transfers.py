@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from support_api import events
 from support_api.errors import InvalidField, LoginNeeded, OperatorFull, TicketTaken
@@ -67,6 +67,9 @@ class TransferStore:
                 raise LoginNeeded
             _ensure_room(taker, over_limit=over_limit)
             taken = await self.assigner.assign(tx, listed, operator_id)
+            # Whoever takes a ticket is there, also by a program that sends no heartbeats.
+            online = update(operators_online).where(operators_online.c.user_id == operator_id)
+            await tx.conn.execute(online.values(last_seen=tx.now))
             await recount(tx, {operator_id})
             await announce_assigned(tx, [taken])
             return taken.ticket

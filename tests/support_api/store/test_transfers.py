@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -31,6 +32,7 @@ from tests.support_api.helpers import SteadyClock, operator_of, visitor_of
 
 NEW = NewTicket("a" * 32, "Anna", "anna@example.com", "Hello")
 OLGA, PETR, VERA = 1, 2, 3
+SILENCE = timedelta(seconds=120)
 
 
 @pytest.fixture
@@ -285,11 +287,47 @@ async def test_what_the_former_operator_sends_after_the_transfer_is_not_stored(s
     assert (ticket.last_seq, ticket.status) == (2, TicketStatus.ACTIVE)
 
 
-async def test_whoever_loses_a_ticket_loses_its_channel_first(staffed: Store, clock: SteadyClock) -> None:
-    from datetime import timedelta
+async def test_who_is_handed_a_ticket_while_away_has_as_long_to_come_as_after_a_heartbeat(
+    staffed: Store, clock: SteadyClock
+) -> None:
+    clock.advance(1000)
+    await online(staffed, OLGA)
+    await staffed.tickets.create(NEW)
+    await staffed.transfers.transfer(1, PETR, operator_of)
+    assert await staffed.operators.release_silent(SILENCE) == 0
+    clock.advance(120)
+    await online(staffed, OLGA)
+    assert await staffed.operators.release_silent(SILENCE) == 0
+    clock.advance(0.001)
+    assert await staffed.operators.release_silent(SILENCE) == 1
+    assert (await staffed.tickets.read(1)).operator_id == OLGA
+    assert await counted(staffed) == [2, 0, 0]
 
+
+async def test_a_ticket_handed_to_who_is_away_does_not_hold_the_others_of_theirs(
+    staffed: Store, clock: SteadyClock
+) -> None:
+    await staffed.tickets.create(NEW)
+    await staffed.transfers.transfer(2, PETR, operator_of)
+    clock.advance(1000)
+    await online(staffed, OLGA)
+    await staffed.transfers.transfer(1, PETR, operator_of)
+    assert await staffed.operators.release_silent(SILENCE) == 1
+    assert [(await staffed.tickets.read(number)).operator_id for number in (1, 2)] == [PETR, OLGA]
+
+
+async def test_who_takes_a_ticket_is_there(staffed: Store, clock: SteadyClock) -> None:
+    await staffed.transfers.put_back(1, operator_of)
+    clock.advance(1000)
+    await staffed.transfers.take(1, VERA)
+    assert await staffed.operators.release_silent(SILENCE) == 0
+    clock.advance(120.001)
+    assert await staffed.operators.release_silent(SILENCE) == 1
+
+
+async def test_whoever_loses_a_ticket_loses_its_channel_first(staffed: Store, clock: SteadyClock) -> None:
     clock.advance(121)
-    await staffed.operators.release_silent(timedelta(seconds=120))
+    await staffed.operators.release_silent(SILENCE)
     released = await told(staffed)
     assert (released[0].name, released[0].channel, released[0].payload) == (
         "unsubscribe",
