@@ -78,7 +78,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Open connections of the app on this node, 0 for no limit of its own. 4004 closes the one too many."""
 
     connections_per_address: Annotated[int, Meta(ge=0)] = 0
-    """Of these, from one IPv4 address or one /64 network of IPv6; 0 for no limit. 4100 closes the one too many."""
+    """Of these, and of those whose socket still closes, from one IPv4 address or one /64 network of IPv6; 0 for no limit.
+    4100 closes the one too many."""
 
     message_bytes: Annotated[int, Meta(ge=1_024, le=100_000_000)] = 65_536
     """Bytes of one WebSocket message from a client, after joining its fragments. RFC 6455 code 1009 closes the connection."""
