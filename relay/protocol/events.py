@@ -122,5 +122,7 @@ def channel_event(name_json: bytes, channel: str, data_json: bytes) -> bytes:
 
 def client_event(name: str, channel: str, data: bytes, user_id: str | None) -> bytes:
     """A client event passed on: `data` is the sender's JSON untouched, `user_id` the sender on a presence channel (A10)."""
-    message = b'{"event":%b,"channel":%b,"data":%b' % (dumps(name), dumps(channel), data)
-    return message + b"}" if user_id is None else message + b',"user_id":%b}' % dumps(user_id)
+    # Not joined from pieces: it is built for each client event (bench/, scenario "client events").
+    if user_id is None:
+        return b'{"event":%b,"channel":%b,"data":%b}' % (dumps(name), dumps(channel), data)
+    return b'{"event":%b,"channel":%b,"data":%b,"user_id":%b}' % (dumps(name), dumps(channel), data, dumps(user_id))

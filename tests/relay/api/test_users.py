@@ -269,6 +269,14 @@ class TestIds:
         assert joined["data"]["presence"] == {"ids": [user_id], "hash": {user_id: {}}, "count": 1}
         assert (await relay.get("/channels/presence-a/users")).json == {"users": [{"id": user_id}]}
 
+    @pytest.mark.parametrize("user_id", IDS)
+    async def test_subscriptions_of_the_user_are_ended(self, relay: RunningRelay, user_id: str) -> None:
+        client = await signed_in(relay, user_id)
+        await client.subscribe("private-a")
+        path = f"/users/{quote(user_id, safe='/|:@+')}/unsubscribe"
+        assert (await relay.post(path, {"channel": "private-a"})).status == 200
+        assert (await relay.get("/channels/private-a")).json == {"occupied": False}
+
     async def test_an_id_that_nobody_could_have_signed_is_refused(self, relay: RunningRelay) -> None:
         assert (await relay.trigger("#server-to-user-" + "й" * 128)).status == 200
         for channel in ("#server-to-user-" + "й" * 129, "#server-to-user-"):
