@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 
 from pushdesk.origins import Origins
 from relay.protocol.limits import Limits
-from relay.protocol.webhooks import EventName
+from relay.protocol.webhooks import EventName, WebhookEvent
 
 DEVELOPMENT_SECRET: Final = "app-secret"  # noqa: S105 - known to everybody, and refused on any address but loopback
 
@@ -21,11 +21,19 @@ Secret = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
-    """A URL that is told what happens in channels whose name begins with `channel_prefix`."""
+    """A URL that is told what happens in channels whose name begins with `channel_prefix`, and not with `exclude_prefix`."""
 
     url: Annotated[str, Meta(pattern=r"^https?://[^\s/]+")]
     events: tuple[EventName, ...] = get_args(EventName)
     channel_prefix: str = ""
+    exclude_prefix: str = ""
+    """Empty: none are left out. Some SDKs throw on an event of a `private-encrypted-` channel if they have no key for it."""
+
+    def wants(self, event: WebhookEvent) -> bool:
+        """Whether it is told of this event."""
+        if event.name not in self.events or not event.channel.startswith(self.channel_prefix):
+            return False
+        return not self.exclude_prefix or not event.channel.startswith(self.exclude_prefix)
 
 
 class KeyPair(Struct, frozen=True, forbid_unknown_fields=True):

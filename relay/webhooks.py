@@ -117,7 +117,7 @@ class _Target:
 
     def add(self, event: WebhookEvent) -> None:
         """Queue the event, if this target wants it."""
-        if event.name not in self.hook.events or not event.channel.startswith(self.hook.channel_prefix):
+        if not self.hook.wants(event):
             return
         cause = cause_of(event)
         if self._waiting[cause] >= self._pace.queue:

@@ -336,6 +336,14 @@ class TestFilters:
             assert await receiver.events() == [{"name": "channel_occupied", "channel": "private-b"}]
         assert receiver.requests.empty()
 
+    async def test_a_target_is_not_told_of_channels_with_the_prefix_that_it_excludes(self, receiver: Receiver) -> None:
+        app = app_of(receiver, channel_prefix="private-", exclude_prefix="private-encrypted-")
+        async with at_work(app) as running:
+            channels = ("private-encrypted-a", "encrypted", "private-b")
+            running.happened(*(WebhookEvent("channel_occupied", channel) for channel in channels))
+            assert await receiver.events() == [{"name": "channel_occupied", "channel": "private-b"}]
+        assert receiver.requests.empty()
+
     async def test_each_target_of_an_app_is_told_by_its_own_filter(self, receiver: Receiver) -> None:
         hooks = tuple(Webhook(receiver.url, channel_prefix=prefix) for prefix in ("a", "b"))
         async with at_work(replace(APP, webhooks=hooks)) as running:
