@@ -54,8 +54,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of reverse proxies, "127.0.0.1" and "10.0.0.0/8": what they say in X-Forwarded-For counts."""
 
-    activity_timeout: Annotated[int, Meta(ge=1, le=3_600)] = 120
-    """Seconds after which a silent client pings by itself. Hosted: 120."""
+    activity_timeout: Annotated[int, Meta(ge=1, le=3_600)] = 30
+    """Seconds after which a silent client pings by itself: half of what proxies allow a silent connection. Hosted: 120."""
 
     backlog_bytes: Annotated[int, Meta(ge=16_384)] = 1_048_576
     """Bytes that may wait for a client that does not read; over it, the client is cut with 4100."""

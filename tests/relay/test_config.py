@@ -34,7 +34,7 @@ class TestDefaults:
         settings = load({"PATH": "/bin", "OTHER_PORT": "1"})
         assert settings == Settings()
         assert (settings.host, settings.port, settings.apps) == ("127.0.0.1", 6001, (DEVELOPMENT_APP,))
-        assert (settings.activity_timeout, settings.backlog_bytes) == (120, 1_048_576)
+        assert (settings.activity_timeout, settings.backlog_bytes) == (30, 1_048_576)
 
     def test_the_limits_of_an_app_are_those_of_the_hosted_service(self) -> None:
         limits = Limits()

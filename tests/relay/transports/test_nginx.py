@@ -11,6 +11,7 @@ from tests.helpers.clients import APP
 from tests.helpers.console import running_console
 from tests.helpers.nginx import running_nginx
 from tests.helpers.parts import NGINX, require
+from tests.helpers.processes import ROOT
 from tests.helpers.relay import RunningRelay, WebSocketClient
 
 KEPT = """
@@ -60,6 +61,28 @@ async def test_a_websocket_follows_any_request_on_a_connection_that_nginx_keeps(
                 async with connect(f"ws://127.0.0.1:{port}/app/key-3?protocol=7") as websocket:
                     client = WebSocketClient(APP, websocket)
                     assert (await client.receive())["event"] == "pusher:connection_established"
+
+
+def documented(relay: RunningRelay) -> str:
+    """The configuration of docs/operations.md, with the test's ports."""
+    text = (ROOT / "docs" / "operations.md").read_text().partition("```nginx\n")[2].partition("```")[0]
+    assert "listen 443 ssl;" in text
+    return text.replace("listen 443 ssl;", "listen LISTEN;").replace("127.0.0.1:6001", f"127.0.0.1:{relay.port}")
+
+
+async def test_the_documented_configuration_passes_on_all_that_the_relay_answers(
+    relay: RunningRelay, tmp_path: Path
+) -> None:
+    with running_nginx(tmp_path, documented(relay)) as port:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+            async with http.post("/pusher/app/key-3/1/abc/xhr_streaming?protocol=7") as stream:
+                assert await stream.content.readline() == b"o\n"
+                assert b"connection_established" in await stream.content.readline()
+            async with http.get("/apps/3/channels") as answer:
+                assert answer.status == 401
+        async with connect(f"ws://127.0.0.1:{port}/app/key-3?protocol=7") as websocket:
+            client = WebSocketClient(APP, websocket)
+            assert (await client.receive())["event"] == "pusher:connection_established"
 
 
 async def test_a_stream_comes_through_it_line_by_line(relay: RunningRelay, tmp_path: Path) -> None:
