@@ -23,6 +23,8 @@ JOINED_FRAMES: Final = 64
 # What most channels hold most of the time; never added to.
 _NOTHING: Final[list[bytes]] = []
 _NOBODY: Final[dict[str, int]] = {}
+_NOBODY_GONE: Final[dict[str, bytes]] = {}
+_MEMBERS_AND_COUNTS: Final = "internal"
 
 
 class Turn:
@@ -62,7 +64,18 @@ class Turn:
 class Channel:
     """An occupied channel: the write method of each subscriber by socket id, and the members of a presence channel."""
 
-    __slots__ = ("_exclude", "_frames", "_late", "_stats", "_turn", "_writers", "client_events", "presence", "rules")
+    __slots__ = (
+        "_exclude",
+        "_frames",
+        "_late",
+        "_stats",
+        "_turn",
+        "_writers",
+        "client_events",
+        "gone",
+        "presence",
+        "rules",
+    )
 
     def __init__(self, rules: ChannelRules, turn: Turn, stats: AppStats) -> None:
         self.rules = rules
@@ -76,6 +89,8 @@ class Channel:
         self._frames: list[bytes] = _NOTHING
         self._exclude: str | None = None
         self._late: dict[str, int] = _NOBODY
+        # Members who left in this turn, with their user_info: see `take_back`.
+        self.gone: dict[str, bytes] = _NOBODY_GONE
 
     def __len__(self) -> int:
         return len(self._writers)
@@ -110,12 +125,38 @@ class Channel:
         self._exclude = exclude
         self._frames = [frame]
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether something was sent in this turn, and not yet written."""
+        return bool(self._frames)
+
+    def note_gone(self, user_id: str, user_info: bytes) -> None:
+        """That the member left was sent just now."""
+        self.gone = {**self.gone, user_id: user_info}
+
+    def take_back(self, frame: bytes) -> bool:
+        """Do not send what was sent in this turn, that a member came or went; True when nobody will miss it.
+
+        Somebody does who subscribed after it: the list that they were given is right together with what follows only. And
+        so might be what was sent after it, unless that is about members as well. Only for a node that is alone.
+        """
+        for at in range(len(self._frames) - 1, -1, -1):
+            if self._frames[at] == frame:
+                if any(start > at for start in self._late.values()):
+                    return False
+                del self._frames[at]
+                return True
+            if kind_of(self._frames[at]) != _MEMBERS_AND_COUNTS:
+                return False
+        return False
+
     def flush(self) -> None:
         """Write what was sent: the same bytes to everybody, no task, await or copy a recipient (bench/, scenario "fan-out").
 
         Writers must not subscribe or unsubscribe anybody.
         """
         frames, self._frames = self._frames, _NOTHING
+        self.gone = _NOBODY_GONE
         if not frames:
             return
         joined = frames[0] if len(frames) == 1 else b"".join(frames)

@@ -22,6 +22,7 @@ from relay.counts import SubscriptionCounts
 from relay.happenings import Observers
 from relay.hub import Channel, Hub
 from relay.metrics import AppStats, Gauges
+from relay.presence import Presence
 from relay.protocol import events, halves
 from relay.protocol.channels import ChannelRules, Kind, channel_of, rules_for
 from relay.protocol.deflate import Deflater
@@ -57,7 +58,8 @@ class Node:
     """One process of the relay.
 
     `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long. `clock` gives seconds, `defer`
-    calls something when the present turn of the event loop ends. `observers` are told what happens, if there are any.
+    calls something when the present turn of the event loop ends, `later` after some seconds. `observers` are told what
+    happens, if there are any.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Node:
         activity_timeout: int,
         clock: Callable[[], float],
         defer: Callable[[Callable[[], None]], object],
+        later: Callable[[float, Callable[[], None]], object],
         observers: Observers,
     ) -> None:
         self.apps = apps
@@ -81,7 +84,7 @@ class Node:
         self._clock = clock
         self._defer = defer
         self._hubs = {app.id: Hub(app.limits.cached_events, defer) for app in apps}
-        self._counts = SubscriptionCounts(self._tell_count)
+        self._counts = SubscriptionCounts(self._tell_count, clock, later)
 
     async def start(self) -> None:
         """Join the other nodes."""
@@ -397,8 +400,9 @@ class Node:
         is_first = channel.presence.join(join.member)
         self._tell(connection, text_frame(channel.presence.confirmation(name)))
         if is_first:
-            added = events.member_added(name, join.member.user_id, join.member.user_info)
-            self._bus.publish(app.id, name, text_frame(added), connection.session.socket_id)
+            if not _is_back(channel, join.member):
+                added = events.member_added(name, join.member.user_id, join.member.user_info)
+                self._bus.publish(app.id, name, text_frame(added), connection.session.socket_id)
             self._webhooks.came(app, WebhookEvent("member_added", name, user_id=join.member.user_id))
         channel.add(connection)
         connection.session.subscriptions[name] = join.member.user_id
@@ -435,15 +439,23 @@ class Node:
         if self.observers:
             left = happenings.Unsubscribed(connection.session.socket_id, name, len(channel), user_id)
             self.observers.tell(app.id, left)
-        is_last = user_id is not None and channel.presence is not None and channel.presence.leave(user_id)
-        if is_last and user_id is not None:
-            self._bus.publish(app.id, name, text_frame(events.member_removed(name, user_id)), None)
-            self._webhooks.left(app, WebhookEvent("member_removed", name, user_id=user_id), "member_added")
+        if user_id is not None and channel.presence is not None:
+            self._take_out_member(app, channel, channel.presence, user_id)
         if hub.close_if_empty(channel):
             self._ignore(app, channel.rules)
             self._webhooks.left(app, WebhookEvent("channel_vacated", name), "channel_occupied")
         elif app.subscription_count:
             self._count_changed(app, channel)
+
+    def _take_out_member(self, app: App, channel: Channel, presence: Presence, user_id: str) -> None:
+        """A connection of the member has left: tell the others if it was the last one, and they have heard of the member."""
+        name, info = channel.rules.name, presence.info_of(user_id)
+        if not presence.leave(user_id):
+            return
+        if not (channel.is_holding and channel.take_back(text_frame(events.member_added(name, user_id, info)))):
+            self._bus.publish(app.id, name, text_frame(events.member_removed(name, user_id)), None)
+            channel.note_gone(user_id, info)
+        self._webhooks.left(app, WebhookEvent("member_removed", name, user_id=user_id), "member_added")
 
     def _identify(self, connection: Connection, effect: Identify) -> None:
         hub, user = self._hubs[connection.app.id], effect.user
@@ -553,6 +565,13 @@ def _ensure_not_revoked(hub: Hub, connection: Connection, join: Join) -> None:
     if any(hub.revocations.covers(user_id, name, connection.number) for user_id in comes_as if user_id is not None):
         text = "The user lost this channel after the connection was opened: connect anew, and have it signed again"
         raise SubscriptionRefused(name, "Revoked", text, SIGNATURE_REFUSED)
+
+
+def _is_back(channel: Channel, member: Member) -> bool:
+    """Whether the member is back as it was, and nobody has heard that it was gone."""
+    if channel.gone.get(member.user_id) != member.user_info:
+        return False
+    return channel.take_back(text_frame(events.member_removed(channel.rules.name, member.user_id)))
 
 
 def _new_socket_id(hub: Hub) -> str:

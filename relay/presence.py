@@ -12,10 +12,11 @@ from relay.protocol.session import Member
 class _Present:
     """One user in the channel: how many connections, and the user's pieces of a subscription's confirmation."""
 
-    __slots__ = ("connections", "entry", "id_fragment")
+    __slots__ = ("connections", "entry", "id_fragment", "user_info")
 
     def __init__(self, member: Member) -> None:
         self.connections = 0
+        self.user_info = member.user_info
         self.id_fragment, self.entry = events.member_fragments(member.user_id, member.user_info)
 
 
@@ -53,6 +54,10 @@ class Presence:
             return False
         del self._users[user_id]
         return True
+
+    def info_of(self, user_id: str) -> bytes:
+        """The user_info of a member. Raises KeyError."""
+        return self._users[user_id].user_info
 
     def confirmation(self, channel: str) -> bytes:
         """The subscription_succeeded message that lists everybody present."""

@@ -85,7 +85,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     observers = Observers()
     webhooks = HttpWebhooks(settings.apps, loop.time, observers=observers)
     node = Node(
-        Apps(settings.apps), LocalBus(), webhooks, settings.activity_timeout, loop.time, loop.call_soon, observers
+        Apps(settings.apps),
+        LocalBus(),
+        webhooks,
+        settings.activity_timeout,
+        loop.time,
+        loop.call_soon,
+        loop.call_later,
+        observers,
     )
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None

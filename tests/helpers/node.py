@@ -82,7 +82,14 @@ def node_of(
 ) -> Node:
     """A node that serves `apps`; `timeout` is the activity timeout. No turn ends by itself: see `end_turn`."""
     return Node(
-        Apps(apps), bus, webhooks or RecordingWebhooks(), timeout, clock or Clock(), lambda _call: None, Observers()
+        Apps(apps),
+        bus,
+        webhooks or RecordingWebhooks(),
+        timeout,
+        clock or Clock(),
+        lambda _call: None,
+        lambda _seconds, _call: None,
+        Observers(),
     )
 
 

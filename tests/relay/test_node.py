@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.apps import Apps
 from relay.protocol.errors import Rejected
-from tests.helpers.clients import APP, app_with, member, message
+from tests.helpers.clients import APP, app_with, member, message, subscription
 from tests.helpers.json_values import JSON, MESSAGES, TEXTS
 from tests.helpers.node import Client, DirectBus, Relay, end_turn, node_of, succeeded
 
@@ -235,6 +236,108 @@ class TestPresence:
         client.drop()
         joined, left = watcher.told()
         assert (joined["data"], left["data"]) == ({"user_id": user_id, "user_info": info}, {"user_id": user_id})
+
+
+class TestVisitsWithinATurn:
+    """Several things happen before the turn of the loop ends: `say` does not end it, `told` does."""
+
+    def say(self, client: Client, event: str, channel: str, channel_data: str | None = None) -> None:
+        data = subscription(APP, client.socket_id, channel, channel_data)
+        client.node.receive(client.connection, message(event, data), 0.0)
+
+    def come(self, client: Client, user: str, info: object = None) -> None:
+        self.say(client, "pusher:subscribe", "presence-a", member(user, info))
+
+    def go(self, client: Client, channel: str = "presence-a") -> None:
+        self.say(client, "pusher:unsubscribe", channel)
+
+    @pytest.fixture
+    def watcher(self, relay: Relay) -> Client:
+        watcher = relay.client()
+        watcher.subscribe("presence-a", member("1"))
+        return watcher
+
+    def test_nobody_is_told_of_a_member_that_comes_and_goes_however_often(self, relay: Relay, watcher: Client) -> None:
+        visitor = relay.client()
+        for _ in range(500):
+            self.come(visitor, "2")
+            self.go(visitor)
+        assert watcher.told() == []
+        assert [event["event"] for event in visitor.told()] == ["pusher_internal:subscription_succeeded"] * 500
+        self.come(visitor, "2")
+        assert [event["event"] for event in watcher.told()] == ["pusher_internal:member_added"]
+
+    def test_nobody_is_told_of_a_member_that_goes_and_is_back(self, relay: Relay, watcher: Client) -> None:
+        one, two = relay.client(), relay.client()
+        one.subscribe("presence-a", member("2", {"name": "x"}))
+        watcher.told()
+        self.go(one)
+        self.come(two, "2", {"name": "x"})
+        assert watcher.told() == []
+        (confirmed,) = two.told()
+        assert confirmed["data"]["presence"]["ids"] == ["1", "2"]
+
+    def test_a_member_that_is_back_with_another_info_is_told(self, relay: Relay, watcher: Client) -> None:
+        visitor = relay.client()
+        visitor.subscribe("presence-a", member("2", {"name": "x"}))
+        watcher.told()
+        self.go(visitor)
+        self.come(visitor, "2", {"name": "y"})
+        removed, added = watcher.told()
+        assert (removed["event"], added["event"]) == ("pusher_internal:member_removed", "pusher_internal:member_added")
+        assert added["data"]["user_info"] == {"name": "y"}
+
+    def test_who_joined_meanwhile_and_was_told_of_a_member_is_told_that_it_went(
+        self, relay: Relay, watcher: Client
+    ) -> None:
+        visitor, late = relay.client(), relay.client()
+        self.come(visitor, "2")
+        self.come(late, "3")
+        self.go(visitor)
+        confirmed, *others = late.told()
+        assert confirmed["data"]["presence"]["ids"] == ["1", "2", "3"]
+        assert [(event["event"], event["data"]["user_id"]) for event in others] == [
+            ("pusher_internal:member_removed", "2")
+        ]
+        members = Counter(event["data"]["user_id"] for event in watcher.told() if event["event"].endswith("_added"))
+        assert members == {"2": 1, "3": 1}
+
+    def test_who_joined_while_a_member_was_gone_is_told_that_it_came_back(self, relay: Relay, watcher: Client) -> None:
+        visitor, late = relay.client(), relay.client()
+        visitor.subscribe("presence-a", member("2"))
+        watcher.told()
+        self.go(visitor)
+        self.come(late, "3")
+        self.come(visitor, "2")
+        confirmed, added = late.told()
+        assert confirmed["data"]["presence"]["ids"] == ["1", "3"]
+        assert (added["event"], added["data"]["user_id"]) == ("pusher_internal:member_added", "2")
+        assert [event["data"]["user_id"] for event in watcher.told()] == ["2", "3", "2"]
+
+    def test_what_a_member_said_is_told_between_its_coming_and_its_going(self, relay: Relay, watcher: Client) -> None:
+        visitor = relay.client()
+        self.come(visitor, "2")
+        relay.node.receive(visitor.connection, message("client-x", 1, "presence-a"), 0.0)
+        self.go(visitor)
+        names = [event["event"] for event in watcher.told()]
+        assert names == ["pusher_internal:member_added", "client-x", "pusher_internal:member_removed"]
+
+    def test_an_event_of_a_back_end_keeps_its_place(self, relay: Relay, watcher: Client) -> None:
+        visitor = relay.client()
+        self.come(visitor, "2")
+        relay.publish("x", "1", "presence-a")
+        self.go(visitor)
+        names = [event["event"] for event in watcher.told()]
+        assert names == ["pusher_internal:member_added", "x", "pusher_internal:member_removed"]
+
+    def test_another_member_that_comes_is_told(self, relay: Relay, watcher: Client) -> None:
+        visitor, other = relay.client(), relay.client()
+        self.come(visitor, "2")
+        self.come(other, "3")
+        self.go(other)
+        assert [(event["event"], event["data"]["user_id"]) for event in watcher.told()] == [
+            ("pusher_internal:member_added", "2")
+        ]
 
 
 class TestPublishing:
