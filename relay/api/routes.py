@@ -30,7 +30,7 @@ from relay.apps import App
 from relay.happenings import RefusedRequest
 from relay.node import Node
 from relay.protocol.errors import ProtocolError
-from relay.protocol.http import Answer
+from relay.protocol.http import Answer, LongAnswer
 from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.signatures import parse_query, verify_request
 
@@ -42,8 +42,8 @@ MAX_BODY: Final = 1_048_576
 _WILDCARD: Final = "*"
 
 
-# (node, app, the wildcard of the path, query, body) → the answer's body
-Handler = Callable[[Node, App, str, dict[str, str], bytes], dict[str, object]]
+# (node, app, the wildcard of the path, query, body) → the answer's body, or an answer that takes long to make
+Handler = Callable[[Node, App, str, dict[str, str], bytes], dict[str, object] | LongAnswer]
 
 # Told the route, the status and the seconds of a request.
 Observe = Callable[[str, int, float], None]
@@ -87,8 +87,9 @@ class Api:
         self._observe = observe
         self._buckets: dict[str, TokenBucket] = {}
 
-    def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answer:
+    def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answer | LongAnswer:
         """Answer one request, whatever it is. `address` says where it came from, if somebody wants to know."""
+        answer: Answer | LongAnswer
         started = time.perf_counter()
         path, _, query = target.removeprefix(self._prefix).partition("?")
         parts = _parts_of(path)
@@ -96,7 +97,8 @@ class Api:
             answer = self._route(method, path, query, parts, body)
         except Exception as error:
             answer = self._fail(error, method, path, parts, query, address())
-        self._observe(_label(parts), answer.status, time.perf_counter() - started)
+        status = HTTPStatus.OK if isinstance(answer, LongAnswer) else answer.status
+        self._observe(_label(parts), status, time.perf_counter() - started)
         return answer
 
     def publish(self, app: App, body: bytes, address: str) -> Answer:
@@ -147,7 +149,7 @@ class Api:
             self._node.observers.tell(None if app is None else app.id, refused)
         return answer
 
-    def _route(self, method: str, path: str, query: str, parts: list[str], body: bytes) -> Answer:
+    def _route(self, method: str, path: str, query: str, parts: list[str], body: bytes) -> Answer | LongAnswer:
         match parts:
             case ["apps", _, *rest]:
                 return self._answer_app(method, path, query, _app_name(parts, query), rest, body)
@@ -169,7 +171,9 @@ class Api:
         hint = ", and this one has a slash too many" if "//" in path else ""
         return f"There is nothing at this path: the API is below {self._prefix}/apps/APP_ID{hint}"
 
-    def _answer_app(self, method: str, path: str, query: str, app_name: str, rest: list[str], body: bytes) -> Answer:
+    def _answer_app(
+        self, method: str, path: str, query: str, app_name: str, rest: list[str], body: bytes
+    ) -> Answer | LongAnswer:
         handler, wildcard = _handler_of(method, rest)
         app = self._node.apps.by_id_or_key(app_name)
         if app is None:
@@ -182,7 +186,8 @@ class Api:
             key, secret = app.key, app.secret
         verify_request(key, secret, method, path, params, body, self._clock())
         self._ensure_admitted(app)
-        return json_answer(handler(self._node, app, wildcard, params, body))
+        answer = handler(self._node, app, wildcard, params, body)
+        return answer if isinstance(answer, LongAnswer) else json_answer(answer)
 
     def _ensure_admitted(self, app: App) -> None:
         """Raises ApiError unless the app takes one more request."""

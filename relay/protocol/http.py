@@ -6,7 +6,7 @@ could take for different requests is refused. Must not know sockets or the API.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from types import MappingProxyType
@@ -242,6 +242,13 @@ class Answer(Struct, frozen=True):
         """The response to a HEAD: all of it but the body."""
         whole = self.encode(date, is_last=is_last)
         return whole[: len(whole) - len(self.body)]
+
+
+class LongAnswer(Struct, frozen=True):
+    """A response of 200 whose body takes so long to make that each of its `parts` is for a turn of the event loop of its own.
+    An error while it is made is a bug."""
+
+    parts: Iterator[bytes]
 
 
 def stream_head(headers: Mapping[str, str], date: str, *, is_chunked: bool, is_last: bool) -> bytes:

@@ -10,6 +10,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from email.utils import formatdate
+from functools import partial
+from http import HTTPStatus
 from typing import Final, cast
 
 import structlog
@@ -25,6 +27,7 @@ from relay.protocol.http import (
     Framing,
     Head,
     HttpError,
+    LongAnswer,
     PlainRequest,
     framing_of,
     parse_head,
@@ -53,10 +56,13 @@ _LINE_BREAKS: Final = (b"\r", b"\n")
 APP_PATH: Final = "/app/"
 
 # (method, target, body, what gives the client's address) → the answer
-AnswerRequest = Callable[[str, str, bytes, Callable[[], str]], Answer]
+AnswerRequest = Callable[[str, str, bytes, Callable[[], str]], Answer | LongAnswer]
 
 # (method, target, status, reason, what gives the client's address) → the answer to a request whose body is no good
 RefuseBody = Callable[[str, str, int, str, Callable[[], str]], Answer]
+
+# Writes the answer of an exchange.
+Respond = Callable[[Exchange], Awaitable[None]]
 
 # Given the client's address where a trusted proxy has told it, else None.
 MakeWebSocket = Callable[[asyncio.Transport, str | None], WebSocket]
@@ -343,6 +349,10 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
         end = request.start + request.length
         body = self._data[request.start : end]
         answer = self._doors.answer(request.method, request.target, body, self._address)
+        if isinstance(answer, LongAnswer):
+            exchange = self._exchange_of(Head(request.method, request.target, {}), b"", is_last=request.is_last)
+            self._begin(self._data[end:])
+            return self._start_answer(exchange, partial(_send_long, answer))
         self._begin(self._data[end:])
         self._is_answering = True
         self._transport.write(answer.encode(self._doors.date(), is_last=request.is_last))
@@ -419,11 +429,10 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
         head, is_last = incoming.head, incoming.framing.is_last
         body = bytes(incoming.body.data)
         if self._doors.is_fallback(head.target):
-            self._start_answer(
-                Exchange(self._transport, head, body, self._address(), self._doors.date, is_last=is_last)
-            )
-            return False
+            return self._start_answer(self._exchange_of(head, body, is_last=is_last), self._doors.fallback)
         answer = self._doors.answer(head.method, head.target, body, self._address)
+        if isinstance(answer, LongAnswer):
+            return self._start_answer(self._exchange_of(head, b"", is_last=is_last), partial(_send_long, answer))
         self._incoming = None
         self._is_answering = True
         encode = answer.encode_head if head.method == "HEAD" else answer.encode
@@ -432,18 +441,22 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
             self.close()
         return not is_last
 
-    def _start_answer(self, exchange: Exchange) -> None:
-        """Answer a request of a fallback in a task."""
+    def _exchange_of(self, head: Head, body: bytes, *, is_last: bool) -> Exchange:
+        return Exchange(self._transport, head, body, self._address(), self._doors.date, is_last=is_last)
+
+    def _start_answer(self, exchange: Exchange, respond: Respond) -> bool:
+        """Answer a request in a task, as that takes long; there is no other one until then."""
         self._incoming = None
         self._doors.wheel.forget(self)
         self._exchange = exchange
         exchange.open()
-        self._task = self._doors.start(self._run(exchange))
+        self._task = self._doors.start(self._run(exchange, respond))
+        return False
 
-    async def _run(self, exchange: Exchange) -> None:
-        """Answer a request of a fallback, then go on with the next one."""
+    async def _run(self, exchange: Exchange, respond: Respond) -> None:
+        """Answer a request, then go on with the next one."""
         try:
-            await self._doors.fallback(exchange)
+            await respond(exchange)
         except asyncio.CancelledError:
             self._transport.abort()
             raise
@@ -527,3 +540,12 @@ def _as_incoming(request: PlainRequest, head: bytes) -> _Incoming:
 
 def _portions(data: bytes) -> Iterator[bytes]:
     return iter((data,)) if len(data) <= PORTION else (data[at : at + PORTION] for at in range(0, len(data), PORTION))
+
+
+async def _send_long(answer: LongAnswer, exchange: Exchange) -> None:
+    """Make the answer, a part in each turn of the loop, and send it."""
+    parts = []
+    for part in answer.parts:
+        parts.append(part)
+        await asyncio.sleep(0)
+    await exchange.send(Answer(HTTPStatus.OK, b"".join(parts)))

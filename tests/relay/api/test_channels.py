@@ -1,9 +1,13 @@
 """GET /channels, /channels/NAME and /channels/NAME/users of a real relay."""
 
+import json
+
 import pytest
 
+from relay.api import channels
 from relay.apps import App
-from tests.helpers.clients import member
+from relay.protocol.http import LongAnswer
+from tests.helpers.clients import app_with, member
 from tests.helpers.relay import RunningRelay, running_relay
 
 
@@ -44,6 +48,60 @@ class TestList:
     )
     async def test_info_that_a_list_does_not_have_is_refused(self, relay: RunningRelay, params: dict[str, str]) -> None:
         assert (await relay.get("/channels", **params)).status == 400
+
+
+class TestLongList:
+    """Of more channels than SLICE."""
+
+    @pytest.fixture(autouse=True)
+    def _small_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(channels, "SLICE", 3)
+
+    @pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}])
+    async def test_all_are_listed_whatever_slice_they_are_in(
+        self, relay: RunningRelay, headers: dict[str, str]
+    ) -> None:
+        client = await relay.connect()
+        names = [f"{kind}-{number}" for number in range(10) for kind in ("a", "b")]
+        for name in names:
+            await client.subscribe(name)
+        for prefix, count in (("", 20), ("a-", 10), ("b-7", 1), ("z", 0)):
+            target = relay.target("GET", "/channels", params={"filter_by_prefix": prefix, "info": "subscription_count"})
+            answer = await relay.request("GET", target, headers=headers)
+            listed = {name: {"subscription_count": 1} for name in names if name.startswith(prefix)}
+            assert (answer.status, answer.json, len(listed)) == (200, {"channels": listed}, count)
+        assert (await relay.request("GET", "/up")).status == 200
+
+    async def test_one_slice_is_made_in_a_turn_of_the_loop(self, relay: RunningRelay) -> None:
+        client = await relay.connect()
+        for number in range(10):
+            await client.subscribe(f"a-{number}")
+        answer = channels.list_channels(relay.node, relay.app, {})
+        assert isinstance(answer, LongAnswer)
+        assert [part.count(b"{}") for part in answer.parts][1:-1] == [3, 3, 3, 1]
+
+    async def test_the_list_of_an_app_that_is_taken_out_meanwhile_ends(self, relay: RunningRelay) -> None:
+        client = await relay.connect()
+        for number in range(10):
+            await client.subscribe(f"a-{number}")
+        answer = channels.list_channels(relay.node, relay.app, {})
+        assert isinstance(answer, LongAnswer)
+        parts = [next(answer.parts), next(answer.parts)]
+        relay.reload([app_with(app_id="other")])
+        assert len(json.loads(b"".join([*parts, *answer.parts]))["channels"]) == 3
+
+    async def test_requests_that_come_meanwhile_on_the_same_connection_are_answered_after_it(
+        self, relay: RunningRelay
+    ) -> None:
+        client = await relay.connect()
+        for number in range(10):
+            await client.subscribe(f"a-{number}")
+        target = relay.target("GET", "/channels").encode()
+        wire = await relay.wire()
+        await wire.send(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target + b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n")
+        status, body = await wire.answer()
+        assert (status, len(json.loads(body)["channels"])) == (200, 10)
+        assert await wire.answer() == (200, b'{"ok":true}')
 
 
 class TestOne:
