@@ -37,7 +37,7 @@ from relay.protocol.http import (
 from relay.sockets import reset
 from relay.transports.exchange import Exchange
 from relay.transports.handshake import Upgrade, forwarded_for, parse_upgrade
-from relay.transports.intake import MESSAGE_COST, Intake
+from relay.transports.intake import MESSAGES, Intake
 from relay.transports.websocket import WebSocket
 
 log = structlog.get_logger()
@@ -52,6 +52,7 @@ KEEPALIVE: Final = 75.0
 # A large read is looked at in portions of so many bytes: what follows a request is copied when it has been answered.
 PORTION: Final = 16_384
 
+_NOTHING: Final[Iterator[bytes]] = iter(())
 _LINE_BREAKS: Final = (b"\r", b"\n")
 APP_PATH: Final = "/app/"
 
@@ -173,7 +174,7 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._is_answering = False
         self._is_lingering = False
-        # Whether the connection ends, or is a WebSocket: then that is the successor.
+        # Whether nothing more is answered: the connection ends, or is a WebSocket, which then is the successor.
         self._is_over = False
         self._successor: WebSocket | None = None
         self._is_paused = False
@@ -181,7 +182,7 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
         self._unsent = 0
         # When the present request began to come, or the connection to wait for one, or the client to take nothing.
         self._since = doors.loop.time()
-        self._start_counting(None, self._since)
+        self._start()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
@@ -260,30 +261,33 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
         """More of a request, or of several."""
         if self._exchange is not None:
             self._keep(data)
-        elif not self._is_lingering:
+        elif self._is_over:
+            return  # what a client still sends that was refused
+        elif self._held is None and len(data) <= PORTION:
+            self._add(data)
+            self._handle(_NOTHING, MESSAGES)
+        else:
             self._take(_portions(data), len(data))
 
-    def _handle(self, pieces: Iterator[bytes], left: int) -> None:
-        """See Intake."""
-        while self._is_free():
-            if not (self._data and self._handle_next()) and self._is_free():
-                piece = next(pieces, None)
-                if piece is None:
-                    break
-                self._add(piece)
-                left -= len(piece)
-            left -= MESSAGE_COST
-            if left <= 0:
+    def _handle(self, pieces: Iterator[bytes], most: int) -> None:
+        """See Intake. A portion counts as much as so many kilobytes."""
+        while not self._is_over and not self._is_paused and self._exchange is None:
+            if self._data and self._handle_next():
+                most -= 1
+            elif self._is_over or self._exchange is not None:
                 break
-        self._leave(pieces, left)
+            elif (piece := next(pieces, None)) is not None:
+                self._add(piece)
+                most -= len(piece) >> 10
+            else:
+                return
+            if most <= 0:
+                break
+        self._leave(pieces)
 
-    def _is_free(self) -> bool:
-        """Whether the next request may be handled."""
-        return not self._is_paused and self._exchange is None and not self._is_over and not self._is_lingering
-
-    def _leave(self, pieces: Iterator[bytes], left: int) -> None:
+    def _leave(self, pieces: Iterator[bytes]) -> None:
         """See to what is not handled now."""
-        if self._is_over or self._is_lingering:
+        if self._is_over:
             if self._successor is not None:
                 for piece in pieces:
                     self._successor.data_received(piece)
@@ -292,7 +296,7 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
         elif self._is_paused:
             self._park(pieces)
         else:
-            self._spend(0, left, pieces)
+            self._hold(pieces)
 
     def _keep(self, data: bytes) -> None:
         """Nothing of this is looked at before the present request is answered."""
@@ -307,7 +311,7 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
     def _resume(self) -> None:
         """See Intake."""
         is_full = self._exchange is not None and len(self._data) > MAX_HEAD
-        if not self._is_paused and not self._is_over and not is_full:
+        if not self._is_paused and not is_full and (self._is_lingering or not self._is_over):
             self._transport.resume_reading()
 
     def _add(self, data: bytes) -> None:
@@ -513,7 +517,7 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
         while, and forgotten, as a socket that is closed with bytes unread resets the connection (RFC 9112 9.6)."""
         self._write_refusal(head, 413, f"The body of a request may hold {self._doors.max_body} bytes")
         self._data, self._incoming = b"", None
-        self._is_lingering = True
+        self._is_lingering = self._is_over = True
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._doors.wheel.watch(self, self._doors.loop.time() + REQUEST_TIMEOUT)

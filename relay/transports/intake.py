@@ -13,10 +13,11 @@ from typing import Final, Generic, TypeVar
 
 from relay.protocol.limits import Limits
 
-# What may be handled of one peer in one turn, in bytes; each message counts as MESSAGE_COST bytes more, so that 64 of the
-# smallest ones are handled: as many as a channel joins into one write.
-TURN: Final = 65_536
-MESSAGE_COST: Final = 1_024
+# So many messages of one peer are handled in one turn: as many as a channel joins into one write.
+MESSAGES: Final = 64
+
+# A read of so many bytes is followed by the next one of the same socket in the same turn, unless reading stops.
+LARGE_READ: Final = 65_536
 
 # The credit of a peer that has no limit of messages a second.
 NO_LIMIT: Final = sys.maxsize
@@ -38,8 +39,8 @@ class _Held(Generic[T]):
 class Intake(Generic[T]):
     """Base of what handles what one peer sends, in pieces of the type T.
 
-    A subclass passes what has come to `_take`, and handles it in `_handle`, where it takes the costs from TURN and then calls
-    `_spend`. It says in `_limits` which rate counts, and in `_pause` and `_resume` how reading stops and goes on.
+    A subclass passes what has come to `_take`, and handles it in `_handle`, which then calls `_spend`. It says in `_limits`
+    which rate counts, and in `_pause` and `_resume` how reading stops and goes on.
     """
 
     # Nothing that can be asked for when a bound is passed is kept here: bench/, scenario "connections".
@@ -47,31 +48,32 @@ class Intake(Generic[T]):
 
     _loop: asyncio.AbstractEventLoop
 
-    def _start_counting(self, limits: Limits | None, now: float) -> None:
-        """Start to count messages under `limits` at `now` (seconds, monotonic); without, none are counted."""
+    def _start(self) -> None:
+        """Nothing has come yet."""
         # None while nothing waits.
         self._held: _Held[T] | None = None
-        self._renew(limits, now)
+        # How many messages may be handled until it has to be asked for how many more the time has been enough. At first that
+        # is asked at once, and all time before counts.
+        self._credit: float = 0
+        self._credit_since = 0.0
 
-    def _renew(self, limits: Limits | None, now: float) -> None:
-        """Count under other limits from now on."""
-        # How many messages may be handled until it has to be asked for how many more the time has been enough.
-        self._credit: float = NO_LIMIT if limits is None or not limits.message_rate else limits.message_burst
-        self._credit_since = now
+    def _renew(self) -> None:
+        """The limits have changed: count anew."""
+        self._credit = 0
+        self._credit_since = 0.0
         self._hurry()
 
     def _take(self, pieces: Iterator[T], size: int) -> None:
         """Handle what has come, `size` bytes in all, after what came before it, as far as the bounds allow."""
         if self._held is None:
-            # So large a read is followed by the next one in the same turn, unless reading stops.
-            self._handle(pieces, TURN if size < TURN else 0)
+            self._handle(pieces, MESSAGES if size < LARGE_READ else 0)
         else:
             self._held.later.append(pieces)
 
-    def _spend(self, count: int, left: int, rest: Iterator[T]) -> None:
-        """`count` messages were handled, with `left` of TURN to spare; `rest` is what was not."""
+    def _spend(self, count: int, most: int, rest: Iterator[T]) -> None:
+        """`count` of at most so many messages were handled; `rest` is what was not."""
         self._credit -= count
-        if left <= 0 or self._credit < 0:
+        if count >= most or (self._credit < 0 and self._is_overdrawn()):
             self._hold(rest)
 
     def _hold(self, rest: Iterator[T]) -> None:
@@ -83,26 +85,29 @@ class Intake(Generic[T]):
 
     def _wait(self) -> float:
         """For how many seconds the peer has sent too much."""
-        if self._credit >= 0:
-            return 0.0
         limits = self._limits()
-        if limits is None or not limits.message_rate:
-            self._credit = NO_LIMIT
-            return 0.0
-        now = self._loop.time()
-        self._credit += min(limits.message_burst, (now - self._credit_since) * limits.message_rate)
-        self._credit_since = now
-        if self._credit >= 0:
+        if self._credit >= 0 or limits is None or not self._is_overdrawn():
             return 0.0
         self._count_hit()
         return -self._credit / limits.message_rate
+
+    def _is_overdrawn(self) -> bool:
+        """Whether the peer has sent too much, after the time that has passed."""
+        limits = self._limits()
+        if limits is None or not limits.message_rate:
+            self._credit = NO_LIMIT
+            return False
+        now = self._loop.time()
+        self._credit += min(limits.message_burst, (now - self._credit_since) * limits.message_rate)
+        self._credit_since = now
+        return self._credit < 0
 
     def _go_on(self) -> None:
         """Handle more of what waits; read again when nothing does."""
         held, self._held = self._held, None
         if held is None:
             return
-        self._handle(held.rest, TURN)
+        self._handle(held.rest, MESSAGES)
         if self._held is None and held.later:
             self._hold(held.later.popleft())
         if self._held is None:
@@ -127,8 +132,8 @@ class Intake(Generic[T]):
             self._held.handle.cancel()
         self._held = None
 
-    def _handle(self, pieces: Iterator[T], left: int) -> None:
-        """Handle `pieces` while `left` is more than 0, one at least; then call `_spend`, unless the peer is done with."""
+    def _handle(self, pieces: Iterator[T], most: int) -> None:
+        """Handle at most so many messages, but one at least; then call `_spend`, unless the peer is done with."""
         raise NotImplementedError
 
     def _limits(self) -> Limits | None:

@@ -15,13 +15,10 @@ from relay.protocol import sockjs
 from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
 from relay.protocol.frames import payloads_of, text_frame
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
-from relay.transports.intake import MESSAGE_COST, Intake
+from relay.transports.intake import MESSAGES, Intake
 
 # How long a session lives without a request that receives. The client never says that it leaves. Seconds.
 DETACHED_TIMEOUT: Final = 15.0
-
-# More messages of one body than this may have to wait for long. They are kept as frames: objects take ten times the memory.
-MESSAGES_AT_ONCE: Final = 64
 
 # How long the client may take to take what was written before the end of the session, or before its next request. Longer
 # than the client is waited for when it has to open the next stream. Seconds.
@@ -84,7 +81,7 @@ class PollingSession(Intake[bytes]):
         # Whether all that the client sent has been handled: until then no request that sends is answered.
         self.caught_up = asyncio.Event()
         self.caught_up.set()
-        self._start_counting(None, self._loop.time())
+        self._start()
         self.write: Callable[[bytes], None] = self._write
 
     @property
@@ -97,7 +94,6 @@ class PollingSession(Intake[bytes]):
         try:
             app = self._node.app_for(app_key, origin)
             self._connection = self._counted = self._node.connect(app, protocol, self, origin)
-            self._renew(app.limits, self._loop.time())
             self.write(self._node.greeting(self._connection))
         except Rejected as rejected:
             self._node.refused(app_key, rejected, self.address, origin)
@@ -166,26 +162,25 @@ class PollingSession(Intake[bytes]):
         if not messages:
             self._pongs += 1
             self.wake.set()
-        if len(messages) <= MESSAGES_AT_ONCE:
+        if len(messages) <= MESSAGES:
             self._take(iter(messages), 0)
         else:
+            # They may have to wait for long, as frames: objects would take ten times the memory.
             self._take(payloads_of(b"".join(map(text_frame, messages))), 0)
 
-    def _handle(self, pieces: Iterator[bytes], left: int) -> None:
+    def _handle(self, pieces: Iterator[bytes], most: int) -> None:
         """See Intake."""
         count = 0
-        for message in pieces:
+        for count, message in enumerate(pieces, 1):
             if self._connection is None:
                 return
             self._node.receive(self._connection, message, self._loop.time())
             if self._waiting > self._backlog:
                 # A body may hold so many messages that their answers pass the bound by far.
                 self._cut()
-            count += 1
-            left -= MESSAGE_COST + len(message)
-            if left <= 0:
+            if count >= most:
                 break
-        self._spend(count, left, pieces)
+        self._spend(count, most, pieces)
 
     def _limits(self) -> Limits | None:
         """See Intake."""
@@ -206,7 +201,7 @@ class PollingSession(Intake[bytes]):
 
     def adopt(self, limits: Limits) -> None:
         """See relay.connection.Transport. Messages come in bodies, whose bound is the same for all apps."""
-        self._renew(limits, self._loop.time())
+        self._renew()
 
     def close(self, code: int, reason: str) -> None:
         """End the session: the client is told with its next lines."""

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from relay.protocol.limits import Limits
-from relay.transports.intake import MESSAGE_COST, TURN, Intake
+from relay.transports.intake import LARGE_READ, MESSAGES, Intake
 from relay.transports.websocket import CLOSE_TIMEOUT
 from tests.helpers.clients import APP, app_with, message
 from tests.helpers.frames import client_frame
 from tests.helpers.loop import FakeLoop
 from tests.helpers.relay import RunningRelay, WebSocketClient, running_relay, until
 
-A_TURN = TURN // MESSAGE_COST
+A_TURN = MESSAGES
 LIMITED = Limits(messages_per_second=90, client_events_per_second=10, subscriptions=50)
 
 
@@ -33,7 +33,7 @@ class Peer(Intake[bytes]):
         self.handled: list[bytes] = []
         self.reads = True
         self.hits = 0
-        self._start_counting(limits, self.loop.now)
+        self._start()
 
     def take(self, *pieces: bytes) -> None:
         self._take(iter(pieces), sum(map(len, pieces)))
@@ -52,20 +52,18 @@ class Peer(Intake[bytes]):
 
     def change(self, limits: Limits | None) -> None:
         self.limits = limits
-        self._renew(limits, self.loop.now)
+        self._renew()
 
     def end(self) -> None:
         self._forget_held()
 
-    def _handle(self, pieces: Iterator[bytes], left: int) -> None:
+    def _handle(self, pieces: Iterator[bytes], most: int) -> None:
         count = 0
-        for piece in pieces:
+        for count, piece in enumerate(pieces, 1):
             self.handled.append(piece)
-            count += 1
-            left -= MESSAGE_COST + len(piece)
-            if left <= 0:
+            if count >= most:
                 break
-        self._spend(count, left, pieces)
+        self._spend(count, most, pieces)
 
     def _limits(self) -> Limits | None:
         return self.limits
@@ -94,17 +92,17 @@ class TestATurn:
         assert (peer.turn(), peer.reads) == (5, True)
         assert (peer.turn(), peer.loop.soon) == (0, [])
 
-    def test_large_messages_are_fewer_in_a_turn(self) -> None:
+    def test_a_large_read_is_the_last_one_of_its_turn_even_if_no_message_is_whole(self) -> None:
+        peer = Peer()
+        peer._take(iter(()), LARGE_READ)
+        assert not peer.reads
+        assert (peer.turn(), peer.reads) == (0, True)
+
+    def test_of_a_large_read_one_message_is_handled_at_once_and_the_others_later(self) -> None:
         peer = Peer()
         peer.take(*[b"x" * 10_000] * 14)
         assert (peer.count(), peer.reads) == (1, False)
-        assert [peer.turn(), peer.turn(), peer.turn(), peer.turn()] == [6, 6, 1, 0]
-
-    def test_a_read_as_large_as_a_turn_is_the_last_one_of_it_even_if_no_message_is_whole(self) -> None:
-        peer = Peer()
-        peer._take(iter(()), TURN)
-        assert not peer.reads
-        assert (peer.turn(), peer.reads) == (0, True)
+        assert (peer.turn(), peer.reads) == (13, True)
 
     def test_what_comes_all_the_same_is_handled_after_what_waits(self) -> None:
         peer = Peer()
@@ -135,8 +133,7 @@ class TestATurn:
             if does_turn:
                 peer.loop.turn()
         while not peer.reads:
-            cost = sum(MESSAGE_COST + len(piece) for piece in peer.handled[:-1])
-            assert cost < TURN
+            assert len(peer.handled) <= A_TURN
             handled += peer.handled
             peer.count()
             peer.loop.turn()
