@@ -5,6 +5,7 @@ bench/ is used because its client costs microseconds a message; a client library
 
 import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ PATIENCE: Final = 15.0
 _SLOW_RECEIVES: Final = 65_536
 
 XHR_USER: Final = "by-xhr"
+
+_LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d+)")
 
 
 class Guest:
@@ -122,9 +125,10 @@ class XhrGuest:
 
     def _read(self) -> None:
         self._inbox += self._sock.recv(READ_BYTES)
-        if not self._inbox.endswith(b"\r\n0\r\n\r\n"):
+        head, _, body = self._inbox.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if length is None or len(body) < int(length[1]):
             return
-        body = _unchunked(self._inbox.partition(b"\r\n\r\n")[2])
         self._inbox = b""
         for line in body.splitlines():
             if line.startswith(b"a"):
@@ -287,15 +291,6 @@ def request(target: Target, method: str, path: str, body: bytes = b"") -> dict[s
 def _socket_id(opening: bytes) -> str:
     (line,) = [line for line in opening.splitlines() if line.startswith(b"a")]
     return str(json.loads(json.loads(json.loads(line[1:])[0])["data"])["socket_id"])
-
-
-def _unchunked(body: bytes) -> bytes:
-    whole = b""
-    while body:
-        size, _, rest = body.partition(b"\r\n")
-        whole += rest[: int(size, 16)]
-        body = rest[int(size, 16) + 2 :]
-    return whole
 
 
 _PING: Final = frames.message("pusher:ping", {})
