@@ -90,6 +90,7 @@ async def test_operator_needs_no_mouse(people: People, lang: str) -> None:
 
 @languages
 async def test_widget_has_roles_and_names_in_its_language(people: People, lang: str) -> None:
+    await people.operator(ANNA, lang)
     widget = await people.visitor(lang)
     texts = await widget.texts("widget", lang)
     page = widget.page
