@@ -32,10 +32,7 @@ export class Chats {
     this._client = client;
     this.drafts = new Drafts(this.storage, operatorId, (ticketId) => this._draftChanged(ticketId));
     this._kept = this.storage.slot(`kept:${operatorId}`);
-    for (const ticket of this._keptTickets()) {
-      this.panel.dispatch({ type: 'ticket', ticket });
-      this.panel.dispatch({ type: 'gone', ticketId: ticket.ticket_id });
-    }
+    for (const ticket of this._keptTickets()) this._showKept(ticket);
   }
 
   end() {
@@ -101,15 +98,17 @@ export class Chats {
     const talk = this.get(ticketId);
     this._tellWhere(ticketId, where, Boolean(talk));
     if (!talk) return;
+    const ticket = this.panel.state.tickets[ticketId];
     this._talks.delete(ticketId);
     this.panel.dispatch({ type: 'gone', ticketId });
+    const { drafts } = this;
     const unsent = await talk.leave();
-    // It stands in the draft from now on.
+    const text = drafts.prepend(ticketId, unsent.join('\n'));
+    // Somebody else works here now, or it has come back.
+    if (drafts !== this.drafts || this._talks.has(ticketId)) return;
+    // What was not sent stands in the draft from now on.
     this.panel.dispatch({ type: 'thread', thread: { ...talk.thread, pending: [] } });
-    const text = this.drafts.prepend(ticketId, unsent.join('\n'));
-    // It may have come back meanwhile.
-    if (this._talks.has(ticketId)) return;
-    if (text) this._keep(ticketId);
+    if (text) this._keep(ticket);
     else this.panel.dispatch({ type: 'remove', ticketId });
   }
 
@@ -122,12 +121,17 @@ export class Chats {
     }
   }
 
+  _showKept(ticket) {
+    this.panel.dispatch({ type: 'ticket', ticket });
+    this.panel.dispatch({ type: 'gone', ticketId: ticket.ticket_id });
+  }
+
   /** Remember, over a reload, which chats have gone and left a text of ours: this one, and those that still do. */
-  _keep(ticketId) {
-    const { visitor_name } = this.panel.state.tickets[ticketId] ?? {};
-    const others = this._keptTickets().filter((ticket) => ticket.ticket_id !== ticketId);
-    const kept = ticketId ? [...others, { ticket_id: ticketId, visitor_name }] : others;
+  _keep(ticket) {
+    const others = this._keptTickets().filter(({ ticket_id }) => ticket_id !== ticket?.ticket_id);
+    const kept = ticket ? [...others, { ticket_id: ticket.ticket_id, visitor_name: ticket.visitor_name }] : others;
     this._kept.set(kept.length ? kept : null);
+    if (ticket && !this.panel.state.tickets[ticket.ticket_id]) this._showKept(ticket);
   }
 
   _keptTickets() {
@@ -154,6 +158,8 @@ export class Chats {
 
   _changed(thread, action) {
     const { ticketId } = thread;
+    // Not the chat has ended but the session: what is unsent waits for the next one.
+    if (thread.denied === 401) return this.panel.reload();
     if (thread.denied) return this.leave(ticketId, { key: 'goneAway' });
     const visible = this.isVisible();
     this.panel.dispatch({ type: 'thread', thread, visible });

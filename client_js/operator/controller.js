@@ -10,7 +10,7 @@ import { isTemporary } from '../shared/http.js';
 import { ACTIVE, CLOSED, WAITING } from '../shared/thread.js';
 import { backoff } from '../shared/timing.js';
 import { Chats } from './chats.js';
-import { HandOver } from './hand_over.js';
+import { HandOver, whereOf } from './hand_over.js';
 import { initialState, LOGIN, MINE, reduce, WORK } from './state.js';
 
 /** Doublings of the pause between questions whether the desk is back: 4 s at most. */
@@ -238,8 +238,7 @@ export class Controller {
 
   /** It was mine. */
   _transferred(data) {
-    const { ticket_id: ticketId, operator_name: name } = withNumber(data);
-    this.chats.leave(ticketId, name ? { key: 'goneTo', values: { name } } : { key: 'goneQueue' });
+    this.chats.leave(Number(data.ticket_id), whereOf(data));
     this._loadQueue();
   }
 

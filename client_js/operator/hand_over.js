@@ -76,9 +76,9 @@ export class HandOver {
     if (this.panel.state.transfer.busy) return;
     this._change(ticketId, { busy: true, error: null });
     try {
-      await this.api.transfer(ticketId, colleague?.operator_id, overLimit);
+      const { ticket } = await this.api.transfer(ticketId, colleague?.operator_id, overLimit);
       this.cancel();
-      await this.chats.leave(ticketId, colleague ? { key: 'goneTo', values: { name: colleague.name } } : { key: 'goneQueue' });
+      await this.chats.leave(ticketId, whereOf(ticket));
       this.panel.reload();
     } catch (error) {
       this._refused(ticketId, colleague, error);
@@ -94,6 +94,11 @@ export class HandOver {
   _change(ticketId, change) {
     this.panel.dispatch({ type: 'transfer-changed', ticketId, change });
   }
+}
+
+/** Where a ticket is that is not mine any more, as a text. From the queue a free operator may have got it at once. */
+export function whereOf({ operator_name: name }) {
+  return name ? { key: 'goneTo', values: { name } } : { key: 'goneQueue' };
 }
 
 /** Who could begin at once stands first. */

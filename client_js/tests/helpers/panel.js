@@ -36,7 +36,10 @@ export function useFakeDesk() {
       close: async () => ({}),
       colleagues: async () => ({ operators: [] }),
       transfers: [],
-      transfer: async (...args) => void server.transfers.push(args),
+      transfer: async (...args) => {
+        server.transfers.push(args);
+        return { ticket: { ticket_id: args[0], operator_name: args[1] ? `N${args[1]}` : null } };
+      },
       take: async (id) => ({ ticket: { ticket_id: id, status: 'active', operator_id: 1 } }),
       typing: async () => {},
       send: async (id, { client_id, content }) => ({ message: message(9, { id: 900, ticket_id: id, sender_type: 'operator', client_id, content }) }),

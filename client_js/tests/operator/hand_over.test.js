@@ -136,3 +136,42 @@ test('a text that a chat left behind is there after F5, until it is put away in 
   await settle();
   assert.deepEqual([ids(myTickets(after.state)), storage.get('kept:1')], [[], null]);
 });
+
+test('a session that ends takes no chat for gone: what is unsent is sent after the next log-in', async () => {
+  server.mine = [{ ticket_id: 3, visitor_name: 'Ivan' }];
+  const storage = memoryStorage();
+  const controller = await working(storage);
+  const { send } = server;
+  server.send = server.history = server.tickets = () => Promise.reject(new HttpError(401));
+  controller.send(3, 'in time');
+  await settle(40);
+  assert.deepEqual([controller.state.screen, controller.state.error, controller.state.notices], ['login', 'expired', []]);
+  assert.deepEqual(storage.get('outbox:1:3').map(({ content }) => content), ['in time']);
+  const sent = [];
+  server.send = (id, item) => {
+    sent.push(item.content);
+    return send(id, item);
+  };
+  server.history = async (id) => ({ messages: [], ticket: { ticket_id: id, status: 'active' } });
+  server.tickets = async () => ({ tickets: server.mine });
+  await controller.login('a', 'a');
+  await settle(40);
+  assert.deepEqual(sent, ['in time']);
+});
+
+test('a refused message that is answered after somebody else has logged in stays its writer\'s', async () => {
+  server.mine = [{ ticket_id: 3, visitor_name: 'Ivan' }];
+  const storage = memoryStorage();
+  const controller = await working(storage);
+  let refuse;
+  server.send = () => new Promise((_, reject) => (refuse = () => reject(new HttpError(403))));
+  controller.send(3, 'mine');
+  await tell('private-operator-1', 'ticket:transferred', { ticket_id: 3, operator_name: 'Boris' });
+  await controller.logout();
+  server.mine = [];
+  server.me = async () => ({ operator_id: 2, name: 'Boris', max_tickets: 5 });
+  await controller.login('b', 'b');
+  refuse();
+  await settle(40);
+  assert.deepEqual([storage.get('drafts:1'), storage.get('drafts:2'), ids(myTickets(controller.state))], [{ 3: 'mine' }, null, []]);
+});
