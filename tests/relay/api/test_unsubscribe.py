@@ -101,6 +101,15 @@ class TestWhoIsOut:
         assert [one["channel"] for one in signed.told()] == ["public"]
         assert [one["channel"] for one in bare.told()] == ["public", OTHER]
 
+    @pytest.mark.parametrize("user_id", ["auth0|5f7c", "e:2", "john+a@example.com", "иван", "a/b"])
+    def test_a_user_with_any_id_loses_all_but_what_is_the_users_own(self, user_id: str) -> None:
+        relay = Relay()
+        client = signed_in(relay, user_id)
+        for channel in (f"#server-to-user-{user_id}", ROOM):
+            client.subscribe(channel)
+        end(relay, None, user_id)
+        assert client.told() == [ended(ROOM)]
+
     def test_who_is_not_there_is_no_error(self) -> None:
         end(Relay())
 

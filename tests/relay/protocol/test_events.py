@@ -130,6 +130,11 @@ def test_a_count_is_a_number_in_a_string_of_json() -> None:
     assert json.loads(message["data"]) == {"subscription_count": 12}
 
 
+def test_the_end_of_a_subscription_names_its_channel_and_holds_an_empty_object_as_a_string() -> None:
+    ended = {"event": "pusher_internal:unsubscribed", "channel": "private-a", "data": "{}"}
+    assert decoded(events.unsubscribed("private-a")) == ended
+
+
 def test_a_cache_miss_holds_an_empty_object_as_a_string() -> None:
     assert json.loads(events.cache_miss("cache-a")) == {
         "event": "pusher:cache_miss",
