@@ -73,6 +73,24 @@ async def test_event_to_a_user_of_any_id_is_heard_once(clients: Clients, publish
     assert [report["data"] for report in ann.seen(kind="user", event="notice")] == [{"order": 1}]
 
 
+@pytest.mark.tried("a subscription that the application ends")
+@everywhere
+async def test_a_subscription_that_the_application_ends_is_silent_and_disturbs_nothing(
+    clients: Clients, publisher: PushlerClient, runtime_name: str
+) -> None:
+    user, channel = f"lost-{runtime_name}", f"private-lost-{runtime_name}"
+    ann = await signed_in(clients, user, signer="relay-client")
+    await subscribe(ann, channel)
+    await publisher.trigger(channel, "before", {})
+    await publisher.unsubscribe_user(user, channel)
+    await publisher.trigger([channel, "after-sign-in"], "after", {})
+    await ann.take(channel="after-sign-in", event="after")
+    names = [report["event"] for report in ann.seen(channel=channel) if "event" in report]
+    assert names == ["pusher:subscription_succeeded", "before"], "the end itself is told to no handler"
+    assert ann.seen(kind="error") == []
+    assert await ann.call("state") == "connected"
+
+
 @npm_sdk()
 @pytest.mark.tried("sendToUser")
 @pytest.mark.node
