@@ -1,13 +1,15 @@
 """TLS, with certificates that openssl makes here."""
 
+import asyncio
 import os
 import ssl
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import uvloop
 from websockets.asyncio.client import connect
 
 from relay import tls
@@ -140,3 +142,27 @@ async def test_a_client_that_is_silent_instead_of_shaking_hands_is_sent_away(
     monkeypatch.setattr(tls, "HANDSHAKE_TIMEOUT", 0.1)
     async with running_relay(tls_certificate=str(files.certificate), tls_key=str(files.key)) as relay:
         assert await (await relay.wire()).rest() == b""
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_more_than_a_turn_handles_is_answered_in_full_and_in_order_over_tls_too(
+    files: Files, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def scenario() -> None:
+        async with running_relay(tls_certificate=str(files.certificate), tls_key=str(files.key)) as relay:
+            address = f"wss://127.0.0.1:{relay.port}/app/key-3?protocol=7"
+            async with connect(address, ssl=files.client(), max_queue=None) as client:
+                await client.recv()
+                for number in range(1_000):
+                    await client.send(f'{{"event":"{number}"}}')
+                for number in range(1_000):
+                    assert f"Unknown event '{number}'" in str(await client.recv())
+            request = b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n"
+            reader, writer = await asyncio.open_connection("127.0.0.1", relay.port, ssl=files.client())
+            writer.write(request * 3_000 + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            assert (await reader.read()).count(b'{"ok":true}') == 3_001
+            writer.close()
+            await writer.wait_closed()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(scenario(), 60))
