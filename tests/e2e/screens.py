@@ -69,6 +69,11 @@ def _texts(part: str) -> dict[str, dict[str, str]]:
     return cast("dict[str, dict[str, str]]", json.loads(done.stdout))
 
 
+def isolated(text: str) -> str:
+    """A text of people as it stands in a sentence: wrapped, so that it does not turn the sentence around it."""
+    return f"\u2068{text}\u2069"
+
+
 async def eventually(look: Callable[[], Awaitable[T]], wanted: object, within: float = DEADLINE) -> None:
     """Look again and again until `wanted` is there; an AssertionError with what is there instead when time is up."""
     deadline = time.monotonic() + within

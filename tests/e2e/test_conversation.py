@@ -1,6 +1,6 @@
 """A visitor and an operator talk, from the first click to the closed chat; nothing is lost, doubled or out of order."""
 
-from tests.e2e.screens import IN_BROWSER, People, eventually, until
+from tests.e2e.screens import IN_BROWSER, People, eventually, isolated, until
 from tests.helpers.product import ANNA, BORIS, Product
 
 pytestmark = IN_BROWSER
@@ -115,7 +115,7 @@ async def test_waiting_visitor_is_told_so_and_then_who_came_and_what_was_written
     panel = await people.operator(ANNA)
 
     await eventually(panel.tickets, [ticket])
-    await eventually(widget.lines, [texts["joined"].replace("{name}", "\u2068Anna\u2069")])
+    await eventually(widget.lines, [texts["joined"].replace("{name}", isolated("Anna"))])
     await panel.open(ticket)
     await panel.expect(*said)
     await panel.send("I am")

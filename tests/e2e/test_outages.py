@@ -4,7 +4,7 @@ import asyncio
 
 from playwright.async_api import Route
 
-from tests.e2e.screens import IN_BROWSER, Panel, People, Said, Widget, eventually, until
+from tests.e2e.screens import IN_BROWSER, Panel, People, Said, Widget, eventually, isolated, until
 from tests.helpers.product import ANNA, Product
 
 pytestmark = IN_BROWSER
@@ -109,7 +109,7 @@ async def test_refused_message_is_marked_and_sent_when_its_author_tries_again(pe
     await widget.send("Refused at first")
     retry = widget.find(f"{widget.log} .retry")
     await retry.wait_for()
-    failed = (await widget.texts("widget", "en"))["failed"].format(reason="It came damaged.")
+    failed = (await widget.texts("widget", "en"))["failed"].format(reason=isolated("It came damaged."))
     assert failed in await widget.find(f"{widget.log} .pending").inner_text()
     await widget.page.unroute(SEND)
 

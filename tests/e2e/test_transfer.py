@@ -5,15 +5,12 @@ import asyncio
 import pytest
 from playwright.async_api import Route, ViewportSize
 
-from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, Panel, People, Widget, eventually, until
+from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, Panel, People, Widget, eventually, isolated, until
 from tests.helpers.product import ANNA, BORIS, Account, Product
 
 pytestmark = IN_BROWSER
 
 SEND = "**/send_support_message"
-
-# What a name is wrapped in, so that it does not turn the sentence around it.
-ISOLATED = "\u2068{}\u2069"
 
 
 async def chat_of_anna(people: People, viewport: ViewportSize = DESKTOP) -> tuple[Panel, Panel, Widget, int]:
@@ -40,12 +37,12 @@ async def test_colleague_continues_with_the_whole_history_and_the_former_operato
     anna, boris, widget, ticket = await chat_of_anna(people)
     words = (await anna.texts("operator", "en"), await widget.texts("widget", "en"))
     heard = await _listen(anna, ticket)
-    name = ISOLATED.format("Boris")
+    name = isolated("Boris")
 
     await hand_to(anna, BORIS)
 
     await eventually(anna.tickets, [])
-    gone = words[0]["goneTo"].format(name=name, visitor=ISOLATED.format("Ivan"))
+    gone = words[0]["goneTo"].format(name=name, visitor=isolated("Ivan"))
     await eventually(lambda: anna.find("#notices p").all_inner_texts(), [gone])
     assert not await anna.find("#log").is_visible()
     await boris.find("#my-tickets .fresh").wait_for()
@@ -134,7 +131,7 @@ async def test_chat_goes_back_to_the_queue_where_it_is_looked_at_and_taken_with_
     said.append(
         (
             "system",
-            (await widget.texts("widget", "en"))["systemTransferred"].format(operator_name=ISOLATED.format("Boris")),
+            (await widget.texts("widget", "en"))["systemTransferred"].format(operator_name=isolated("Boris")),
         )
     )
     await boris.expect(*said)
@@ -180,7 +177,7 @@ async def test_two_operators_who_take_the_same_chat_do_not_both_get_it(people: P
 
     await anna.page.route("**/take_ticket", be_late)
     await anna.find("#queue .take").click()
-    taken = words["takenAway"].format(visitor=ISOLATED.format("Ivan"))
+    taken = words["takenAway"].format(visitor=isolated("Ivan"))
     await anna.find("#notices").get_by_text(taken).wait_for()
     assert await boris.tickets() == [ticket]
     assert await anna.tickets() == []
