@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-import orjson
-
 from relay.apps import App
 from relay.node import Node
+from relay.protocol import halves
 from relay.protocol.channels import ChannelRules
 from relay.protocol.http import LongAnswer
 from relay.protocol.requests import BadRequest, ensure_channel_name, ensure_info_fits, parse_info
@@ -38,7 +37,7 @@ def _in_slices(
         if node.apps.by_id_or_key(app.id) is None:
             break
         infos = _infos(node, app, channels[at : at + SLICE], prefix, info)
-        yield separator + orjson.dumps(infos)[1:-1] if infos else b""
+        yield separator + halves.dumps(infos)[1:-1] if infos else b""
         separator = b"," if infos else separator
     yield b"}}"
 
@@ -82,4 +81,4 @@ def channel_info(node: Node, app: App, rules: ChannelRules, info: Iterable[str])
 
 def _cache_info(node: Node, app: App, rules: ChannelRules) -> dict[str, object] | None:
     cached = node.cached(app, rules.name)
-    return None if cached is None else {"data": orjson.Fragment(cached[0].data), "ttl": math.ceil(cached[1])}
+    return None if cached is None else {"data": halves.loads(cached[0].data), "ttl": math.ceil(cached[1])}

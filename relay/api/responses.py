@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
-import orjson
-
+from relay.protocol import halves
 from relay.protocol.errors import ProtocolError
 from relay.protocol.http import NO_HEADERS, Answer
 from relay.protocol.requests import BadRequest, TooLarge
@@ -75,7 +74,7 @@ class RequestTimeout(ApiError):
 
 def json_answer(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
     """`body` as JSON."""
-    return Answer(int(status), orjson.dumps(body), headers=headers)
+    return Answer(int(status), halves.dumps(body), headers=headers)
 
 
 def error_answer(error: ApiError | ProtocolError) -> Answer:
