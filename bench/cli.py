@@ -80,6 +80,7 @@ def run(
 @click.option(
     "--peer", type=click.Path(exists=True, path_type=Path), required=True, help="Script that starts the peer."
 )
+@click.option("--peer-app-id", default="1", show_default=True, help="The id of the app that the peer serves.")
 @click.option(
     "--floor", "floor_folder", type=click.Path(exists=True, path_type=Path), help="Folder of limit.c, sink.c."
 )
@@ -91,6 +92,7 @@ def run(
 @_tiny
 def compare(
     peer: Path,
+    peer_app_id: str,
     floor_folder: Path | None,
     config: Path | None,
     rounds: int,
@@ -103,7 +105,7 @@ def compare(
     """Start our relay and a peer in turn, round by round, a fresh one for each scenario, and compare them."""
     servers.pin_generator()
     sizes = TINY if tiny else Sizes().scaled(scale)
-    sides = [servers.ours(config) if config else servers.ours(), servers.peer(peer)]
+    sides = [servers.ours(config) if config else servers.ours(), servers.peer(peer, peer_app_id)]
     with ExitStack() as stack:
         programs = stack.enter_context(floor.compiled(floor_folder)) if floor_folder else None
         measured: list[Round] = []

@@ -47,9 +47,9 @@ def ours(config: Path = _HERE / "relay.toml") -> Server:
     )
 
 
-def peer(script: Path) -> Server:
-    """A server that `script PORT` starts, with the app of bench/relay.toml."""
-    return Server(script.parent.name or "peer", [str(script.resolve()), "{port}"])
+def peer(script: Path, app_id: str = "1") -> Server:
+    """A server that `script PORT` starts; its app has the key and the secret of bench/relay.toml."""
+    return Server(script.parent.name or "peer", [str(script.resolve()), "{port}"], app_id=app_id)
 
 
 @contextmanager
