@@ -20,7 +20,8 @@ export class TransferView {
     this.node = h('dialog', { id: 'transfer', 'aria-labelledby': 'transfer-title' },
       this.title, this.error, this._buildChoice(), this._buildQuestion());
     this.node.addEventListener('cancel', (event) => this._cancelled(event));
-    this.node.addEventListener('close', () => this._state.transfer && this.actions.handOver.cancel());
+    // It comes a moment later: of a dialog that is open again it tells nothing.
+    this.node.addEventListener('close', () => !this.node.open && this._state.transfer && this.actions.handOver.cancel());
     // Beside the box.
     this.node.addEventListener('click', ({ target }) => target === this.node && this.actions.handOver.cancel());
   }
