@@ -106,6 +106,10 @@ class Fallback:
         if session is None:
             reason = "There is no such session"
             return self.refuse(head.method, head.target, HTTPStatus.NOT_FOUND, reason, exchange.address)
+        # A body waits in its request, and is forgotten with it: in the session it would stay when the client has gone, and
+        # make room for the next one.
+        while not session.caught_up.is_set():
+            await session.caught_up.wait()
         try:
             session.receive(sockjs.parse_messages(exchange.body))
         except Malformed as error:

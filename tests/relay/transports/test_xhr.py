@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from relay.transports import exchange, xhr
 from relay.transports.xhr import is_fallback, parse_target
 from tests.helpers.clients import APP, app_with, member, message, subscription
-from tests.helpers.relay import PATIENCE, RunningRelay, running_relay
+from tests.helpers.relay import PATIENCE, RunningRelay, running_relay, until
 from tests.helpers.transport import opened
 
 TOO_MUCH = b"x" * 2_000_000
@@ -317,6 +317,54 @@ def is_reset(client: socket.socket) -> bool:
     poll = select.poll()
     poll.register(client, select.POLLERR)
     return bool(poll.poll(PATIENCE * 1_000))
+
+
+class TestSendersOverTheRate:
+    """One message a second and session: the burst is less than a turn handles, all else waits."""
+
+    @staticmethod
+    def answering() -> int:
+        """How many requests the relay answers at the moment."""
+        return sum(task.get_coro().__qualname__ == "FrontDoor._run" for task in asyncio.all_tasks())
+
+    @staticmethod
+    def pings(count: int) -> bytes:
+        body = json.dumps([message("pusher:ping").decode()] * count).encode()
+        return b"POST /app/key-3/123/abc123/xhr_send HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (
+            len(body),
+            body,
+        )
+
+    async def test_what_a_request_sends_that_goes_before_its_turn_is_forgotten(
+        self, http: aiohttp.ClientSession
+    ) -> None:
+        app = app_with(messages_per_second=1, client_events_per_second=1, subscriptions=1)
+        async with running_relay(app) as relay:
+            await Browser(relay, http, "abc123").open()
+            first = await relay.wire()
+            await first.send(self.pings(100))
+            await until(lambda: relay.node.stats(app).limits_hit["messages_per_second"] > 0)
+            for _ in range(3):
+                gone = await relay.wire()
+                await gone.send(self.pings(100))
+                await until(lambda: self.answering() == 2)
+                await gone.close()
+                await until(lambda: self.answering() == 1)
+            relay.reload([replace(app, limits=replace(app.limits, messages_per_second=0))])
+            assert b" 204 " in await first.head()
+            assert relay.node.stats(app).messages_received["ping"] == 100
+
+    async def test_requests_that_wait_for_their_turn_are_all_handled(self, http: aiohttp.ClientSession) -> None:
+        app = app_with(messages_per_second=1, client_events_per_second=1, subscriptions=1)
+        async with running_relay(app) as relay:
+            await Browser(relay, http, "abc123").open()
+            wires = [await relay.wire() for _ in range(4)]
+            for at, wire in enumerate(wires, 1):
+                await wire.send(self.pings(100))
+                await until(lambda at=at: self.answering() == at)  # type: ignore[misc]
+            relay.reload([replace(app, limits=replace(app.limits, messages_per_second=0))])
+            assert all([b" 204 " in await wire.head() for wire in wires])
+            assert relay.node.stats(app).messages_received["ping"] == 400
 
 
 class TestOrigins:
