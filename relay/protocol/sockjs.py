@@ -4,8 +4,9 @@ Must not know requests, sessions or time.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 
+from msgspec import Meta
 from orjson import dumps
 
 from relay.protocol.decoding import decoder
@@ -16,8 +17,13 @@ HEARTBEAT: Final = b"h\n"
 # What answers the client's own ping: a heartbeat would be answered with another ping, for ever.
 PONG: Final = b"a[]\n"
 
+# Messages of one request. They are made in one turn of the event loop, and a body of the greatest size could hold 350,000.
+# pusher-js sends each in a request of its own.
+MAX_MESSAGES: Final = 4_096
+
 # A message may be passed on; what it must be is looked at when it is read.
-_decode_messages = decoder(list[str], passes_on=("",))
+_Messages = Annotated[list[str], Meta(max_length=MAX_MESSAGES)]
+_decode_messages = decoder(_Messages, passes_on=("",))
 
 
 def messages_frame(messages: Iterable[bytes]) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from relay.protocol.decoding import Malformed
-from relay.protocol.sockjs import PONG, close_frame, messages_frame, parse_messages
+from relay.protocol.sockjs import MAX_MESSAGES, PONG, close_frame, messages_frame, parse_messages
 from tests.helpers.json_values import TEXTS
 
 
@@ -42,6 +42,13 @@ def test_what_a_client_sends_is_a_list_of_texts(body: bytes, messages: list[byte
 def test_anything_else_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         parse_messages(body)
+
+
+@pytest.mark.parametrize("text", [b'""', rb'"\ud800"'])
+def test_a_request_holds_a_bounded_number_of_messages(text: bytes) -> None:
+    assert len(parse_messages(b"[" + b",".join([text] * MAX_MESSAGES) + b"]")) == MAX_MESSAGES
+    with pytest.raises(Malformed, match="length <= 4096"):
+        parse_messages(b"[" + b",".join([text] * (MAX_MESSAGES + 1)) + b"]")
 
 
 @given(TEXTS)
