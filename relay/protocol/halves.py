@@ -6,6 +6,7 @@ stand; what is here is tried when those have refused. Must not know what the val
 
 import json
 import re
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -13,9 +14,13 @@ from msgspec import Raw, Struct
 
 T = TypeVar("T")
 
-# Both halves of a character; one of them alone, in group 1; any other escape, so that none is looked for in its rest.
-_ESCAPES: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+# All up to the next half that stands alone, or to the end: other characters, both halves of one, any other escape whole, so
+# that none is looked for in its rest. It matches from everywhere, gives nothing back, and calls nothing: a stranger may send
+# tens of thousands of escapes.
+_UP_TO_A_HALF: Final = re.compile(
+    rb"((?:[^\\]++|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F][0-9a-fA-F]{2}).)*+)"
+    rb"(\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\?\Z)",
+    re.DOTALL,
 )
 _HALF: Final = re.compile("([\ud800-\udfff])")
 
@@ -23,7 +28,9 @@ _HALF: Final = re.compile("([\ud800-\udfff])")
 _FIRST: Final = 0xE000
 _LAST: Final = 0xF8FF
 _PRIVATE: Final = re.compile(f"[{chr(_FIRST)}-{chr(_LAST)}]")
-_PRIVATE_ESCAPES: Final = re.compile(rb"\\u([eEfF][0-9a-fA-F]{3})")
+_PRIVATE_ESCAPES: Final = re.compile(rb"(\\u[eEfF][0-9a-fA-F]{3})")
+# Bytes of an escape.
+_ESCAPE: Final = 6
 
 
 class HalfCharacter(ValueError):
@@ -43,19 +50,21 @@ class StandIns:
 
     __slots__ = ("_escapes", "_halves", "json")
 
-    def __init__(self, data: bytes, halves: list[bytes]) -> None:
-        """`halves` are the escapes in `data` that stand alone, each once. Raises LookupError when there are too many."""
+    def __init__(self, data: bytes, parts: list[tuple[bytes, bytes]]) -> None:
+        """`parts` are what `_UP_TO_A_HALF` finds in `data`. Raises LookupError when there are too many kinds of halves."""
         used = set(_PRIVATE.findall(data.decode("utf-8", "replace")))
-        used |= {chr(int(digits, 16)) for digits in _PRIVATE_ESCAPES.findall(data)}
-        free = [character for code in range(_FIRST, _LAST + 1) if (character := chr(code)) not in used]
+        used |= {chr(int(escape[2:], 16)) for escape in set(_PRIVATE_ESCAPES.findall(data))}
+        halves = [half for half in dict.fromkeys([half for _, half in parts]) if len(half) == _ESCAPE]
+        # No more of them than it takes: nearly always it is one.
+        free = list(islice((chr(code) for code in range(_FIRST, _LAST + 1) if chr(code) not in used), len(halves)))
         if len(halves) > len(free):
             raise LookupError("more kinds of halves than characters to stand in for them")
-        pairs = list(zip(halves, free[: len(halves)], strict=True))
+        pairs = list(zip(halves, free, strict=True))
         # Stand-in → the half as it was written, and as a character of a text.
         self._escapes = {_escape(character): half for half, character in pairs}
         self._halves = {ord(character): chr(int(half[2:], 16)) for half, character in pairs}
         written = {half: _escape(character) for half, character in pairs}
-        self.json = _ESCAPES.sub(lambda found: written[found[1]] if found[1] else found[0], data)
+        self.json = b"".join([piece for before, half in parts for piece in (before, written.get(half, half))])
 
     def restored(self, value: T, passes_on: frozenset[str], name: str = "") -> T:
         """`value`, decoded from `json`, with the halves in JSON that is not read, and in texts of the names in `passes_on`.
@@ -83,7 +92,7 @@ class StandIns:
             setattr(struct, field, after)
 
     def _restored_json(self, data: bytes) -> bytes:
-        return _PRIVATE_ESCAPES.sub(lambda found: self._escapes.get(found[0], found[0]), data)
+        return b"".join([self._escapes.get(part, part) for part in _PRIVATE_ESCAPES.split(data)])
 
     def _restored_text(self, text: str, passes_on: frozenset[str], name: str) -> str:
         restored = text.translate(self._halves)
@@ -98,8 +107,8 @@ def stand_ins_for(data: bytes | bytearray | Raw | str) -> StandIns | None:
     """`data` with something else for its halves of characters; None where it has none, or too many kinds of them."""
     try:
         raw = data.encode() if isinstance(data, str) else bytes(data)
-        halves = dict.fromkeys(found[1] for found in _ESCAPES.finditer(raw) if found[1])
-        return StandIns(raw, list(halves)) if halves else None
+        parts = _UP_TO_A_HALF.findall(raw)
+        return StandIns(raw, parts) if any(len(half) == _ESCAPE for _, half in parts) else None
     except (UnicodeEncodeError, LookupError):
         return None
 

@@ -1,4 +1,6 @@
 import json
+import sys
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -69,6 +71,7 @@ def test_a_text_that_is_passed_on_keeps_its_halves(kind: type[bytes]) -> None:
         (rb'{"rest":"\ud83d"}', "missing required field `name`"),
         (rb'{"name":"a","rest":"\ud83d","x":}', "malformed"),
         (rb'{"name":"a","rest":"\ud83d', "truncated"),
+        (rb'{"name":"a","rest":"\ud83d"}' + b"\\", "trailing"),
     ],
 )
 def test_names_may_hold_no_halves_and_other_faults_are_named_as_ever(data: bytes, fault: str) -> None:
@@ -111,6 +114,22 @@ def test_more_kinds_of_halves_than_can_be_told_apart_are_malformed() -> None:
             continue
         with pytest.raises(Malformed):
             decode(data)
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions `work` calls."""
+    seen: list[str] = []
+    sys.setprofile(lambda frame, event, argument: seen.append(event))
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return sum(event in {"call", "c_call"} for event in seen)
+
+
+@pytest.mark.parametrize("text", [rb"\ud83d", rb"\ud83d" + rb"\n" * 500, rb"\ud83d" + rb"\ud83d\ude00" * 500])
+def test_what_a_half_costs_does_not_depend_on_what_could_stand_for_it_or_stands_beside_it(text: bytes) -> None:
+    assert calls(lambda: decode(b'{"name":"a","data":"%b"}' % text)) < 100
 
 
 @given(name=st.text(max_size=5), data=TEXTS, rest=TEXTS)
