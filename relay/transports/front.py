@@ -277,8 +277,10 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
             elif self._is_over or self._exchange is not None:
                 break
             elif (piece := next(pieces, None)) is not None:
+                # A portion may hold thousands of chunks, which take as long as a turn should.
+                is_in_chunks = self._incoming is not None and self._incoming.framing.length is None
                 self._add(piece)
-                most -= len(piece) >> 10
+                most -= most if is_in_chunks else len(piece) >> 10
             else:
                 return
             if most <= 0:

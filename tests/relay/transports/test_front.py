@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from relay.liveness import Wheel
+from relay.protocol.bodies import ChunkedBody
 from relay.protocol.http import Answer, PlainRequest, parse_plain, text_answer
 from relay.protocol.signatures import signed_params
 from relay.transports import front
@@ -537,6 +538,26 @@ class TestBodiesOverTheLimit:
         assert (door.asked, door.transport.written) == ([], written)
         door.wheel.tick(now + front.REQUEST_TIMEOUT + 1.1)
         assert door.transport.aborted
+
+    async def test_of_a_body_in_chunks_a_turn_reads_one_portion(
+        self, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sizes: list[int] = []
+        feed = ChunkedBody.feed
+
+        def look(body: ChunkedBody, data: bytes) -> bytes | None:
+            sizes.append(len(data))
+            return feed(body, data)
+
+        monkeypatch.setattr(ChunkedBody, "feed", look)
+        chunks = (b"1;" + b"x" * 200 + b"\r\na\r\n") * MAX_BODY + b"0\r\n\r\n"
+        door.protocol.data_received(self.CHUNKED + chunks)
+        turns = 0
+        while not door.asked:
+            turns += 1
+            await asyncio.sleep(0)
+            assert len(sizes) <= turns + 1
+        assert (max(sizes), door.asked[0][2]) == (front.PORTION, b"a" * MAX_BODY)
 
     async def test_chunks_that_are_none_get_400(self, door: Door) -> None:
         door.protocol.data_received(self.CHUNKED + b"x\r\n")
