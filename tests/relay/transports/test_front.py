@@ -89,6 +89,23 @@ class TestOnTheWire:
         assert b"Sec-WebSocket-Key" in answer
 
     @pytest.mark.parametrize(
+        ("header", "status"),
+        [
+            (b"Content-Length: 0", 101),
+            (b"Content-Length: 6", 400),
+            (b"Content-Length: x", 400),
+            (b"Transfer-Encoding: chunked", 400),
+            (b"Content-Length: 6\r\nTransfer-Encoding: chunked", 400),
+        ],
+    )
+    async def test_an_upgrade_with_a_body_is_refused_as_the_body_is_no_frame(
+        self, relay: RunningRelay, header: bytes, status: int
+    ) -> None:
+        wire = await relay.wire()
+        await wire.send(HANDSHAKE.replace(b"Host: ", header + b"\r\nHost: "))
+        assert int((await wire.head()).split()[1]) == status
+
+    @pytest.mark.parametrize(
         ("path", "upgraded"),
         [
             (b"/app/key-3", True),
