@@ -325,7 +325,7 @@ class TestSendersOverTheRate:
     @staticmethod
     def answering() -> int:
         """How many requests the relay answers at the moment."""
-        return sum(task.get_coro().__qualname__ == "FrontDoor._run" for task in asyncio.all_tasks())
+        return sum(getattr(task.get_coro(), "__qualname__", "") == "FrontDoor._run" for task in asyncio.all_tasks())
 
     @staticmethod
     def pings(count: int) -> bytes:
