@@ -62,6 +62,11 @@ _MASKED: Final = 0x80
 _WHOLE_TEXT: Final = _FIN | _TEXT
 _CONTROL_PAYLOAD: Final = 125  # 5.5
 
+# So many fragments cost what a message does: after them the reader hands out a FRAGMENTS, so that who counts messages sees
+# that something came. Nothing else bounds fragments without a payload.
+FRAGMENTS_A_MESSAGE: Final = 16
+FRAGMENTS: Final = Message(_CONTINUATION, bytearray())
+
 # RFC 3629 3: the first two bytes of U+D800 to U+DFFF, which no UTF-8 holds.
 _SURROGATE: Final = b"\xed\xa0"
 _AFTER_SURROGATES: Final = b"\xee"
@@ -137,13 +142,14 @@ class FrameReader:
         self._validated = 0
 
     def receive(self, data: bytes | bytearray) -> Iterator[Message]:
-        """The messages and control frames that are whole with `data`, each read when it is asked for. Raises FrameError after
-        those before the error."""
+        """The messages and control frames that are whole with `data`, each read when it is asked for, and a FRAGMENTS now and
+        then. Raises FrameError after those before the error.
+        """
         if self._rest:
             # In place: a large message that comes drop by drop would be copied whole for each drop.
             self._rest += data
             data = self._rest
-        at, size = 0, len(data)
+        at, size, fragments = 0, len(data), 0
         while size - at >= 2:
             first, second = data[at], data[at + 1]
             # A whole text, masked, is nearly all that comes, and needs no closer look (bench/, scenario "client events").
@@ -163,7 +169,7 @@ class FrameReader:
                 break
             payload, at = unmask(data[start - 4 : start], data[start:end]), end
             if first != _WHOLE_TEXT or self._fragments is not None or self._utf8 is not None:
-                message = self._complete(first, payload)
+                message = self._complete(first, payload) or _instead_of(fragments := fragments + 1)
                 if message is not None:
                     yield message
                 continue
@@ -261,6 +267,11 @@ class FrameReader:
         if whole.opcode == _TEXT:
             _ensure_utf8(whole.payload)
         return whole
+
+
+def _instead_of(fragments: int) -> Message | None:
+    """What is told after so many fragments without a message."""
+    return None if fragments % FRAGMENTS_A_MESSAGE else FRAGMENTS
 
 
 def _ensure_utf8(text: bytearray) -> None:

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.protocol.frames import (
+    FRAGMENTS,
+    FRAGMENTS_A_MESSAGE,
     FrameError,
     FrameReader,
     Message,
@@ -133,6 +135,11 @@ class TestReading:
 
     def test_a_message_in_fragments_is_joined(self) -> None:
         assert read(*fragments(b"one ", b"", b"two ", b"three")) == [text(b"one two three")]
+
+    def test_many_fragments_are_told_of_before_their_message_is_whole(self) -> None:
+        """Else they would be read without end while somebody asks for the next message."""
+        messages = FrameReader(10).receive(b"".join(fragments(*[b""] * FRAGMENTS_A_MESSAGE * 3, b"a", b"")))
+        assert list(messages) == [FRAGMENTS] * 3 + [text(b"a")]
 
     def test_control_frames_may_come_between_fragments(self) -> None:
         first, middle, last = fragments(b"a", b"b", b"c")

@@ -272,6 +272,17 @@ class TestOnTheWire:
             assert relay.node.stats(relay.app).limits_hit["messages_per_second"] > 0
             assert relay.node.connections(relay.app) == 1
 
+    async def test_fragments_without_a_message_count_too(self) -> None:
+        app = app_with(messages_per_second=1, client_events_per_second=1, subscriptions=1)
+        async with running_relay(app) as relay:
+            greedy = await relay.connect()
+            stats = relay.node.stats(app)
+            greedy.websocket.transport.write(
+                client_frame(b"", fin=False) + client_frame(b"", opcode=0x0, fin=False) * 10_000
+            )
+            await until(lambda: stats.limits_hit["messages_per_second"] > 0)
+            assert sum(stats.messages_received.values()) == 0
+
     async def test_a_client_that_is_closed_while_it_waits_is_told_so_at_once(self) -> None:
         app = app_with(messages_per_second=1, client_events_per_second=1, subscriptions=1)
         async with running_relay(app) as relay:
