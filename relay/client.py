@@ -164,7 +164,7 @@ class PushlerClient:
     def authorize_channel(
         self, channel: str, socket_id: str, member: Mapping[str, object] | None = None
     ) -> dict[str, str]:
-        """The answer of an authorisation endpoint for a private or presence channel (B1).
+        """The answer of an authorisation endpoint for a private or presence channel (B).
 
         `member` is {"user_id": …, "user_info": …}: who joins a presence channel, or whose subscription of another kind it
         is, which only the relay then knows. Raises ValueError for a bad channel name or socket id, so that nothing else
@@ -186,7 +186,7 @@ class PushlerClient:
         return answer
 
     def authenticate_user(self, socket_id: str, user: Mapping[str, object]) -> dict[str, str]:
-        """The answer of an endpoint that signs users in (B1); `user` has an "id" and may have "user_info" and "watchlist".
+        """The answer of an endpoint that signs users in (B); `user` has an "id" and may have "user_info" and "watchlist".
 
         Raises ValueError for a bad socket id or a user without an id.
         """

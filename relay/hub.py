@@ -31,7 +31,7 @@ class Turn:
     """What one turn of the event loop sends: joined, so that a run of events to a channel is one write a subscriber.
 
     Events go out in the order in which they were sent, whatever their channel: only one channel holds frames back at a
-    time. `defer` is the loop's `call_soon` (bench/, scenarios "fan-out", "client events" and "presence").
+    time. `defer` is the loop's `call_soon` (bench/, scenarios "fan-out", "client-events" and "presence").
     """
 
     __slots__ = ("_channel", "_defer", "_is_due")

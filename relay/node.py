@@ -99,7 +99,7 @@ class Node:
         self._is_stopping = True
         self._flush()
         connections = [connection for hub in self._hubs.values() for connection in hub.connections.values()]
-        # Not RECONNECT, at once, where nobody else listens: pusher-js would find no one, and try again only 15 s later (G1).
+        # Not RECONNECT, at once, where nobody else listens: pusher-js would find no one, and try again only 15 s later (G).
         code = CloseCode.RECONNECT if spread else CloseCode.OVER_CAPACITY
         step = max(1, round(len(connections) * STOP_STEP / spread)) if spread else len(connections)
         for at, connection in enumerate(connections, 1):

@@ -7,7 +7,7 @@ from relay.protocol.requests import Publish, parse_batch, parse_publish
 
 
 def publish(node: Node, app: App, body: bytes) -> dict[str, object]:
-    """One event to its channels; with `info`, what the channels are like now (C1)."""
+    """One event to its channels; with `info`, what the channels are like now (C)."""
     event = parse_publish(body, app.limits)
     node.publish(app, event)
     if not event.info:

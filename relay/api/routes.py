@@ -225,7 +225,7 @@ def _app_name(parts: list[str], query: str) -> str:
         case ["apps", name, *_]:
             return unquote(name)
         case ["users", _, "terminate_connections"]:
-            # pusher-http-python leaves the app out of this one path (B2): its key is in the query.
+            # pusher-http-python leaves the app out of this one path (B): its key is in the query.
             return parse_query(query).get("auth_key", "")
         case _:
             return ""

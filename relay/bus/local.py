@@ -15,7 +15,7 @@ class LocalBus:
     """See relay.bus.base.Bus."""
 
     def __init__(self) -> None:
-        # Delivering is all that there is to publishing (bench/, scenario "client events").
+        # Delivering is all that there is to publishing (bench/, scenario "client-events").
         self.publish: Deliver = _deliver_nowhere
 
     async def start(self, deliver: Deliver) -> None:

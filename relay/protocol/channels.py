@@ -57,11 +57,11 @@ class InvalidChannelName(ProtocolError):
     """The name is too long, has a forbidden character, or is reserved."""
 
 
-# C2: the characters of a name; the longest prefix that fits comes first. Names that begin with # are the server's own, and
+# A5: the characters of a name; the longest prefix that fits comes first. Names that begin with # are the server's own, and
 # those of users hold whatever id was signed.
 _NAME: Final = re.compile("(" + "|".join(kind.value for kind in Kind) + ")[-a-zA-Z0-9_=@,.;]*")
 _BARE: Final = frozenset({Kind.PUBLIC.value, _SERVER_TO_USER})
-# What follows from a prefix, worked out once: a subscription to a new name costs one match (bench/, scenario "subscribe").
+# What follows from a prefix, worked out once: a subscription to a new name costs one match (bench/, scenario "connections").
 _TRAITS: Final = {
     kind.value: (kind, kind not in _OPEN, kind in _PRESENCE, kind in _CACHE, kind in _CLIENT_EVENTS) for kind in Kind
 }

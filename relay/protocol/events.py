@@ -1,4 +1,4 @@
-"""Messages to a client (A4): one builder an event, each returns the JSON text as bytes.
+"""Messages to a client (A2): one builder an event, each returns the JSON text as bytes.
 
 Each message has an event and data, also where there is nothing to say: clients of strict languages fail without.
 
@@ -122,7 +122,7 @@ def channel_event(name_json: bytes, channel: str, data_json: bytes) -> bytes:
 
 def client_event(name: str, channel: str, data: bytes, user_id: str | None) -> bytes:
     """A client event passed on: `data` is the sender's JSON untouched, `user_id` the sender on a presence channel (A10)."""
-    # Not joined from pieces: it is built for each client event (bench/, scenario "client events").
+    # Not joined from pieces: it is built for each client event (bench/, scenario "client-events").
     if user_id is None:
         return b'{"event":%b,"channel":%b,"data":%b}' % (dumps(name), dumps(channel), data)
     return b'{"event":%b,"channel":%b,"data":%b,"user_id":%b}' % (dumps(name), dumps(channel), data, dumps(user_id))

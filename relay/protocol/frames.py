@@ -80,7 +80,7 @@ _LAST_FREE_CODE: Final = 4999
 def text_frame(payload: bytes) -> bytes:
     """A whole text frame for a client; a server does not mask (5.1)."""
     length = len(payload)
-    # Nearly all events are of this size (bench/, scenario "client events").
+    # Nearly all events are of this size (bench/, scenario "client-events").
     if 126 <= length < 65_536:
         return b"\x81\x7e%b%b" % (length.to_bytes(2), payload)
     return _header(_TEXT, length) + payload
@@ -152,7 +152,7 @@ class FrameReader:
         at, size, fragments = 0, len(data), 0
         while size - at >= 2:
             first, second = data[at], data[at + 1]
-            # A whole text, masked, is nearly all that comes, and needs no closer look (bench/, scenario "client events").
+            # A whole text, masked, is nearly all that comes, and needs no closer look (bench/, scenario "client-events").
             if first != _WHOLE_TEXT or second < _MASKED or self._fragments is not None:
                 self._ensure_header(first, second)
             length, start = second & 0x7F, at + 6

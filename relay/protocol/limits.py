@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-# B2: a signed request is refused when its clock is further away than this. Seconds.
+# B: a signed request is refused when its clock is further away than this. Seconds.
 TIMESTAMP_TOLERANCE: Final = 600
 
 # A3: how long a peer may take to answer a ping before it counts as gone. Seconds.

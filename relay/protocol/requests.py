@@ -1,4 +1,4 @@
-"""Bodies and queries of the HTTP API (C1): JSON → typed values that keep every limit.
+"""Bodies and queries of the HTTP API (C): JSON → typed values that keep every limit.
 
 Raises BadRequest (400) or TooLarge (413), with a text for the developer on the other side.
 """
@@ -128,7 +128,7 @@ def ensure_channel_name(name: str, limits: Limits) -> ChannelRules:
 
 
 def ensure_info_fits(info: Iterable[str], rules: ChannelRules) -> None:
-    """Raises BadRequest where `info` asks a channel for what its kind does not have (C1)."""
+    """Raises BadRequest where `info` asks a channel for what its kind does not have (C)."""
     if "user_count" in info and not rules.is_presence:
         raise BadRequest(f"user_count is known for presence channels only, not for {rules.name!r}")
     if "cache" in info and not rules.is_cache:

@@ -211,7 +211,7 @@ class Session:
         return Join(rules, None, self._user_named(command.channel_data) if has_signed_data else None)
 
     def _ensure_authorised(self, command: Subscribe, rules: ChannelRules) -> bool:
-        """Check the signature of a subscription (B1), in constant time; True when it covers the channel_data that came.
+        """Check the signature of a subscription (B), in constant time; True when it covers the channel_data that came.
 
         Back ends sign channel_data for every kind of channel when they are given some, and then it is sent along. Where it
         is sent but not signed, only a presence channel refuses: elsewhere nothing depends on it.

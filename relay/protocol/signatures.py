@@ -1,4 +1,4 @@
-"""Signatures: channel authorisation (B1), HTTP requests (B2) and the one constant-time comparison of them.
+"""Signatures: channel authorisation (B), HTTP requests (B) and the one constant-time comparison of them.
 
 All are lower-case hex HMAC-SHA256 with the app's secret over UTF-8 text.
 """
@@ -19,7 +19,7 @@ class RequestUnsigned(ProtocolError):
 
 @lru_cache(maxsize=1_024)
 def _keyed(secret: str) -> hmac.HMAC:
-    """HMAC-SHA256 that has taken the key: that costs more than to sign a short text (bench/, scenario "subscribe")."""
+    """HMAC-SHA256 that has taken the key: that costs more than to sign a short text (bench/, scenario "connections")."""
     return hmac.new(secret.encode(), digestmod="sha256")
 
 
@@ -47,12 +47,12 @@ def is_signed_bytes(secret: str, message: bytes, signature: str) -> bool:
 
 
 def channel_text(socket_id: str, channel: str, channel_data: str | None = None) -> str:
-    """The text that a channel authorisation signs (B1). `channel_data` is the raw string, byte for byte."""
+    """The text that a channel authorisation signs (B). `channel_data` is the raw string, byte for byte."""
     return f"{socket_id}:{channel}" if channel_data is None else f"{socket_id}:{channel}:{channel_data}"
 
 
 def user_text(socket_id: str, user_data: str) -> str:
-    """The text that a sign-in signs (B1). `user_data` is the raw string, byte for byte."""
+    """The text that a sign-in signs (B). `user_data` is the raw string, byte for byte."""
     return f"{socket_id}::user::{user_data}"
 
 
@@ -62,7 +62,7 @@ def body_md5(body: bytes) -> str:
 
 
 def request_text(method: str, path: str, params: Iterable[tuple[str, str]]) -> str:
-    """The text that an HTTP request signs (B2): method, path, and sorted parameters without auth_signature."""
+    """The text that an HTTP request signs (B): method, path, and sorted parameters without auth_signature."""
     query = "&".join([f"{name}={value}" for name, value in sorted(params) if name != "auth_signature"])
     return f"{method}\n{path}\n{query}"
 
@@ -102,7 +102,7 @@ def verify_request(
         raise RequestUnsigned("auth_key is not a key of this app")
     ensure_recent(params.get("auth_timestamp", ""), now)
     ensure_body_unchanged(params.get("body_md5"), body)
-    # Some SDKs sign the path before, some after they percent-encode it (B2, "quirks").
+    # Some SDKs sign the path before, some after they percent-encode it (B).
     text = request_text(method, path, params.items())
     if is_signed(secret, text, signature):
         return

@@ -1,4 +1,4 @@
-"""The framing of pusher-js's HTTP transports (G2), which is SockJS's: one frame a line.
+"""The framing of pusher-js's HTTP transports (G), which is SockJS's: one frame a line.
 
 Must not know requests, sessions or time.
 """

@@ -547,7 +547,7 @@ def _as_incoming(request: PlainRequest, head: bytes) -> _Incoming:
 
 def _ensure_no_body(head: Head) -> None:
     """Raises HttpError for an upgrade that announces a body, which would be taken for frames (RFC 9110 7.8)."""
-    # Nearly no upgrade has either: two look-ups (bench/, scenario "connect").
+    # Nearly no upgrade has either: two look-ups (bench/, scenario "connections").
     if (b"content-length" in head.headers or b"transfer-encoding" in head.headers) and framing_of(head).length != 0:
         raise HttpError(text_answer(400, "A request to switch to WebSocket has no body"))
 

@@ -1,4 +1,4 @@
-"""A client that came by HTTP (G2): a session that outlives the requests which carry it.
+"""A client that came by HTTP (G): a session that outlives the requests which carry it.
 
 One request at a time receives, by streaming or by polling; others send. Between two of them messages wait, bounded in bytes,
 and none is lost. Must not know aiohttp: a request is an object that waits for `wake` and takes what there is.

@@ -109,7 +109,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
             self._node.refused(upgrade.app_key, rejected, self.address, upgrade.origin)
             self.close(rejected.code, rejected.message)
             return
-        # One write, one system call (bench/, scenario "connect").
+        # One write, one system call (bench/, scenario "connections").
         self._transport.write(upgrade.answer(is_compressed=is_compressed) + self._node.greeting(connection))
         self._connection = self._counted = connection
         first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
@@ -123,7 +123,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
-        # As `_take` does, a call less (bench/, scenario "client events").
+        # As `_take` does, a call less (bench/, scenario "client-events").
         if self._held is None:
             self._handle(self._reader.receive(data), MESSAGES if len(data) < LARGE_READ else 0)
         else:

@@ -1,4 +1,4 @@
-"""The HTTP fallbacks of pusher-js (G2): XHR streaming and polling, for clients whose network blocks WebSocket.
+"""The HTTP fallbacks of pusher-js (G): XHR streaming and polling, for clients whose network blocks WebSocket.
 
 POST …/app/KEY/SERVER/SESSION/xhr_streaming or /xhr receives, /xhr_send sends. Sessions are in polling.py.
 """
