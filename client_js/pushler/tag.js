@@ -1,5 +1,5 @@
 /**
- * Entry of dist/pushler.js, a plain script tag: makes the global PushlerClient and takes the
+ * Entry of pushler.js, a plain script tag: makes the global PushlerClient and takes the
  * relay's address from the tag (data-ws-host, data-ws-port, data-force-tls).
  */
 

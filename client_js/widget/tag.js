@@ -1,5 +1,5 @@
 /**
- * Entry of dist/widget.js, the script tag of other people's pages: one widget per page, as soon as
+ * Entry of widget.js, the script tag of other people's pages: one widget per page, as soon as
  * there is a body. The tag's own address says where the support API is.
  */
 
