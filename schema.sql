@@ -35,7 +35,7 @@ CREATE TABLE support_outbox (
     exclude_socket VARCHAR(64),
     -- When the change was made that it tells of
     created_at VARCHAR(24) NOT NULL,
-    -- Set: the relay will never take it, and it is not sent again
+    -- Set: the relay refused it, and it waits for `outbox retry` or `outbox skip`
     refused_at VARCHAR(24),
     -- What the relay said then
     refusal TEXT,
@@ -71,7 +71,7 @@ CREATE TABLE support_operators_online (
     last_seen VARCHAR(24) NOT NULL,
     -- What the operator says: online (takes tickets), away or offline
     status VARCHAR(7) DEFAULT 'offline' NOT NULL CONSTRAINT ck_support_operators_online_status CHECK (status IN ('online', 'away', 'offline')),
-    -- When he last got a ticket; among equals the oldest is next
+    -- When they last got a ticket; among equals the oldest is next
     last_assigned_at VARCHAR(24),
     CONSTRAINT pk_support_operators_online PRIMARY KEY (user_id),
     CONSTRAINT fk_support_operators_online_user_id FOREIGN KEY(user_id) REFERENCES support_operators (id) ON DELETE CASCADE
@@ -85,7 +85,7 @@ CREATE TABLE support_tickets (
     visitor_id VARCHAR(64) NOT NULL,
     -- As the visitor gave it, or the default
     visitor_name VARCHAR(100) NOT NULL,
-    -- As the visitor gave it; never proof of who he is
+    -- As the visitor gave it; never proof of who they are
     visitor_email VARCHAR(255),
     -- Who serves or served it; accounts with tickets are disabled, not removed
     operator_id INTEGER,
@@ -101,7 +101,7 @@ CREATE TABLE support_tickets (
     create_key VARCHAR(64),
     -- seq of the newest message; raised in the transaction that stores the message
     last_seq INTEGER DEFAULT 0 NOT NULL,
-    -- Who gave it back to the queue by hand: while it waits it is not assigned to him by itself
+    -- Who gave it back to the queue by hand: while it waits it is not assigned to them by itself
     returned_by INTEGER,
     -- While it is open: a keyed hash of the network that it was opened from, to count those of one network
     network VARCHAR(64),

@@ -136,7 +136,7 @@ operators_online = Table(
         server_default=text("'offline'"),
         comment="What the operator says: online (takes tickets), away or offline",
     ),
-    Column("last_assigned_at", UtcTime, comment="When he last got a ticket; among equals the oldest is next"),
+    Column("last_assigned_at", UtcTime, comment="When they last got a ticket; among equals the oldest is next"),
     comment="Who takes tickets now, and how many",
 )
 
@@ -146,7 +146,7 @@ tickets = Table(
     Column("id", _Id, primary_key=True, comment="The ticket's number; names the channel private-ticket-{id}"),
     Column("visitor_id", String(64), nullable=False, index=True, comment="Public random id of the visitor; no secret"),
     Column("visitor_name", String(100), nullable=False, comment="As the visitor gave it, or the default"),
-    Column("visitor_email", String(255), comment="As the visitor gave it; never proof of who he is"),
+    Column("visitor_email", String(255), comment="As the visitor gave it; never proof of who they are"),
     Column(
         "operator_id",
         _Id,
@@ -181,7 +181,7 @@ tickets = Table(
         "returned_by",
         _Id,
         ForeignKey("support_operators.id", ondelete="SET NULL"),
-        comment="Who gave it back to the queue by hand: while it waits it is not assigned to him by itself",
+        comment="Who gave it back to the queue by hand: while it waits it is not assigned to them by itself",
     ),
     Column(
         "network",
@@ -247,7 +247,9 @@ outbox = Table(
     Column("payload", Text, nullable=False, comment="The event's data: a JSON object"),
     Column("exclude_socket", String(64), comment="The connection that must not get it: the sender's own"),
     Column("created_at", UtcTime, nullable=False, comment="When the change was made that it tells of"),
-    Column("refused_at", UtcTime, comment="Set: the relay will never take it, and it is not sent again"),
+    Column(
+        "refused_at", UtcTime, comment="Set: the relay refused it, and it waits for `outbox retry` or `outbox skip`"
+    ),
     Column("refusal", Text, comment="What the relay said then"),
     Column(
         "kind",

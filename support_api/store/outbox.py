@@ -32,7 +32,7 @@ class OutboxStore:
             await tx.conn.execute(delete(outbox).where(outbox.c.id.in_(ids)))
 
     async def set_aside(self, event_id: int, refusal: str) -> None:
-        """Keeps an event that will never be taken, with the reason, out of the way of the others."""
+        """Keeps an event that the relay refused, with the reason, out of the way of the others."""
         async with self.database.writing() as tx:
             row = update(outbox).where(outbox.c.id == event_id)
             await tx.conn.execute(row.values(refused_at=tx.now, refusal=refusal))
