@@ -36,7 +36,7 @@ def requester(request: web.BaseRequest, trusted: Sequence[Network]) -> str:
 
 
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
-    """The last address that is no trusted proxy's: each proxy appends whom it was called by, the first ones anybody can
+    """The last address that is not a trusted proxy's: each proxy appends whom it was called by, the first ones anybody can
     have made up. `forwarded`: the X-Forwarded-For headers in their order."""
     address = _parse(peer or "")
     if address is None or not _is_trusted(address, trusted):
@@ -67,7 +67,7 @@ def is_loopback(host: str) -> bool:
 
 
 def hostname_of(host: str) -> str:
-    """The name in a Host header, without the port; empty when it is no Host header."""
+    """The name in a Host header, without the port; empty when it is not a Host header."""
     try:
         return urlsplit(f"//{host}").hostname or "" if not set(host) & set("/?#@\\") else ""
     except ValueError:
@@ -113,7 +113,7 @@ class Sites:
         self._counts[site] += 1
 
     def leave(self, socket_id: str) -> None:
-        """Count it no more, if it was counted."""
+        """Stop counting it, if it was counted."""
         site = self._site_of.pop(socket_id, None)
         if site is None:
             return

@@ -71,13 +71,13 @@ def has_left(request: web.BaseRequest, error: BaseException) -> bool:
 
 
 class HttpServerLog:
-    """What aiohttp's server reports. A request that is no HTTP, and a client that went, are nobody's bug: no traceback."""
+    """What aiohttp's server reports. A request that is not HTTP, and a client that went, are nobody's bug: no traceback."""
 
     def __init__(self) -> None:
         self._log = structlog.get_logger()
 
     def debug(self, text: str, *values: object, exc_info: BaseException | None = None) -> None:
-        """The server's small talk; among it, that somebody began with something that is no HTTP."""
+        """The server's small talk; among it, that somebody began with something that is not HTTP."""
         if isinstance(exc_info, HttpProcessingError):
             self._refused(exc_info, values)
         else:
@@ -280,7 +280,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
-        # A server's TCP transport; uvloop's is no subclass of asyncio's.
+        # A server's TCP transport; uvloop's is not a subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         if not self._lobby.enter(self):
             self._transport.abort()

@@ -89,7 +89,7 @@ class Origins:
 
 
 def authority_of(origin: str | None) -> str | None:
-    """The host of an Origin header, with its port if it names one, in lower case; None for what is no origin of a page."""
+    """The host of an Origin header, with its port if it names one, in lower case; None for anything else."""
     parsed = None if origin is None else _ORIGIN.fullmatch(origin.lower())
     return None if parsed is None else parsed[2] + ("" if parsed[3] is None else f":{parsed[3]}")
 

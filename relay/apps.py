@@ -63,7 +63,7 @@ class App(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     compression: bool = False
     """Are messages compressed for clients that offer it (permessage-deflate)? Saves bandwidth, costs CPU once a broadcast."""
     allowed_origins: tuple[str, ...] = ()
-    """Pages that may connect, such as "https://shop.example" or "*.shop.example", and "-" for clients that are no pages;
+    """Pages that may connect, such as "https://shop.example" or "*.shop.example", and "-" for clients that are not pages;
     none named: all. No authentication: a program can claim any origin."""
     webhooks: tuple[Webhook, ...] = ()
     limits: Limits = field(default_factory=Limits)

@@ -1,7 +1,7 @@
 """How log lines look: for people on a console, or JSON for machines. Never given a secret.
 
 What a stranger sent may stand in a line, and can neither make it long nor make it look like two: values are cut, and the
-renderers escape what is no printable character.
+renderers escape what is not a printable character.
 """
 
 import logging

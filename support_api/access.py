@@ -62,7 +62,7 @@ def role_in(ticket: Ticket, identity: Identity) -> Sender:
     """In which role the caller reads, writes and closes this ticket. Raises `Forbidden`.
 
     The ticket's own operator acts as operator; else the visitor who opened the ticket as visitor. An operator whom the
-    ticket is not assigned to is nobody here, so an operator can try the widget in the browser he works in.
+    ticket is not assigned to is nobody here, so an operator can try the widget in the browser they work in.
     """
     if _serves(identity.operator, ticket):
         return Sender(SenderType.OPERATOR, str(identity.operator.id), identity.operator.name)
@@ -80,7 +80,7 @@ def ensure_serves(ticket: Ticket, operator: Operator) -> Sender:
 
 
 def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity) -> Operator:
-    """The operator, if he may listen to an operators' channel. Raises `Forbidden`. (Of a ticket: `role_in`.)"""
+    """The operator, if they may listen to an operators' channel. Raises `Forbidden`. (Of a ticket: `role_in`.)"""
     operator = identity.operator
     if operator is None or operator.is_disabled:
         raise Forbidden

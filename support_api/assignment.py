@@ -15,7 +15,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class LeastLoaded:
     """The operator with the fewest active tickets; among equals the one who has waited longest for a new one.
 
-    `timeout`: an operator whose last heartbeat is older than this is not online, whatever his status says.
+    `timeout`: an operator whose last heartbeat is older than this is not online, whatever their status says.
     """
 
     timeout: timedelta

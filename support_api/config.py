@@ -83,7 +83,7 @@ class Settings:
     operator_timeout: int = 60
     """Seconds without a heartbeat after which an operator counts as gone and gets no new tickets."""
     operator_grace: int = 60
-    """Seconds that a gone operator keeps his tickets after that; then they go back to the queue."""
+    """Seconds that a gone operator keeps their tickets after that; then these go back to the queue."""
     tickets_per_minute: int = 120
     """New tickets from one address, or from one /64 network of IPv6; 0: no limit."""
     open_tickets_per_visitor: int = 3

@@ -26,12 +26,12 @@ def operator_channel(operator_id: int) -> str:
 
 
 def operator_user(operator_id: int) -> str:
-    """As whom an operator is signed in to the relay, and in whose name his subscriptions are signed."""
+    """As whom an operator is signed in to the relay, and in whose name their subscriptions are signed."""
     return f"operator-{operator_id}"
 
 
 def lost_channel(operator_id: int, ticket_id: int) -> Event:
-    """Ends the operator's subscription to a conversation that is not his any more."""
+    """Ends the operator's subscription to a conversation that is not theirs any more."""
     return _access_ended(EventKind.UNSUBSCRIBE, ticket_channel(ticket_id), operator_id)
 
 
@@ -50,7 +50,7 @@ def _access_ended(kind: EventKind, channel: str, operator_id: int) -> Event:
 
 
 def ticket_assigned(ticket: Ticket, first_message: str) -> Event:
-    """Tells the operator that a ticket is his from now on. The ticket must have an operator."""
+    """Tells the operator that a ticket is theirs from now on. The ticket must have an operator."""
     if ticket.operator_id is None:
         msg = f"ticket {ticket.id} has no operator"
         raise ValueError(msg)

@@ -99,7 +99,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One person of the support team, as the rest of the desk may see him (no password hash)."""
+    """One person of the support team, as the rest of the desk may see them (no password hash)."""
 
     id: int
     name: str
@@ -109,7 +109,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Whether an operator takes tickets, how many he has and how many he may have."""
+    """Whether an operator takes tickets, how many they have and how many they may have."""
 
     status: OperatorStatus
     active_tickets: int
@@ -119,7 +119,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One operator as the assignment sees him."""
+    """One operator as the assignment sees them."""
 
     operator_id: int
     status: OperatorStatus

@@ -52,7 +52,7 @@ class Reception:
         self._looked_at: datetime | None = None
 
     async def is_staffed(self) -> bool:
-        """Whether an operator is online, as of `LOOKS_EVERY` ago at most. Raises `StoreUnavailable`."""
+        """Whether an operator is online, as it was `LOOKS_EVERY` ago at most. Raises `StoreUnavailable`."""
         if self._known is None or self._looked_at is None or self._clock() - self._looked_at >= LOOKS_EVERY:
             return await self.look()
         return self._known

@@ -58,7 +58,7 @@ class Tokens:
         return _read(self._visitors, token, self.visitor_max_age)
 
     def visitor_of_create(self, client_id: str | None) -> str:
-        """The id of a new visitor. The same long client_id gives the same id: whoever lost the answer to his first request
+        """The id of a new visitor. The same long client_id gives the same id: whoever lost the answer to their first request
         has no token yet, and must find the ticket that it made. A short one could be guessed, and means nothing here."""
         if client_id is None or len(client_id) < UNGUESSABLE:
             return secrets.token_hex(16)

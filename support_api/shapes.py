@@ -40,7 +40,7 @@ def _notice_json(notice: Notice | None) -> Json:
 
 
 def ticket_json(ticket: Ticket, *, with_email: bool) -> Json:
-    """The Ticket object of the API. The visitor's e-mail is for the operator who serves him, so the caller must say."""
+    """The Ticket object of the API. The visitor's e-mail is for the operator who serves them, so the caller must say."""
     shape: Json = {
         "ticket_id": ticket.id,
         "status": str(ticket.status),

@@ -4,7 +4,7 @@
  * Knows paths, fields and the visitor's token. The token goes as a header, so the widget works on
  * other sites too; cookies go along only with the call that opens a ticket, where a known visitor
  * is recognised by them. Elsewhere they could only make us somebody else: an operator who tries
- * the widget in his own browser is a visitor here.
+ * the widget in their own browser is a visitor here.
  */
 
 import { request } from '../shared/http.js';

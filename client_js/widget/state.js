@@ -84,7 +84,7 @@ export function logItems({ thread, joined, online }) {
   return items;
 }
 
-/** By seq: the operator's name, at his first message and wherever another one has spoken before him. */
+/** By seq: the operator's name, at their first message and wherever another one has spoken before them. */
 export function speakers(messages) {
   const found = new Map();
   let last = null;

@@ -55,7 +55,7 @@ class ChunkedBody:
         self.data = bytearray()
 
     def feed(self, data: bytes) -> bytes | None:
-        """As of SizedBody. Raises TooLong, and HttpError when these are no chunks."""
+        """See SizedBody.feed. Raises TooLong, and HttpError when these are not chunks."""
         self._pending += data
         while True:
             if self._missing:

@@ -79,7 +79,7 @@ class Exchange:
         await self._write(chunk(data) if self._is_chunked else data)
 
     async def end(self) -> None:
-        """It is whole."""
+        """The answer is complete."""
         if self._is_chunked:
             await self._write(LAST_CHUNK)
 

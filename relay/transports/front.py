@@ -42,7 +42,7 @@ from relay.transports.websocket import WebSocket
 
 log = structlog.get_logger()
 
-# The head of a request, in bytes, and how long a request may take to come whole, in seconds.
+# The head of a request, in bytes, and how long a request may take to arrive completely, in seconds.
 MAX_HEAD: Final = 16_384
 REQUEST_TIMEOUT: Final = 10.0
 
@@ -186,7 +186,7 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
-        # A server's TCP transport; uvloop's is no subclass of asyncio's.
+        # A server's TCP transport; uvloop's is not a subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self._doors.wheel.watch(self, self._since + REQUEST_TIMEOUT)
 
@@ -501,7 +501,7 @@ class FrontDoor(Intake[bytes], asyncio.Protocol):
         return client_address(peer_of(self._transport), forwarded, trusted)
 
     def _refuse(self, answer: Answer) -> None:
-        """Answer what is no request that could be served, and end."""
+        """Answer what is not a request that could be served, and end."""
         log.info("request_refused", address=self._address(), status=answer.status, reason=answer.body.decode())
         self._transport.write(answer.encode(self._doors.date(), is_last=True))
         self.close()

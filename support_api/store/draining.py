@@ -46,7 +46,7 @@ class Drain:
         return self.choose([one for one in candidates if one.operator_id != but_not], now)
 
     def _only_one(self, candidates: Sequence[Candidate], now: datetime) -> int | None:
-        """The operator who is the only one with room. What he gave back would fill a whole look at the queue for nothing."""
+        """The only operator with room: what they gave back would fill a whole look at the queue for nothing."""
         first = self.choose(candidates, now).operator_id
         return None if self._choose(candidates, first, now).operator_id is not None else first
 

@@ -30,7 +30,7 @@ _active = tickets.c.status == TicketStatus.ACTIVE.value
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An operator with the hash that his password must match."""
+    """An operator with the hash that their password must match."""
 
     operator: Operator
     password_hash: str
@@ -127,7 +127,7 @@ class OperatorStore:
         return None if row is None else operator_of(row)
 
     async def close_session(self, operator_id: int, token_hash: str) -> None:
-        """Logs out. With his last session the operator goes offline and his active tickets wait for somebody else."""
+        """Logs out. With their last session the operator goes offline and the active tickets wait for somebody else."""
         async with self.database.writing() as tx:
             await _end_sessions(tx, operator_sessions.c.token_hash == token_hash)
             if await _is_logged_in(tx, operator_id):
@@ -147,7 +147,7 @@ class OperatorStore:
     async def release_silent(self, silence: timedelta) -> int:
         """Takes the active tickets of operators without a heartbeat for longer than `silence`, whatever their status.
 
-        They wait for somebody else, or go to him at once. Who was handed a ticket by hand has as long to come as after a
+        They wait for somebody else, or go to them at once. Who was handed a ticket by hand has as long to come as after a
         heartbeat. Returns how many were taken.
         """
         async with self.database.reading() as conn:
@@ -159,7 +159,7 @@ class OperatorStore:
             return await self._return_tickets(tx, _is_held_in_silence(tx.now - silence))
 
     async def heartbeat(self, operator_id: int, status: OperatorStatus, max_tickets: int | None) -> Presence:
-        """Notes that an operator is there, with which status and limit, and gives him what waits."""
+        """Notes that an operator is there, with which status and limit, and gives them what waits."""
         changes: dict[str, object] = {"status": status.value}
         if max_tickets is not None:
             changes["max_tickets"] = max_tickets

@@ -39,7 +39,7 @@ async def logged_in(request: web.Request) -> Operator:
 
 
 def session_hash_of(request: web.Request) -> str | None:
-    """Under what the caller's session is stored, if his cookie is genuine."""
+    """Under what the caller's session is stored, if their cookie is genuine."""
     token = _cookie(request, OPERATOR_COOKIE)
     session_id = None if token is None else request.app[DESK].tokens.read_session(token)
     return None if session_id is None else session_hash(session_id)

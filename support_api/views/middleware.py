@@ -15,7 +15,7 @@ from support_api.views.proxies import address_of
 from support_api.views.responses import refusal, refusal_of
 
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
-"""For answers that are no pages."""
+"""For answers that are not pages."""
 
 _log = structlog.get_logger("support_api.http")
 

@@ -50,7 +50,7 @@ async def login(request: web.Request) -> web.Response:
 
 
 async def logout(request: web.Request) -> web.Response:
-    """Ends the session, if there is one; with his last one the operator goes offline and his tickets go to others."""
+    """Ends the session, if there is one; with their last one the operator goes offline and the tickets go to others."""
     desk, operator, hashed = request.app[DESK], await operator_of(request), session_hash_of(request)
     if operator is not None and hashed is not None:
         await desk.store.operators.close_session(operator.id, hashed)
@@ -68,7 +68,7 @@ async def me(request: web.Request) -> web.Response:
 
 
 async def heartbeat(request: web.Request) -> web.Response:
-    """Says that the operator is there, with which status and limit; he may get waiting tickets at once."""
+    """Says that the operator is there, with which status and limit; they may get waiting tickets at once."""
     operator, fields = await logged_in(request), await body_fields(request)
     status = OperatorStatus(fields.choice("status", [one.value for one in OperatorStatus], OperatorStatus.ONLINE.value))
     max_tickets = fields.optional_integer("max_tickets", 0, MAX_TICKETS)

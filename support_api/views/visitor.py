@@ -61,7 +61,7 @@ async def send_support_message(request: web.Request) -> web.Response:
 
 
 async def typing(request: web.Request) -> web.Response:
-    """Tells the other side that the caller is typing; in which role follows from who he is."""
+    """Tells the other side that the caller is typing; in which role follows from who they are."""
     desk, fields, identity = request.app[DESK], await body_fields(request), await identify(request)
     ticket = await desk.store.tickets.read(fields.ticket_id())
     sender = role_in(ticket, identity)
