@@ -2,16 +2,24 @@
 
 from relay.apps import App
 from relay.node import Node
-from relay.protocol.requests import parse_unsubscribe
+from relay.protocol.requests import BadRequest, parse_unsubscribe
 
 
 def terminate(node: Node, app: App, user_id: str) -> dict[str, object]:
     """Close every connection that is signed in as the user; there may be none."""
+    _ensure_named(user_id)
     node.terminate(app, user_id)
     return {}
 
 
 def unsubscribe(node: Node, app: App, user_id: str, body: bytes) -> dict[str, object]:
     """End the user's subscriptions to a channel, or to all; there may be none."""
+    _ensure_named(user_id)
     node.unsubscribe(app, user_id, parse_unsubscribe(body, app.limits))
     return {}
+
+
+def _ensure_named(user_id: str) -> None:
+    """Raises BadRequest where the path names nobody: whoever has lost a user's id must not believe that the access ended."""
+    if not user_id:
+        raise BadRequest("The path names no user: it is /users/ID/...")

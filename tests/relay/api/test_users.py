@@ -317,6 +317,11 @@ class TestTerminating:
         answer = await relay.post("/users/nobody/terminate_connections", b"")
         assert (answer.status, answer.text) == (200, "{}")
 
+    @pytest.mark.parametrize("what", ["terminate_connections", "unsubscribe"])
+    async def test_a_path_that_names_nobody_is_refused(self, relay: RunningRelay, what: str) -> None:
+        answer = await relay.post(f"/users//{what}", {"channel": None})
+        assert (answer.status, answer.json["error"]) == (400, "The path names no user: it is /users/ID/...")
+
     async def test_it_takes_post_only(self, relay: RunningRelay) -> None:
         assert (await relay.get("/users/7/terminate_connections")).status == 405
 
