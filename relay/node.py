@@ -374,7 +374,7 @@ class Node:
     def _join(self, connection: Connection, join: Join) -> None:
         app, name = connection.app, join.rules.name
         hub = self._hubs[app.id]
-        if hub.revocations and join.rules.needs_auth:
+        if join.rules.needs_auth and connection.number <= hub.revocations.up_to:
             _ensure_not_revoked(hub, connection, join)
         if join.member is not None:
             self._ensure_room(app, name, join.member)
@@ -501,11 +501,11 @@ class Node:
 
     def _listen(self, app: App, rules: ChannelRules) -> None:
         """Let other nodes know that the channel is occupied here; whose user's it is, they know since somebody signed in."""
-        if rules.user_id is None:
+        if rules.kind is not Kind.SERVER_TO_USER:
             self._bus.listen(app.id, rules.name)
 
     def _ignore(self, app: App, rules: ChannelRules) -> None:
-        if rules.user_id is None:
+        if rules.kind is not Kind.SERVER_TO_USER:
             self._bus.ignore(app.id, rules.name)
 
     def _recipients(self, app: App, name: str, exclude: str | None) -> int:

@@ -18,25 +18,24 @@ class Revocations:
     in any user's name.
     """
 
-    __slots__ = ("_floor", "_lost_up_to", "_most")
+    __slots__ = ("_floor", "_lost_up_to", "_most", "up_to")
 
     def __init__(self, most: int = MAX_REVOCATIONS) -> None:
         self._most = most
         # (user id, channel; None for all) → the number of the newest connection at that moment. The oldest loss comes first.
         self._lost_up_to: dict[tuple[str, str | None], int] = {}
         self._floor = 0
+        # No connection with a higher number has lost anything.
+        self.up_to = 0
 
     def __len__(self) -> int:
         return len(self._lost_up_to)
-
-    def __bool__(self) -> bool:
-        return self._floor > 0 or bool(self._lost_up_to)
 
     def add(self, user_id: str, channel: str | None, newest: int, oldest: int) -> None:
         """The user lost the channel, or all of them. `newest` and `oldest` number the connections that are there."""
         self._forget(oldest)
         self._lost_up_to.pop((user_id, channel), None)
-        self._lost_up_to[user_id, channel] = newest
+        self._lost_up_to[user_id, channel] = self.up_to = newest
         while len(self._lost_up_to) > self._most:
             self._floor = self._lost_up_to.pop(next(iter(self._lost_up_to)))
 

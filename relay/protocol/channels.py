@@ -70,10 +70,10 @@ _TRAITS: Final = {
 @lru_cache(maxsize=8_192)
 def rules_for(name: str) -> ChannelRules:
     """The rules of the channel `name`, whatever its length. Raises InvalidChannelName for a name that no client may use."""
-    if name.startswith(_SERVER_TO_USER) and name != _SERVER_TO_USER:
-        return ChannelRules(name, *_TRAITS[_SERVER_TO_USER])
     match = _NAME.fullmatch(name)
     if match is None or (match[1] == name and name in _BARE):
+        if name.startswith(_SERVER_TO_USER) and name != _SERVER_TO_USER:
+            return ChannelRules(name, *_TRAITS[_SERVER_TO_USER])
         raise InvalidChannelName(
             "A channel name holds one or more of the characters a-z A-Z 0-9 _ - = @ , . ; and nothing else"
         )
@@ -82,6 +82,12 @@ def rules_for(name: str) -> ChannelRules:
 
 def ensure_channel(name: str, limits: Limits) -> ChannelRules:
     """The rules of `name`, if it is not too long: as a name, or as the id of a user. Raises InvalidChannelName."""
+    if len(name) > limits.channel_name_length or name[:1] == "#":
+        _ensure_length(name, limits)
+    return rules_for(name)
+
+
+def _ensure_length(name: str, limits: Limits) -> None:
     if name.startswith(_SERVER_TO_USER):
         if len(name) - len(_SERVER_TO_USER) > limits.user_id_length:
             text = f"The id of a user is at most {limits.user_id_length} characters long"
@@ -89,7 +95,6 @@ def ensure_channel(name: str, limits: Limits) -> ChannelRules:
     elif len(name) > limits.channel_name_length:
         text = f"A channel name is at most {limits.channel_name_length} characters long, this one has {len(name)}"
         raise InvalidChannelName(text, limit="channel_name_length")
-    return rules_for(name)
 
 
 def channel_of(user_id: str) -> str:

@@ -19,6 +19,10 @@ MESSAGES: Final = 64
 # A read of so many bytes is followed by the next one of the same socket in the same turn, unless reading stops.
 LARGE_READ: Final = 65_536
 
+# Before a peer has sent more than so many messages, nobody asks for its limits: most connect, subscribe to a few channels,
+# and stay (bench/, scenario "connections"). They count all the same.
+UNASKED: Final = 16
+
 # The credit of a peer that has no limit of messages a second.
 NO_LIMIT: Final = sys.maxsize
 
@@ -52,14 +56,14 @@ class Intake(Generic[T]):
         """Nothing has come yet."""
         # None while nothing waits.
         self._held: _Held[T] | None = None
-        # How many messages may be handled until it has to be asked for how many more the time has been enough. At first that
-        # is asked at once, and all time before counts.
-        self._credit: float = 0
+        # How many messages may be handled until it has to be asked for how many more the time has been enough. All time
+        # before the first of them counts.
+        self._credit: float = UNASKED
         self._credit_since = 0.0
 
     def _renew(self) -> None:
         """The limits have changed: count anew."""
-        self._credit = 0
+        self._credit = UNASKED
         self._credit_since = 0.0
         self._hurry()
 
@@ -99,6 +103,8 @@ class Intake(Generic[T]):
             return False
         now = self._loop.time()
         self._credit += min(limits.message_burst, (now - self._credit_since) * limits.message_rate)
+        if not self._credit_since:
+            self._credit -= UNASKED  # they were part of the burst
         self._credit_since = now
         return self._credit < 0
 

@@ -133,22 +133,23 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         """See Intake."""
         now = self._active_at = self._loop.time()
         self._pinged = False
-        count = 0
+        left = most
         try:
-            for count, message in enumerate(pieces, 1):
+            for message in pieces:
                 if message.opcode == _TEXT:
                     if self._connection is not None:
                         self._node.receive(self._connection, message.payload, now)
                 else:
                     self._handle_control(message)
-                if count >= most:
+                left -= 1
+                if left <= 0:
                     break
         except FrameError as error:
             self._fail(error)
             return
         # As `_spend` does, a call less.
-        self._credit -= count
-        if count >= most or (self._credit < 0 and self._is_overdrawn()):
+        credit = self._credit = self._credit + left - most
+        if left <= 0 or (credit < 0 and self._is_overdrawn()):
             self._hold(pieces)
 
     def _limits(self) -> Limits | None:

@@ -3,9 +3,9 @@ from relay.revocations import Revocations
 
 def test_a_loss_covers_the_connections_that_were_there_and_no_later_ones() -> None:
     revocations = Revocations()
-    assert not revocations
+    assert revocations.up_to == 0
     revocations.add("7", "private-a", newest=5, oldest=1)
-    assert revocations
+    assert revocations.up_to == 5
     assert [revocations.covers("7", "private-a", number) for number in (1, 5, 6)] == [True, True, False]
 
 
