@@ -15,6 +15,10 @@ def terminate(node: Node, app: App, user_id: str) -> dict[str, object]:
 def unsubscribe(node: Node, app: App, user_id: str, body: bytes) -> dict[str, object]:
     """End the user's subscriptions to a channel, or to all; there may be none."""
     _ensure_named(user_id)
+    if len(user_id) > app.limits.user_id_length:
+        # In signed data of private channels such an id is passed over: nobody would lose anything.
+        text = f"The id of a user is 1 to {app.limits.user_id_length} characters long, a longer one names nobody"
+        raise BadRequest(text, limit="user_id_length")
     node.unsubscribe(app, user_id, parse_unsubscribe(body, app.limits))
     return {}
 

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -303,6 +304,12 @@ class TestTheCall:
         answer = await relay.post("/users/operator-5/unsubscribe", body)
         assert answer.status == 400
         assert json.loads(answer.text)["error"]
+
+    async def test_an_id_that_no_signature_can_name_is_refused(self, relay: RunningRelay) -> None:
+        longest = "й" * APP.limits.user_id_length
+        assert (await relay.post(f"/users/{quote(longest)}/unsubscribe", {"channel": None})).status == 200
+        answer = await relay.post(f"/users/{quote(longest + 'й')}/unsubscribe", {"channel": None})
+        assert (answer.status, "longer one names nobody" in answer.json["error"]) == (400, True)
 
     async def test_it_takes_post_only(self, relay: RunningRelay) -> None:
         assert (await relay.get("/users/7/unsubscribe")).status == 405
