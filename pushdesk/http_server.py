@@ -372,6 +372,8 @@ class _Connection(asyncio.Protocol):
         body.on_eof(self._on_whole_body)
 
     def _on_whole_body(self) -> None:
+        if self._is_idle:  # answered before its end: it is the next request that is waited for
+            return
         self._cancel_deadline()
         self._lobby.serve(self)
 

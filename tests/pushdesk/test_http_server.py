@@ -82,6 +82,11 @@ class Echo:
             raise
 
 
+async def refuse(_request: web.BaseRequest) -> web.StreamResponse:
+    """Answers without a look at the body."""
+    return web.Response(status=403)
+
+
 class Serving:
     """A server, and clients of it."""
 
@@ -288,6 +293,23 @@ class TestPlaces:
             assert await second.rest() == b""
             first.send(GET)
             assert b" 200 " in await first.answer()
+
+    async def test_whoever_ends_a_body_after_the_answer_keeps_nobody_out(self) -> None:
+        async with serving(refuse, PATIENT._replace(connections=2)) as running:
+            others = [await running.connect(POST % 2 + b"a") for _ in range(2)]
+            for other in others:
+                assert b" 403 " in await other.answer()
+                other.send(b"b")
+            client = await running.connect(GET)
+            assert b" 403 " in await client.answer()
+            assert await others[0].rest() == b""
+
+    async def test_the_end_of_a_body_that_was_answered_early_begins_no_endless_wait(self) -> None:
+        async with serving(refuse, PATIENT._replace(idle=0.2)) as running:
+            client = await running.connect(POST % 2 + b"a")
+            assert b" 403 " in await client.answer()
+            client.send(b"b")
+            assert await client.rest() == b""
 
     async def test_nobody_who_is_being_served_is_sent_away(self) -> None:
         echo = Echo()
