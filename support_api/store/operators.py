@@ -10,13 +10,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from support_api import events
-from support_api.errors import EmailTaken, UnknownOperator
+from support_api.errors import EmailTaken, UnknownOperator, WrongLogin
 from support_api.models import Listed, NoticeCode, Operator, OperatorStatus, Presence, TicketStatus
 from support_api.store.assigning import Assigner, announce_assigned, recount
 from support_api.store.database import Database, Writing
 from support_api.store.draining import Drain
 from support_api.store.rows import (
     AnyRow,
+    ensure_session,
     listed_of,
     operator_of,
     presence_of,
@@ -107,9 +108,14 @@ class OperatorStore:
             await tx.conn.execute(update(operators).where(operators.c.id == operator.id).values(disabled_at=None))
             return Operator(operator.id, operator.name, operator.email, is_disabled=False)
 
-    async def open_session(self, operator_id: int, token_hash: str, expires_at: datetime) -> None:
-        """Stores that an operator is logged in, and forgets sessions that are over."""
+    async def open_session(self, operator_id: int, password_hash: str, token_hash: str, expires_at: datetime) -> None:
+        """Stores that an operator is logged in, and forgets sessions that are over.
+
+        Raises `WrongLogin` when `password_hash`, which the log-in was checked against, counts no more: a check takes its
+        time, and a password is changed, or an account disabled, to keep somebody out from that moment on.
+        """
         async with self.database.writing() as tx:
+            await _ensure_counts(tx, operator_id, password_hash)
             await _end_sessions(tx, operator_sessions.c.expires_at <= tx.now)
             session = {"token_hash": token_hash, "user_id": operator_id, "expires_at": expires_at}
             await tx.conn.execute(insert(operator_sessions).values(**session, created_at=tx.now))
@@ -158,12 +164,18 @@ class OperatorStore:
             # Asked again: a heartbeat may have come since.
             return await self._return_tickets(tx, _is_held_in_silence(tx.now - silence))
 
-    async def heartbeat(self, operator_id: int, status: OperatorStatus, max_tickets: int | None) -> Presence:
-        """Notes that an operator is there, with which status and limit, and gives them what waits."""
+    async def heartbeat(
+        self, operator_id: int, status: OperatorStatus, max_tickets: int | None, *, session: str | None = None
+    ) -> Presence:
+        """Notes that an operator is there, with which status and limit, and gives them what waits.
+
+        Raises `LoginNeeded` when the `session` that says so has ended meanwhile: who has logged out would be online again.
+        """
         changes: dict[str, object] = {"status": status.value}
         if max_tickets is not None:
             changes["max_tickets"] = max_tickets
         async with self.database.writing() as tx:
+            await ensure_session(tx.conn, session, tx.now)
             await _set_presence(tx, operator_id, changes | {"last_seen": tx.now})
             await announce_assigned(tx, await self.drain(tx))
             return await read_presence(tx.conn, operator_id)
@@ -187,6 +199,13 @@ async def _by_email(conn: AsyncConnection, email: str) -> AnyRow:
     if row is None:
         raise UnknownOperator(email)
     return row
+
+
+async def _ensure_counts(tx: Writing, operator_id: int, password_hash: str) -> None:
+    mine = (operators.c.id == operator_id) & (operators.c.password_hash == password_hash)
+    usable = select(operators.c.id).where(mine & operators.c.disabled_at.is_(None))
+    if (await tx.conn.execute(usable)).first() is None:
+        raise WrongLogin
 
 
 async def _is_logged_in(tx: Writing, operator_id: int) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from support_api.errors import TicketClosed, UnknownTicket
+from support_api.errors import LoginNeeded, TicketClosed, UnknownTicket
 from support_api.models import (
     MAX_ID,
     Candidate,
@@ -23,7 +24,7 @@ from support_api.models import (
     Ticket,
     TicketStatus,
 )
-from support_api.tables import messages, operators, operators_online, tickets
+from support_api.tables import messages, operator_sessions, operators, operators_online, tickets
 
 AnyRow = Row[Any]
 
@@ -87,6 +88,15 @@ def ensure_open(ticket: Ticket) -> None:
     """Raises `TicketClosed`."""
     if ticket.status is TicketStatus.CLOSED:
         raise TicketClosed(ticket.id)
+
+
+async def ensure_session(conn: AsyncConnection, session: str | None, now: datetime) -> None:
+    """Asked in the transaction that acts for a session, which is named by its hash. Raises `LoginNeeded` when it is over."""
+    if session is None:
+        return
+    live = (operator_sessions.c.token_hash == session) & (operator_sessions.c.expires_at > now)
+    if (await conn.execute(select(operator_sessions.c.token_hash).where(live))).first() is None:
+        raise LoginNeeded
 
 
 def _within_range(ticket_id: int) -> int:

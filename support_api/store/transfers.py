@@ -12,7 +12,7 @@ from support_api.models import MAX_ID, Admission, Listed, Ticket, TicketStatus
 from support_api.store.assigning import Assigner, announce_assigned, recount
 from support_api.store.database import Database, Writing
 from support_api.store.draining import Drain
-from support_api.store.rows import AnyRow, count_active, ensure_open, read_listed, read_ticket
+from support_api.store.rows import AnyRow, count_active, ensure_open, ensure_session, read_listed, read_ticket
 from support_api.tables import operators, operators_online
 
 
@@ -50,13 +50,16 @@ class TransferStore:
             await self.assigner.put_back(tx, [listed], returned_by=listed.ticket.operator_id)
             return await self._finish(tx, listed.ticket, await read_ticket(tx.conn, ticket_id))
 
-    async def take(self, ticket_id: int, operator_id: int, *, over_limit: bool = False) -> Ticket:
+    async def take(
+        self, ticket_id: int, operator_id: int, *, over_limit: bool = False, session: str | None = None
+    ) -> Ticket:
         """Gives a waiting ticket to the operator who asks for it. One that is the operator's already is returned unchanged.
 
-        Raises `UnknownTicket`, `TicketClosed`, `TicketTaken`, `LoginNeeded` for an account that was disabled meanwhile, or,
-        unless `over_limit`, `OperatorFull`.
+        Raises `UnknownTicket`, `TicketClosed`, `TicketTaken`, `LoginNeeded` for an account that was disabled, or a `session`
+        that ended, meanwhile, or, unless `over_limit`, `OperatorFull`.
         """
         async with self.database.writing() as tx:
+            await ensure_session(tx.conn, session, tx.now)
             listed = await read_listed(tx.conn, ticket_id)
             ensure_open(listed.ticket)
             if listed.ticket.operator_id == operator_id:

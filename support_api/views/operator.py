@@ -14,10 +14,11 @@ from aiohttp import web
 from support_api.access import ensure_serves
 from support_api.assignment import is_online
 from support_api.errors import WrongLogin
-from support_api.models import MAX_ID, Operator, OperatorStatus
+from support_api.models import MAX_ID, OperatorStatus
 from support_api.ratelimit import Window
 from support_api.sessions import new_session_id, session_hash
 from support_api.shapes import colleague_json, listed_json, operator_json, presence_json, ticket_json
+from support_api.store import Credentials
 from support_api.views.desk import DESK, Desk, Limits
 from support_api.views.fields import Fields, body_fields
 from support_api.views.identity import (
@@ -40,10 +41,11 @@ _log = structlog.get_logger("support_api.operator")
 async def login(request: web.Request) -> web.Response:
     """Opens a session for an e-mail with its password."""
     desk, fields = request.app[DESK], await body_fields(request)
-    operator = await _prove(request, desk, fields)
-    session_id = new_session_id()
+    known = await _prove(request, desk, fields)
+    session_id, operator = new_session_id(), known.operator
     expires_at = desk.store.database.now() + desk.tokens.operator_max_age
-    await desk.store.operators.open_session(operator.id, session_hash(session_id), expires_at)
+    hashed = session_hash(session_id)
+    await desk.store.operators.open_session(operator.id, known.password_hash, hashed, expires_at)
     answer = json_answer(operator_json(operator))
     remember_operator(request, answer, desk.tokens.sign_session(session_id))
     return answer
@@ -73,7 +75,7 @@ async def heartbeat(request: web.Request) -> web.Response:
     status = OperatorStatus(fields.choice("status", [one.value for one in OperatorStatus], OperatorStatus.ONLINE.value))
     max_tickets = fields.optional_integer("max_tickets", 0, MAX_TICKETS)
     desk = request.app[DESK]
-    presence = await desk.store.operators.heartbeat(operator.id, status, max_tickets)
+    presence = await desk.store.operators.heartbeat(operator.id, status, max_tickets, session=session_hash_of(request))
     await desk.reception.look()
     return json_answer(presence_json(presence))
 
@@ -124,12 +126,13 @@ async def transfer_ticket(request: web.Request) -> web.Response:
 async def take_ticket(request: web.Request) -> web.Response:
     """Gives a waiting ticket to the operator who asks for it."""
     operator, fields = await logged_in(request), await body_fields(request)
-    ticket_id, over_limit = fields.ticket_id(), fields.boolean("over_limit")
-    ticket = await request.app[DESK].store.transfers.take(ticket_id, operator.id, over_limit=over_limit)
+    ticket_id, over_limit, session = fields.ticket_id(), fields.boolean("over_limit"), session_hash_of(request)
+    transfers = request.app[DESK].store.transfers
+    ticket = await transfers.take(ticket_id, operator.id, over_limit=over_limit, session=session)
     return json_answer({"ticket": ticket_json(ticket, with_email=True)})
 
 
-async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Operator:
+async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Credentials:
     email = fields.required_text("email", 255).lower()
     password = fields.password()
     with _counted_unless_right(desk.limits, network_of(request), email):
@@ -138,7 +141,7 @@ async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Operator:
         if not await desk.passwords.matches(password_hash, password) or known is None:
             _log.info("a log-in failed", address=address_of(request), email_hash=_short_hash(email))
             raise WrongLogin
-    return known.operator
+    return known
 
 
 def _short_hash(email: str) -> str:

@@ -45,7 +45,7 @@ async def test_credentials_are_found_by_email_unless_the_account_is_disabled(sto
 
 async def test_a_session_names_its_operator_until_it_is_over(store: Store, clock: SteadyClock) -> None:
     operator = await add(store)
-    await store.operators.open_session(operator.id, "h1", START + timedelta(hours=1))
+    await store.operators.open_session(operator.id, "hash", "h1", START + timedelta(hours=1))
     assert await store.operators.of_session("h1") == operator
     assert await store.operators.of_session("h2") is None
     clock.advance(3600)
@@ -54,8 +54,8 @@ async def test_a_session_names_its_operator_until_it_is_over(store: Store, clock
 
 async def test_logging_out_of_one_session_leaves_the_operator_to_the_others(store: Store, clock: SteadyClock) -> None:
     operator = await add(store)
-    await store.operators.open_session(operator.id, "h1", START + timedelta(hours=2))
-    await store.operators.open_session(operator.id, "h2", START + timedelta(hours=2))
+    await store.operators.open_session(operator.id, "hash", "h1", START + timedelta(hours=2))
+    await store.operators.open_session(operator.id, "hash", "h2", START + timedelta(hours=2))
     await store.operators.heartbeat(operator.id, OperatorStatus.ONLINE, None)
     await store.tickets.create(NewTicket("a" * 32, "Anna", None, "Hello"))
     await store.operators.close_session(operator.id, "h1")
@@ -68,8 +68,8 @@ async def test_logging_out_of_one_session_leaves_the_operator_to_the_others(stor
 
 async def test_a_session_that_is_over_does_not_hold_its_operator_at_log_out(store: Store, clock: SteadyClock) -> None:
     operator = await add(store)
-    await store.operators.open_session(operator.id, "old", START + timedelta(hours=1))
-    await store.operators.open_session(operator.id, "new", START + timedelta(hours=2))
+    await store.operators.open_session(operator.id, "hash", "old", START + timedelta(hours=1))
+    await store.operators.open_session(operator.id, "hash", "new", START + timedelta(hours=2))
     clock.advance(3600)
     await store.operators.close_session(operator.id, "new")
     assert (await store.operators.presence(operator.id)).status is OperatorStatus.OFFLINE
@@ -77,7 +77,7 @@ async def test_a_session_that_is_over_does_not_hold_its_operator_at_log_out(stor
 
 async def test_the_tickets_of_who_logs_out_go_to_others_or_wait(store: Store) -> None:
     petr = await _two_tickets_and_petr(store)
-    await store.operators.open_session(1, "h1", START + timedelta(hours=1))
+    await store.operators.open_session(1, "hash", "h1", START + timedelta(hours=1))
     await store.operators.close_session(1, "h1")
     assert await _states(store) == [(TicketStatus.ACTIVE, petr.id), (TicketStatus.WAITING, None)]
     assert await _told(store) == [("unsubscribe", "", None), *_given_to(petr)]
@@ -125,10 +125,10 @@ async def test_an_operator_who_is_away_but_heard_keeps_his_tickets(
 
 async def test_a_new_password_and_a_disabled_account_end_all_sessions(store: Store) -> None:
     operator = await add(store)
-    await store.operators.open_session(operator.id, "h1", START + timedelta(hours=1))
+    await store.operators.open_session(operator.id, "hash", "h1", START + timedelta(hours=1))
     await store.operators.set_password(OLGA, "other hash")
     assert await store.operators.of_session("h1") is None
-    await store.operators.open_session(operator.id, "h2", START + timedelta(hours=1))
+    await store.operators.open_session(operator.id, "other hash", "h2", START + timedelta(hours=1))
     await store.operators.disable(OLGA)
     await store.operators.enable(OLGA)
     assert await store.operators.of_session("h2") is None
@@ -146,20 +146,20 @@ async def test_who_loses_a_session_loses_the_channels_by_each_way_out(store: Sto
     operator = await add(store)
     everything = ("unsubscribe", "", f"operator-{operator.id}")
 
-    async def log_in(name: str) -> None:
-        await store.operators.open_session(operator.id, name, clock.now + timedelta(hours=1))
+    async def log_in(name: str, password_hash: str) -> None:
+        await store.operators.open_session(operator.id, password_hash, name, clock.now + timedelta(hours=1))
         assert await _access_ended(store) == []
 
     for name in ("h1", "h2"):
-        await log_in(name)
+        await log_in(name, "hash")
     # Also when another session stays: its panel has its channels signed anew.
     await store.operators.close_session(operator.id, "h1")
     assert await _access_ended(store) == [everything]
     await store.operators.set_password(OLGA, "other hash")
     assert await _access_ended(store) == [everything]
-    await log_in("h3")
+    await log_in("h3", "other hash")
     clock.advance(3600)
-    await store.operators.open_session(operator.id, "h4", clock.now + timedelta(hours=1))
+    await store.operators.open_session(operator.id, "other hash", "h4", clock.now + timedelta(hours=1))
     assert await _access_ended(store) == [everything]
     await store.operators.end_expired_sessions()
     assert await _access_ended(store) == []

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
 
 from support_api.errors import LoginsBusy
+from support_api.models import Operator, OperatorStatus
 from support_api.passwords import Passwords
+from support_api.views.identity import logged_in
 from tests.support_api.conftest import Running
 from tests.support_api.helpers import PASSWORD, Caller, RecordingRelay, open_ticket
 
@@ -213,3 +216,45 @@ async def test_an_operator_sees_his_tickets_with_email_and_the_queue_without(run
     await olga.post("/close_ticket", ticket_id=mine.ticket_id)
     (listed,) = (await olga.get("/operator/tickets")).json["tickets"]
     assert listed["ticket_id"] == waiting.ticket_id
+
+
+@pytest.mark.parametrize("change", ["password", "disable"])
+async def test_a_log_in_that_is_being_checked_does_not_outlive_its_password(
+    running: Running, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    operators = running.desk.store.operators
+    olga = await running.add_operator("Olga")
+    matches = Passwords.matches
+
+    async def slow(self: Passwords, password_hash: str | None, password: str) -> bool:
+        right = await matches(self, password_hash, password)
+        if change == "password":
+            await operators.set_password(olga.email, await self.hash("another password"))
+        else:
+            await operators.disable(olga.email)
+        return right
+
+    monkeypatch.setattr(Passwords, "matches", slow)
+    answer = await running.nobody.post("/operator/login", email=olga.email, password=PASSWORD)
+    assert (answer.status, answer.code) == (401, "wrong_login")
+    assert "operator_session" not in answer.cookies
+
+
+@pytest.mark.parametrize("path", ["/operator/heartbeat", "/take_ticket"])
+async def test_who_logs_out_is_not_there_again_by_a_call_that_was_on_its_way(
+    running: Running, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    olga, caller = await running.online("Olga", max_tickets=0)
+    await open_ticket(running.nobody)
+
+    async def late(request: web.Request) -> Operator:
+        operator = await logged_in(request)
+        assert (await caller.post("/operator/logout")).status == 200
+        return operator
+
+    monkeypatch.setattr("support_api.views.operator.logged_in", late)
+    answer = await caller.post(path, ticket_id=1, over_limit=True)
+    assert (answer.status, answer.code) == (401, "login_needed")
+    presence = await running.desk.store.operators.presence(olga.id)
+    assert (presence.status, presence.active_tickets) == (OperatorStatus.OFFLINE, 0)
+    assert len(await running.desk.store.tickets.waiting()) == 1
