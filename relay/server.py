@@ -31,7 +31,8 @@ from relay.node import Node
 from relay.protocol.http import Answer
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.tls import Certificate, listen
-from relay.transports.front import Doors, MakeWebSocket
+from relay.transports.doors import Doors, MakeWebSocket
+from relay.transports.front import FrontDoor
 from relay.transports.websocket import CLOSE_TIMEOUT, ForwardedWebSocket, WebSocket
 from relay.transports.xhr import Fallback, is_fallback
 from relay.webhooks import HttpWebhooks
@@ -97,22 +98,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
-    trusted = parse_networks(settings.trusted_proxies)
     api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix)
     fallback = Fallback(node, wheel, settings.backlog_bytes)
     await webhooks.start()
     await node.start()
-    doors = Doors(
-        wheel,
-        _websockets(node, wheel, settings),
-        api.answer,
-        partial(_refuse_body, api, fallback),
-        fallback.handle,
-        is_fallback,
-        prefix=settings.path_prefix,
-        max_body=MAX_BODY,
-        trusted=trusted,
-    )
+    doors = _doors(node, wheel, api, fallback, settings)
     try:
         server, exposed, console = await _listen(doors, certificate, metrics, node, api, settings)
     except OSError:
@@ -174,6 +164,21 @@ def _reload(relay: Running) -> None:
     log.info("apps_reloaded", apps=len(settings.apps))
 
 
+def _doors(node: Node, wheel: Wheel, api: Api, fallback: Fallback, settings: Settings) -> Doors:
+    """Where the requests go that come in."""
+    return Doors(
+        wheel,
+        _websockets(node, wheel, settings),
+        api.answer,
+        partial(_refuse_body, api, fallback),
+        fallback.handle,
+        is_fallback,
+        prefix=settings.path_prefix,
+        max_body=MAX_BODY,
+        trusted=parse_networks(settings.trusted_proxies),
+    )
+
+
 def _websockets(node: Node, wheel: Wheel, settings: Settings) -> MakeWebSocket:
     """What the front door makes of a connection that is upgraded."""
     # A3: the client pings after activity_timeout and waits for a pong; asking earlier would double that traffic.
@@ -201,7 +206,7 @@ async def _listen(
     """Open all ports, or none. Raises CannotListen."""
     context = None if certificate is None else certificate.context
     with _naming("", settings.host, settings.port):
-        server = await listen(doors, settings.host, settings.port, context, backlog=BACKLOG)
+        server = await listen(partial(FrontDoor, doors), settings.host, settings.port, context, backlog=BACKLOG)
     exposed = None
     try:
         exposed = await _expose(metrics, settings)

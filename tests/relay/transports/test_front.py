@@ -18,8 +18,9 @@ from relay.protocol.bodies import ChunkedBody
 from relay.protocol.http import Answer, PlainRequest, parse_plain, text_answer
 from relay.protocol.signatures import signed_params
 from relay.transports import front
+from relay.transports.doors import Doors
 from relay.transports.exchange import Exchange
-from relay.transports.front import MAX_HEAD, Doors
+from relay.transports.front import MAX_HEAD, FrontDoor
 from relay.transports.handshake import Upgrade
 from tests.helpers.clients import APP
 from tests.helpers.frames import client_frame, server_frames
@@ -238,7 +239,7 @@ class Door:
             prefix="",
             max_body=MAX_BODY,
         )
-        self.protocol = self.doors()
+        self.protocol = FrontDoor(self.doors)
         self.protocol.connection_made(self.transport)
 
     def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answer:
