@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from pushdesk.origins import Origins
 from relay.client import PushlerClient
 from support_api.assets import STATIC_FOLDER, read_assets
 from support_api.assignment import LeastLoaded
+from support_api.background import in_background
 from support_api.clock import Clock, utc_now
 from support_api.config import Settings
 from support_api.errors import StoreUnavailable
@@ -89,13 +90,8 @@ def relay_client(settings: Settings) -> PushlerClient:
 async def sweeping(store: Store, interval: float, silence: timedelta) -> AsyncIterator[None]:
     """Every `interval` seconds gives away tickets that wait although somebody is free, takes those of operators who were
     silent for longer than `silence`, and ends sessions that are over."""
-    task = asyncio.create_task(_sweep(Round(store, silence, interval), interval), name="sweep")
-    try:
+    async with in_background(_sweep(Round(store, silence, interval), interval), "sweep"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 class Round:

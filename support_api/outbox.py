@@ -21,6 +21,7 @@ import structlog
 
 from relay.client import Event as RelayEvent
 from relay.client import RelayRefused, RelayUnavailable
+from support_api.background import in_background
 from support_api.errors import StoreUnavailable
 from support_api.models import Event, EventKind, StoredEvent
 
@@ -91,16 +92,13 @@ class Outbox:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Delivers while the block runs; at its end delivers the rest, within the deadline."""
-        task = asyncio.create_task(self._run(), name="outbox")
-        try:
-            yield
-        finally:
-            self._stop.set()
-            self._news.set()
-            await asyncio.wait([task], timeout=self._pace.deadline)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        async with in_background(self._run(), "outbox") as task:
+            try:
+                yield
+            finally:
+                self._stop.set()
+                self._news.set()
+                await asyncio.wait([task], timeout=self._pace.deadline)
 
     async def _run(self) -> None:
         pause = self._pace.first_pause

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import structlog
 
 from support_api import events
 from support_api.assignment import is_online
+from support_api.background import in_background
 from support_api.clock import Clock
 from support_api.errors import StoreUnavailable
 from support_api.models import Event, Operator, Presence
@@ -70,13 +71,8 @@ class Reception:
     @asynccontextmanager
     async def watching(self, interval: float) -> AsyncIterator[None]:
         """Looks every `interval` seconds: operators who vanish do not say so, and other processes serve some of them."""
-        task = asyncio.create_task(self._watch(interval), name="reception")
-        try:
+        async with in_background(self._watch(interval), "reception"):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _watch(self, interval: float) -> None:
         while True:
