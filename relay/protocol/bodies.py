@@ -6,14 +6,14 @@ However a body is cut into packets, reading it costs time and memory in proporti
 import re
 from typing import Final
 
-from relay.protocol.http import Framing, HttpError, text_answer
+from relay.protocol.http import FIELD, Framing, HttpError, text_answer
 
 # A line that begins a chunk, with what is said of it that nobody asked for; and all lines after the last chunk. Bytes.
 _MAX_SIZE_LINE: Final = 256
 _MAX_TRAILERS: Final = 4_096
 
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t -~\x80-\xff]*)?")
-_TRAILER: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
+_TRAILER: Final = re.compile(FIELD)
 _END: Final = b"\r\n"
 
 

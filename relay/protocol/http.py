@@ -19,12 +19,11 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
 _REQUEST_LINE: Final = re.compile(rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n")
-_HEADERS: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*")
-# Of any request: a method, one blank, a target, one blank, a version; then headers (RFC 9110 5.1, 5.5): no space before the
-# colon, no control characters, and no line that goes on in the next one.
-_HEAD: Final = re.compile(
-    rb"([A-Z]{1,20}) ([!-~]+) HTTP/1\.([01])((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)*)"
-)
+# RFC 9110 5.1, 5.5: no space before the colon, no control characters, and no line that goes on in the next one.
+FIELD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*"
+_HEADERS: Final = re.compile(rb"(?:%b\r\n)*" % FIELD)
+# Of any request: a method, one blank, a target, one blank, a version; then headers.
+_HEAD: Final = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/1\.([01])((?:\r\n%b)*)" % FIELD)
 # RFC 9112 3.2.2: clients that take us for a proxy name the server in the target. What follows it is the path.
 _ABSOLUTE: Final = re.compile(
     r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?(?=[/?]|$)", re.IGNORECASE
