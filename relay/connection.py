@@ -4,11 +4,15 @@ Must not know aiohttp or how bytes travel: it is given a small Transport.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from relay.apps import App
-from relay.protocol.limits import Limits
+from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
 from relay.protocol.session import Session
+
+# What a client is told that is cut, whatever it came by.
+UNAUTHORIZED: Final = f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s"
+TOO_SLOW: Final = "too slow: the messages waiting for this client passed the limit"
 
 
 class Transport(Protocol):
@@ -43,6 +47,11 @@ class Connection:
         self.session = session
         self.transport = transport
         self.write = transport.write
+
+    @property
+    def is_unauthorized(self) -> bool:
+        """Whether the app wants its clients to prove something, and this one has not."""
+        return self.app.authorized_connections and not self.session.is_authorized
 
     def adopt(self, app: App) -> None:
         """Go on under changed settings of the same app."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-from relay.connection import Connection
+from relay.connection import TOO_SLOW, UNAUTHORIZED, Connection
 from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import sockjs
@@ -117,9 +117,8 @@ class PollingSession(Intake[bytes]):
         if self._connection is None or now < self._authorize_by:
             self._wheel.watch(self, self._authorize_by)
             return
-        reason = f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s"
-        self._node.cut(self._connection, CloseCode.UNAUTHORIZED, reason)
-        self.close(CloseCode.UNAUTHORIZED, reason)
+        self._node.cut(self._connection, CloseCode.UNAUTHORIZED, UNAUTHORIZED)
+        self.close(CloseCode.UNAUTHORIZED, UNAUTHORIZED)
 
     def detach(self, receiver: Receiver) -> None:
         """The request is over; the session waits for the next one, but not for ever."""
@@ -225,8 +224,7 @@ class PollingSession(Intake[bytes]):
         return None
 
     def _is_unauthorized(self) -> bool:
-        connection = self._connection
-        return connection is not None and connection.app.authorized_connections and not connection.session.is_authorized
+        return self._connection is not None and self._connection.is_unauthorized
 
     def _write(self, frames: bytes) -> None:
         for payload in payloads_of(frames):
@@ -240,7 +238,7 @@ class PollingSession(Intake[bytes]):
     def _cut(self) -> None:
         if self._connection is not None:
             self._node.slow(self._connection)
-            self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
+            self.close(CloseCode.OVER_CAPACITY, TOO_SLOW)
 
     def _disconnect(self, code: int, reason: str) -> None:
         connection, self._connection = self._connection, None

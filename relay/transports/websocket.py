@@ -12,7 +12,7 @@ from typing import Final
 
 from pushdesk.addresses import UNKNOWN, peer_of
 from relay.apps import App
-from relay.connection import Connection
+from relay.connection import TOO_SLOW, UNAUTHORIZED, Connection
 from relay.liveness import Wheel
 from relay.node import Node
 from relay.protocol import events
@@ -191,8 +191,8 @@ class WebSocket(Intake[Message], asyncio.Protocol):
             reset(self._transport)
             return None
         connection = self._connection
-        if connection is not None and connection.app.authorized_connections and not connection.session.is_authorized:
-            self._end(CloseCode.UNAUTHORIZED, f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s")
+        if connection is not None and connection.is_unauthorized:
+            self._end(CloseCode.UNAUTHORIZED, UNAUTHORIZED)
             return None
         # Who is not read from cannot be silent.
         due = (self._active_at if self._held is None else now) + self._ping_after
@@ -270,7 +270,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         if self._connection is None:
             return
         self._node.slow(self._connection)
-        self.close(CloseCode.OVER_CAPACITY, "too slow: the messages waiting for this client passed the limit")
+        self.close(CloseCode.OVER_CAPACITY, TOO_SLOW)
 
 
 class ForwardedWebSocket(WebSocket):
