@@ -333,11 +333,8 @@ def _with_store(settings: Settings, work: Callable[[Store], Awaitable[None]]) ->
 
 
 def _run(work: Callable[[], Awaitable[None]]) -> None:
-    async def run() -> None:
-        await work()
-
     try:
-        _loop_run(run)
+        _loop_run(work)
     except (DatabaseUnusable, DemoFailed, SupportError) as error:
         raise click.ClickException(str(error)) from error
 
