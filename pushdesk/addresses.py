@@ -4,6 +4,7 @@ Must not know settings or what an address is used for.
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -17,6 +18,8 @@ Network = IPv4Network | IPv6Network
 UNKNOWN: Final = "unknown"
 # The host part of an IPv6 address is the client's to choose, a thousand times a second. Bits of the network.
 _IPV6_SITE: Final = 64
+# Some proxies, Azure's among them, append the port of their caller; others put IPv6 into brackets.
+_WITH_PORT: Final = re.compile(r"(?:\[([^\]]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -43,7 +46,7 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence
         return peer or UNKNOWN
     hops = [hop.strip() for line in forwarded for hop in line.split(",")]
     for hop in reversed(hops):
-        before = _parse(hop)
+        before = _parse_hop(hop)
         if before is None:
             break
         address = before
@@ -92,6 +95,13 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
     # An IPv4 client of a socket that listens on IPv6 too.
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return address if mapped is None else mapped
+
+
+def _parse_hop(text: str) -> IPv4Address | IPv6Address | None:
+    address = _parse(text)
+    if address is None and (match := _WITH_PORT.fullmatch(text)):
+        return _parse(match[1] or match[2])
+    return address
 
 
 class Sites:
