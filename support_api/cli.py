@@ -24,7 +24,7 @@ from support_api.config import Settings, SettingsError, describe, load_settings
 from support_api.demo import DemoFailed, check_relay, run_both, shared_environment
 from support_api.errors import SupportError
 from support_api.logs import set_up_logs
-from support_api.models import Operator, OperatorStatus, Presence
+from support_api.models import MAX_ID, Operator, OperatorStatus, Presence
 from support_api.passwords import MAX_PASSWORD, MIN_PASSWORD, Passwords
 from support_api.schema import schema_sql
 from support_api.store import DatabaseUnusable, Store
@@ -220,7 +220,7 @@ def outbox_list() -> None:
 
 
 @outbox.command("retry")
-@click.argument("numbers", nargs=-1, type=int, metavar="[NUMBER]...")
+@click.argument("numbers", nargs=-1, type=click.IntRange(1, MAX_ID), metavar="[NUMBER]...")
 @click.option("--all", "everything", is_flag=True, help="All that was set aside.")
 def outbox_retry(numbers: tuple[int, ...], everything: bool) -> None:
     """Send again what was set aside, once the reason is mended. It arrives after the events that have overtaken it."""

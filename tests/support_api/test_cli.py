@@ -91,7 +91,7 @@ def test_what_the_relay_refused_is_brought_back(env: dict[str, str]) -> None:
     assert run(env, "outbox", "list").stderr == "4 wait for the relay, 0 were set aside.\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--all", "1"], ["x"]])
+@pytest.mark.parametrize("arguments", [[], ["--all", "1"], ["x"], ["0"], [str(2**63)]])
 def test_it_is_said_what_to_bring_back(env: dict[str, str], arguments: list[str]) -> None:
     assert run(env, "outbox", "retry", *arguments).exit_code == 2
 
