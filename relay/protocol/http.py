@@ -42,6 +42,8 @@ _MAX_DIGITS: Final = 9
 _MAX_LENGTH_DIGITS: Final = 19
 _CHUNKED: Final = b"chunked"
 _AWAITS: Final = b"100-continue"
+# Headers of a request: a thousand in one head took as long as a hundred requests.
+MAX_HEADERS: Final = 128
 # Different heads whose headers are remembered: a back end sends the same ones again and again (bench/, scenario "triggers").
 _KNOWN_HEADERS: Final = 512
 
@@ -85,7 +87,7 @@ def parse_plain(data: bytes) -> PlainRequest | None:
 @lru_cache(maxsize=_KNOWN_HEADERS)
 def _framing_of(lines: bytes) -> _Framing | None:
     """What the header lines say, None when they are not plain."""
-    if _HEADERS.fullmatch(lines) is None:
+    if _HEADERS.fullmatch(lines) is None or lines.count(b"\n") > MAX_HEADERS:
         return None
     headers = b"\n" + lines.lower()
     if any(name in headers for name in _NOT_PLAIN) or _HOST.fullmatch(_value(headers, _HOST_LINE) or b"?") is None:
@@ -140,6 +142,8 @@ def parse_head(head: bytes) -> Head:
     if found is None:
         raise HttpError(text_answer(400, "This is not an HTTP/1.1 request"))
     method, path, version, lines = found.groups()
+    if lines.count(b"\n") > MAX_HEADERS:
+        raise HttpError(text_answer(431, f"A request may have {MAX_HEADERS} headers"))
     pairs = [line.split(b":", 1) for line in lines.split(b"\r\n")[1:]]
     headers = {name.lower(): value.strip() for name, value in pairs}
     if len(headers) < len(pairs):

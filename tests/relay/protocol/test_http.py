@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.protocol.http import (
+    MAX_HEADERS,
     Answer,
     Framing,
     Head,
@@ -254,6 +255,18 @@ class TestHeads:
         with pytest.raises(HttpError) as refused:
             parse_head(head)
         assert refused.value.answer.status == 400
+
+    @pytest.mark.parametrize("name", [b"a", b"a%d"])
+    def test_more_headers_than_anybody_sends_get_431(self, name: bytes) -> None:
+        lines = [name % at if b"%" in name else name for at in range(MAX_HEADERS)]
+        start = b"POST / HTTP/1.1\r\nHost: x"
+        most = start + b"".join(b"\r\n%b: b" % line for line in lines[1:])
+        assert parse_head(most).headers[b"host"] == b"x"
+        assert parse_plain(most + b"\r\n\r\n") is not None
+        assert parse_plain(most + b"\r\nc: d\r\n\r\n") is None
+        with pytest.raises(HttpError) as refused:
+            parse_head(most + b"\r\nc: d")
+        assert refused.value.answer.status == 431
 
     @given(st.binary(max_size=100) | st.binary(max_size=60).map(lambda rest: b"GET /app/k HTTP/1.1\r\nHost: x" + rest))
     def test_whatever_bytes_come_they_are_a_head_or_refused(self, data: bytes) -> None:
