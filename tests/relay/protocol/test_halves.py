@@ -116,6 +116,16 @@ def test_more_kinds_of_halves_than_can_be_told_apart_are_malformed() -> None:
             decode(data)
 
 
+@pytest.mark.parametrize("length", [0, 6_400])
+def test_more_halves_than_cut_texts_have_are_malformed(length: int) -> None:
+    start = b'{"name":"%b","data":"' % (b"x" * length)
+    # 64, and one more in 64 bytes.
+    most = next(count for count in range(64, 1_000) if count == 64 + (len(start) + 6 * count + 2) // 64)
+    assert decode(start + rb"\ud83d" * most + b'"}').data == HALF * most
+    with pytest.raises(Malformed):
+        decode(start + rb"\ud83d" * (most + 2) + b'"}')
+
+
 def calls(work: Callable[[], object]) -> int:
     """How many functions `work` calls."""
     seen: list[str] = []

@@ -44,11 +44,12 @@ def test_anything_else_is_malformed(body: bytes) -> None:
         parse_messages(body)
 
 
-@pytest.mark.parametrize("text", [b'""', rb'"\ud800"'])
-def test_a_request_holds_a_bounded_number_of_messages(text: bytes) -> None:
-    assert len(parse_messages(b"[" + b",".join([text] * MAX_MESSAGES) + b"]")) == MAX_MESSAGES
+@pytest.mark.parametrize("first", [b'""', rb'"\ud800"'])
+def test_a_request_holds_a_bounded_number_of_messages(first: bytes) -> None:
+    most = b"[" + first + b',""' * (MAX_MESSAGES - 1)
+    assert len(parse_messages(most + b"]")) == MAX_MESSAGES
     with pytest.raises(Malformed, match="length <= 4096"):
-        parse_messages(b"[" + b",".join([text] * (MAX_MESSAGES + 1)) + b"]")
+        parse_messages(most + b',""]')
 
 
 @given(TEXTS)
