@@ -5,6 +5,7 @@ it. Pure; must not know whose name it is.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 JOINERS = frozenset("\u200c\u200d")
 """Persian and Indic names need them between letters (ZWNJ, ZWJ), emoji of several between their parts (ZWJ)."""
@@ -13,11 +14,22 @@ FLAG = "\U0001f3f4"
 TAGS = range(0xE0020, 0xE0080)
 """The black flag, and what makes it England's, Scotland's or Wales's when it follows."""
 
-BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U00016fe4\U0001d159")
 """What Unicode calls letters, marks and symbols, and nobody sees: fillers of Hangul, the empty Braille cell and the like."""
+
+VARIATIONS = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+"""They choose a form of the emoji, ideograph or Mongolian letter before them. After a letter of ours they change nothing, and
+make another name that looks the same."""
+
+RESERVED = (range(0x2065, 0x2066), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
+"""What Unicode keeps for characters that will not be seen either."""
+
+MAX_MARKS = 6
+"""Marks over and under one letter, more than any language has: a pile of them covers the lines around."""
 
 _HIDDEN = frozenset({"Cc", "Cf"})
 _SHOWN = frozenset("LNPS")
+_CASED = frozenset({"Lu", "Ll"})
 
 
 def shows_something(text: str) -> bool:
@@ -39,9 +51,26 @@ def _clean_word(word: str) -> str:
             kept = kept.rstrip("\u200c\u200d") + one if kept else ""
         elif ord(one) in TAGS:
             kept += one if _is_in_flag(kept) else ""
-        elif unicodedata.category(one) not in _HIDDEN and one not in BLANKS:
+        elif _is_kept(one, kept):
             kept += one
     return kept.rstrip("\u200c\u200d")
+
+
+def _is_kept(one: str, before: str) -> bool:
+    if _is_of(VARIATIONS, one):
+        return before != "" and not _is_of(VARIATIONS, before[-1]) and unicodedata.category(before[-1]) not in _CASED
+    category = unicodedata.category(one)
+    if category in _HIDDEN or one in BLANKS or _is_of(RESERVED, one):
+        return False
+    return category[0] != "M" or len(before) < MAX_MARKS or not all(map(_is_mark, before[-MAX_MARKS:]))
+
+
+def _is_mark(one: str) -> bool:
+    return unicodedata.category(one)[0] == "M"
+
+
+def _is_of(ranges: Sequence[range], one: str) -> bool:
+    return any(ord(one) in some for some in ranges)
 
 
 def _is_in_flag(before: str) -> bool:

@@ -26,6 +26,9 @@ NOT_SEEN = [
     "\U000e0041\U000e0020",
     "\ufe0f",
     "\u0301",
+    "\U0001d159",
+    "\U00016fe4",
+    "\U000e0080",
 ]
 
 
@@ -55,6 +58,10 @@ def test_one_sign_is_enough_to_show_something(text: str) -> None:
         ("\u200dAnna\u200d", "Anna"),
         ("An\u200d\u200d\u200cna", "An\u200cna"),
         ("\u3164Anna\u2800", "Anna"),
+        ("An\ufe00na\U000e0100", "Anna"),
+        ("❤\ufe0f\ufe0f\ufe00", "❤\ufe0f"),
+        ("Anna\u2065\ufff0\U000e0000\U000e0fff", "Anna"),
+        ("A\u0301" + "\u0301" * 90 + "nna", "A" + "\u0301" * 6 + "nna"),
     ],
 )
 def test_a_name_loses_what_cannot_be_seen(given_name: str, shown: str) -> None:
@@ -75,6 +82,11 @@ def test_a_name_loses_what_cannot_be_seen(given_name: str, shown: str) -> None:
         "José",
         "Jose\u0301",
         "עמית",
+        "葛\U000e0100城",
+        "1️⃣",
+        "ᠪ\u180bᠡ",
+        "བསྒྲུབས",
+        "ש\u05c1\u05b8\u0591לום",
         "김철수",
     ],
 )
