@@ -104,7 +104,7 @@ def _parse_hop(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
-class Sites:
+class AddressCounts:
     """Open connections by where they come from. Holds only those that were entered."""
 
     __slots__ = ("_counts", "_site_of")

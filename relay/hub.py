@@ -6,7 +6,7 @@ Says what changed; what follows from it is the node's business. Must not know JS
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from pushdesk.addresses import Sites
+from pushdesk.addresses import AddressCounts
 from relay.cache import EventCache
 from relay.connection import Connection
 from relay.metrics import AppStats
@@ -201,11 +201,11 @@ class Hub:
         "_personal",
         "_users",
         "_watchers",
+        "addresses",
         "cache",
         "connections",
         "opened",
         "revocations",
-        "sites",
         "stats",
         "turn",
     )
@@ -226,7 +226,7 @@ class Hub:
         self.opened = 0
         self.revocations = Revocations()
         # Of the connections that were opened under a limit for each address.
-        self.sites = Sites()
+        self.addresses = AddressCounts()
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._channels.values())

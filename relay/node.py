@@ -207,7 +207,7 @@ class Node:
         """The way to a client that was disconnected has ended too: the client's address may have another one for it."""
         hub = self._hubs.get(connection.app.id)
         if hub is not None:
-            hub.sites.leave(connection.session.socket_id)
+            hub.addresses.leave(connection.session.socket_id)
 
     def receive(self, connection: Connection, message: bytes | bytearray, now: float) -> None:
         """Handle a text message of a client at `now` (seconds, monotonic)."""
@@ -585,10 +585,10 @@ def _new_socket_id(hub: Hub) -> str:
 
 def _enter(hub: Hub, socket_id: str, address: str, limit: int) -> None:
     """Count a connection from `address`. Raises Rejected when there are `limit` already; they may soon be fewer."""
-    if hub.sites.count(address) >= limit:
+    if hub.addresses.count(address) >= limit:
         text = f"There are {limit} connections from this address"
         raise Rejected(CloseCode.OVER_CAPACITY, text, limit="connections_per_address")
-    hub.sites.enter(socket_id, address)
+    hub.addresses.enter(socket_id, address)
 
 
 def _client_event(connection: Connection, event: Relay) -> WebhookEvent:

@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from support_api.views import health, operator, pages, realtime_auth, visitor
-from support_api.views.desk import SITES, Sites
+from support_api.views.desk import CALLERS, Callers
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Route:
     method: str
     path: str
     handler: Handler
-    sites: Sites = Sites.OWN
+    callers: Callers = Callers.OWN
     php: bool = False
 
     @property
@@ -28,13 +28,13 @@ class Route:
 
 
 ROUTES = (
-    Route("POST", "/create_ticket", visitor.create_ticket, Sites.LISTED, php=True),
-    Route("POST", "/send_support_message", visitor.send_support_message, Sites.LISTED, php=True),
-    Route("POST", "/auth", realtime_auth.auth, Sites.LISTED, php=True),
+    Route("POST", "/create_ticket", visitor.create_ticket, Callers.LISTED, php=True),
+    Route("POST", "/send_support_message", visitor.send_support_message, Callers.LISTED, php=True),
+    Route("POST", "/auth", realtime_auth.auth, Callers.LISTED, php=True),
     Route("POST", "/user_auth", realtime_auth.user_auth, php=True),
-    Route("POST", "/typing", visitor.typing, Sites.LISTED, php=True),
-    Route("GET", "/get_messages", visitor.get_messages, Sites.LISTED, php=True),
-    Route("POST", "/close_ticket", visitor.close_ticket, Sites.LISTED, php=True),
+    Route("POST", "/typing", visitor.typing, Callers.LISTED, php=True),
+    Route("GET", "/get_messages", visitor.get_messages, Callers.LISTED, php=True),
+    Route("POST", "/close_ticket", visitor.close_ticket, Callers.LISTED, php=True),
     Route("POST", "/transfer_ticket", operator.transfer_ticket, php=True),
     Route("POST", "/take_ticket", operator.take_ticket, php=True),
     Route("POST", "/operator/login", operator.login),
@@ -44,15 +44,15 @@ ROUTES = (
     Route("GET", "/operator/tickets", operator.my_tickets),
     Route("GET", "/operator/queue", operator.queue),
     Route("GET", "/operator/colleagues", operator.colleagues),
-    Route("GET", "/config", health.browser_config, Sites.ANY),
-    Route("GET", "/desk_status", health.desk_status, Sites.ANY),
+    Route("GET", "/config", health.browser_config, Callers.ANY),
+    Route("GET", "/desk_status", health.desk_status, Callers.ANY),
     Route("GET", "/up", health.up),
     Route("GET", "/ready", health.ready),
-    Route("GET", "/openapi.yaml", health.openapi, Sites.ANY),
+    Route("GET", "/openapi.yaml", health.openapi, Callers.ANY),
     Route("GET", "/", pages.demo),
     Route("GET", "/operator", pages.panel),
     Route("GET", "/operator/", pages.panel),
-    Route("GET", "/client_js/{path:.+}", pages.client_file, Sites.ANY),
+    Route("GET", "/client_js/{path:.+}", pages.client_file, Callers.ANY),
 )
 
 
@@ -63,4 +63,4 @@ def add_routes(app: web.Application) -> None:
             app.router.add_route(route.method, path, route.handler)
             if route.method == hdrs.METH_GET:
                 app.router.add_route(hdrs.METH_HEAD, path, route.handler)
-    app[SITES] = {path: route.sites for route in ROUTES for path in route.paths}
+    app[CALLERS] = {path: route.callers for route in ROUTES for path in route.paths}

@@ -60,7 +60,7 @@ class Desk:
     """Other sites whose pages may call the visitors' API."""
 
 
-class Sites(Enum):
+class Callers(Enum):
     """Whose pages may call an address."""
 
     OWN = "only our own pages"
@@ -69,4 +69,4 @@ class Sites(Enum):
 
 
 DESK = web.AppKey("desk", Desk)
-SITES = web.AppKey("sites", Mapping[str, Sites])
+CALLERS = web.AppKey("callers", Mapping[str, Callers])

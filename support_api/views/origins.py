@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 
 from pushdesk.origins import authority_of
 from support_api.errors import ForeignOrigin
-from support_api.views.desk import DESK, SITES, Sites
+from support_api.views.desk import CALLERS, DESK, Callers
 from support_api.views.responses import refusal_of
 
 PREFLIGHT_SECONDS = 7200
@@ -42,8 +42,8 @@ def is_foreign(request: web.Request) -> bool:
 @web.middleware
 async def guard_origins(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuses what another site's page may not do, and tells browsers what it may."""
-    sites = _sites_of(request)
-    headers = _cors_headers(request, sites)
+    callers = _callers_of(request)
+    headers = _cors_headers(request, callers)
     if _is_preflight(request) and not _is_unknown(request):
         return web.Response(status=204, headers=headers) if headers else _refuse(request)
     if request.method not in _CHANGES_NOTHING and is_foreign(request) and not headers:
@@ -60,17 +60,17 @@ def _refuse(request: web.Request) -> web.Response:
     return refusal_of(ForeignOrigin())
 
 
-def _sites_of(request: web.Request) -> Sites:
+def _callers_of(request: web.Request) -> Callers:
     if request.path.startswith(STATIC_PREFIX):
-        return Sites.ANY
-    return request.app[SITES].get(request.path, Sites.OWN)
+        return Callers.ANY
+    return request.app[CALLERS].get(request.path, Callers.OWN)
 
 
-def _cors_headers(request: web.Request, sites: Sites) -> Mapping[str, str]:
+def _cors_headers(request: web.Request, callers: Callers) -> Mapping[str, str]:
     origin = request.headers.get(hdrs.ORIGIN)
-    if sites is Sites.ANY:
+    if callers is Callers.ANY:
         return {str(hdrs.ACCESS_CONTROL_ALLOW_ORIGIN): "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-    if sites is Sites.OWN or origin is None or not is_foreign(request) or not _is_allowed(request, origin):
+    if callers is Callers.OWN or origin is None or not is_foreign(request) or not _is_allowed(request, origin):
         return {}
     headers: dict[str, str] = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin, hdrs.VARY: hdrs.ORIGIN}
     if _is_preflight(request):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushdesk.addresses import Sites, client_address, hostname_of, is_loopback, parse_networks, site_of
+from pushdesk.addresses import AddressCounts, client_address, hostname_of, is_loopback, parse_networks, site_of
 
 TRUSTED = parse_networks(["10.0.0.0/8", "192.0.2.7", "fd00::/8"])
 
@@ -70,16 +70,16 @@ def test_an_address_of_ipv6_is_one_of_many_that_its_client_has(address: str, sit
 
 
 def test_connections_are_counted_while_they_are_open() -> None:
-    sites = Sites()
-    sites.enter("1.1", "2001:db8::1")
-    sites.enter("1.2", "2001:db8::2")
-    assert (sites.count("2001:db8::3"), sites.count("198.51.100.1")) == (2, 0)
+    counts = AddressCounts()
+    counts.enter("1.1", "2001:db8::1")
+    counts.enter("1.2", "2001:db8::2")
+    assert (counts.count("2001:db8::3"), counts.count("198.51.100.1")) == (2, 0)
     for _ in range(2):
-        sites.leave("1.1")
-    sites.leave("nobody")
-    assert sites.count("2001:db8::1") == 1
-    sites.leave("1.2")
-    assert sites._counts == {}
+        counts.leave("1.1")
+    counts.leave("nobody")
+    assert counts.count("2001:db8::1") == 1
+    counts.leave("1.2")
+    assert counts._counts == {}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "LocalHost"])

@@ -9,14 +9,14 @@ import structlog
 
 from support_api.config import Settings
 from support_api.routes import ROUTES
-from support_api.views.desk import Sites
+from support_api.views.desk import Callers
 from tests.support_api.conftest import Running, Start
 from tests.support_api.helpers import Caller, open_ticket
 
 SHOP, EVIL = "https://shop.example", "https://evil.example"
 POSTS = [path for route in ROUTES if route.method == "POST" for path in route.paths]
-FOR_OTHERS = [path for route in ROUTES if route.sites is Sites.LISTED for path in route.paths]
-OWN_ONLY = [path for route in ROUTES if route.method == "POST" and route.sites is Sites.OWN for path in route.paths]
+FOR_OTHERS = [path for route in ROUTES if route.callers is Callers.LISTED for path in route.paths]
+OWN_ONLY = [path for route in ROUTES if route.method == "POST" and route.callers is Callers.OWN for path in route.paths]
 
 
 def own_origin(caller: Caller) -> str:
