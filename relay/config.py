@@ -84,7 +84,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     log_format: Literal["console", "json"] = "console"
 
     apps: tuple[App, ...] = (DEVELOPMENT_APP,)
-    """The apps. Without any in the file or the environment: one for development, on loopback only."""
+    """The apps. Without any in the file or the environment: one for development, for this machine alone."""
 
     def shown(self) -> dict[str, str]:
         """Each setting as text, secrets masked."""

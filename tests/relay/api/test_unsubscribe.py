@@ -111,8 +111,12 @@ class TestWhoIsOut:
         end(relay, None, user_id)
         assert client.told() == [ended(ROOM)]
 
-    def test_who_is_not_there_is_no_error(self) -> None:
-        end(Relay())
+    def test_the_end_for_a_user_who_is_not_there_is_not_an_error_and_concerns_nobody_else(self) -> None:
+        relay = Relay()
+        client = relay.client()
+        client.subscribe(ROOM, named("somebody else"))
+        end(relay)
+        assert client.told() == []
 
     def test_another_app_is_another_world(self) -> None:
         one, two = app_with(app_id="1"), app_with(app_id="2")

@@ -305,6 +305,7 @@ class TestOnTheWire:
             linger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             greedy.websocket.transport.abort()
             await until(lambda: not relay.node.connections(relay.app))
+            assert (await relay.request("GET", "/up")).status == 200
 
 
 async def test_a_body_of_many_messages_by_polling_is_handled_in_parts_and_answered_when_it_is_done(

@@ -78,6 +78,9 @@ async def test_two_processes_that_open_an_old_file_at_once_bring_it_up_to_date_o
     path = old_file(tmp_path / "old.sqlite3", 1)
     for database in await asyncio.gather(*(opened(path) for _ in range(4))):
         await database.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert connection.execute("SELECT count(*) FROM support_messages").fetchone() == (1,)
 
 
 def test_there_is_a_step_from_each_version_and_a_file_to_try_it_with() -> None:
