@@ -13,8 +13,8 @@ from support_api.models import Notice, NoticeCode, Wording
 _TEXTS: Mapping[str, Mapping[NoticeCode, str]] = MappingProxyType(
     {
         "en": {
-            NoticeCode.TRANSFERRED: "\u2068{operator_name}\u2069 continues this chat.",
-            NoticeCode.RETURNED: "This chat waits for another operator.",
+            NoticeCode.TRANSFERRED: "\u2068{operator_name}\u2069 has taken over this chat.",
+            NoticeCode.RETURNED: "This chat is waiting for another operator.",
         },
         "ru": {
             NoticeCode.TRANSFERRED: "Этот чат продолжает \u2068{operator_name}\u2069.",

@@ -98,13 +98,19 @@ export function speakers(messages) {
 
 function withThread(state, thread, visible) {
   const name = thread.ticket?.operator_name;
-  const joins = name && thread.status === ACTIVE && state.thread?.status === WAITING;
+  const joins = name && thread.status === ACTIVE && state.thread?.status === WAITING && !isNoticed(thread, name);
   const next = { ...state, thread, joined: joins ? { after: newestSeq(thread), name } : state.joined };
   // Shown as soon as there is anything to show: history, or what waits to be sent.
   if (thread.loaded || thread.messages.length) next.screen = CHAT;
   if (thread.status === CLOSED) next.confirming = false;
   if (state.open && visible) next.readSeq = readNow(thread, state.readSeq);
   return next;
+}
+
+/** Does the system say itself that this operator takes over? It does so after a chat was given back, sooner or later than the state. */
+function isNoticed({ messages }, name) {
+  const last = messages.findLast((message) => message.sender_type === 'system');
+  return last?.code === 'returned' || (last?.code === 'transferred' && last.params.operator_name === name);
 }
 
 function readNow(thread, readSeq) {

@@ -57,6 +57,17 @@ test('the line about the operator keeps the name of the one who joined', () => {
   assert.notEqual(name, 'Boris');
 });
 
+test('who takes over a chat that was given back has the system\'s line alone, whichever comes first', () => {
+  const returned = message(2, { sender_type: 'system', code: 'returned', params: {} });
+  const taken = message(3, { sender_type: 'system', code: 'transferred', params: { operator_name: 'Olga' } });
+  const at = (status, ...messages) => ({ ...thread(status, [1]), messages: [message(1), ...messages] });
+  const lines = (...threads) => logItems(play(...threads.map((one) => shown(one)))).map((item) => item.line ?? item.seq);
+  assert.deepEqual(lines(at('waiting', returned), at('active', returned), at('active', returned, taken)), [1, 2, 3]);
+  assert.deepEqual(lines(at('waiting', returned), at('waiting', returned, taken), at('active', returned, taken)), [1, 2, 3]);
+  const toAnother = { ...taken, params: { operator_name: 'Boris' } };
+  assert.deepEqual(lines(at('waiting', returned, toAnother), at('active', returned, toAnother)), [1, 2, 3, 'joined']);
+});
+
 test('a resumed chat has no line about joining', () => {
   assert.deepEqual(logItems(play(shown(thread('active', [1])))).map((item) => item.line ?? item.seq), [1]);
 });

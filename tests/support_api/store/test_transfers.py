@@ -99,7 +99,7 @@ async def test_the_history_stays_and_the_visitor_reads_who_continues(staffed: St
         (3, SenderType.SYSTEM),
     ]
     last = found[-1]
-    assert (last.sender_id, last.sender_name, last.content) == ("", "", "\u2068Petr\u2069 continues this chat.")
+    assert (last.sender_id, last.sender_name, last.content) == ("", "", "\u2068Petr\u2069 has taken over this chat.")
     assert last.notice is not None
     assert (last.notice.code, last.notice.params) == ("transferred", {"operator_name": "Petr"})
     assert (await staffed.tickets.read(1)).last_seq == 3
@@ -117,7 +117,10 @@ async def test_a_ticket_that_was_returned_waits_and_says_so(staffed: Store) -> N
         ("ticket:transferred", "private-operator-1"),
     ]
     last = (await staffed.tickets.history(1, 1, 100, visitor_of)).messages[-1]
-    assert (last.content, last.notice and last.notice.code) == ("This chat waits for another operator.", "returned")
+    assert (last.content, last.notice and last.notice.code) == (
+        "This chat is waiting for another operator.",
+        "returned",
+    )
 
 
 async def test_who_returned_a_ticket_does_not_get_it_again_by_itself(staffed: Store) -> None:
@@ -136,7 +139,7 @@ async def test_another_free_operator_gets_a_returned_ticket_at_once(staffed: Sto
     ticket = await staffed.transfers.put_back(1, operator_of)
     assert (ticket.operator_id, ticket.returned_by) == (PETR, None)
     contents = [one.content for one in (await staffed.tickets.history(1, 1, 100, visitor_of)).messages]
-    assert contents == ["This chat waits for another operator.", "\u2068Petr\u2069 continues this chat."]
+    assert contents == ["This chat is waiting for another operator.", "\u2068Petr\u2069 has taken over this chat."]
 
 
 async def test_who_returned_a_ticket_may_take_it(staffed: Store) -> None:

@@ -151,7 +151,7 @@ async def test_the_former_operator_is_out_by_every_call_at_once(stage: Stage, ru
         ):
             assert (answer.status, answer.code) == (403, "not_yours")
     assert (await stage.anna.caller.get("/get_messages", ticket_id=ticket_id)).json == before
-    assert [one["content"] for one in before["messages"]] == ["Hello", "\u2068Petr\u2069 continues this chat."]
+    assert [one["content"] for one in before["messages"]] == ["Hello", "\u2068Petr\u2069 has taken over this chat."]
     assert before["messages"][-1]["code"] == "transferred"
     assert before["messages"][-1]["params"] == {"operator_name": "Petr"}
 
