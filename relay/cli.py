@@ -13,7 +13,7 @@ from relay.apps import App
 from relay.doctor import examine
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Pushdesk's realtime relay: a server that speaks the Pusher Channels protocol."""
 
@@ -37,7 +37,7 @@ def check_config() -> None:
         click.echo(f"{name} = {text}")
 
 
-@main.command()
+@main.command(short_help="Find out what is wrong with a set-up.")
 @click.option("--url", help="Where clients reach the relay, https://chat.example; without it, where it listens.")
 @click.option("--app", "app_id", help="The id of the app to try; without it, the first one.")
 @click.option("--origin", help="The page that clients are on, https://shop.example.")

@@ -76,14 +76,14 @@ def schema() -> None:
     click.echo(schema_sql(), nl=False)
 
 
-@main.command("first-run")
+@main.command("first-run", short_help="Make the database and a first operator.")
 def first_run() -> None:
     """Make the database and, where there is no operator yet, one to log in with. Says what to open."""
     settings = _settings()
     _with_store(settings, lambda store: _first_run(settings, store))
 
 
-@main.command()
+@main.command(short_help="Run the relay, the desk and a demo shop.")
 def demo() -> None:
     """Try it: the relay, the desk and a shop page, from nothing; data in ./data, an operator made at the first run.
 
@@ -125,7 +125,7 @@ def operator_add(name: str, email: str, password_stdin: bool, max_tickets: int) 
     _with_store(_settings(), add)
 
 
-@operator.command("list")
+@operator.command("list", short_help="Show all accounts.")
 def operator_list() -> None:
     """Show all accounts. "gone": the panel was left open, or lost its network; no heartbeat for a while."""
     settings = _settings()
@@ -175,7 +175,7 @@ def operator_limit(email: str, max_tickets: int) -> None:
     _with_store(_settings(), change)
 
 
-@operator.command("disable")
+@operator.command("disable", short_help="End an account and its sessions.")
 @_email
 def operator_disable(email: str) -> None:
     """End an account: no log-in, no session; its active tickets go to somebody else."""
@@ -190,7 +190,7 @@ def operator_disable(email: str) -> None:
 @operator.command("enable")
 @_email
 def operator_enable(email: str) -> None:
-    """Give a disabled account back."""
+    """Let a disabled account log in again."""
 
     async def change(store: Store) -> None:
         await store.operators.enable(email)
@@ -204,7 +204,7 @@ def outbox() -> None:
     """The events on their way to the relay."""
 
 
-@outbox.command("list")
+@outbox.command("list", short_help="Show what was set aside, and why.")
 def outbox_list() -> None:
     """Show what was set aside because the relay refused it: number, channel, event, bytes of its data, when it was made, when
     it was refused, why. The data itself is private and not shown."""
@@ -219,7 +219,7 @@ def outbox_list() -> None:
     _with_store(_settings(), show)
 
 
-@outbox.command("retry")
+@outbox.command("retry", short_help="Send again what was set aside.")
 @click.argument("numbers", nargs=-1, type=click.IntRange(1, MAX_ID), metavar="[NUMBER]...")
 @click.option("--all", "everything", is_flag=True, help="All that was set aside.")
 def outbox_retry(numbers: tuple[int, ...], everything: bool) -> None:
@@ -236,7 +236,7 @@ def outbox_retry(numbers: tuple[int, ...], everything: bool) -> None:
     _with_store(_settings(), bring_back)
 
 
-@outbox.command("skip")
+@outbox.command("skip", short_help="Set the oldest waiting event aside.")
 def outbox_skip() -> None:
     """Set the oldest event that waits aside, where it alone holds up all others."""
 

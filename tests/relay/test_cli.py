@@ -123,11 +123,13 @@ class TestCheckConfig:
     def test_an_unknown_command_is_wrong_usage(self) -> None:
         assert run("sing").exit_code == 2
 
-    def test_help_names_the_commands(self) -> None:
-        result = run("--help")
+    @pytest.mark.parametrize("option", ["--help", "-h"])
+    def test_help_names_the_commands_and_says_whole_sentences(self, option: str) -> None:
+        result = run(option)
         assert result.exit_code == 0
         assert "serve" in result.output
         assert "check-config" in result.output
+        assert "..." not in result.output.partition("Commands:")[2]
 
 
 class TestServing:

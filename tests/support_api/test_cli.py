@@ -229,6 +229,13 @@ def test_wrong_settings_are_all_named_and_nothing_is_done(env: dict[str, str], c
     assert "Traceback" not in refused.output
 
 
+@pytest.mark.parametrize("group", [[], ["operator"], ["outbox"]])
+def test_the_list_of_commands_says_whole_sentences(env: dict[str, str], group: list[str]) -> None:
+    commands = run(env, *group, "-h").output.partition("Commands:")[2]
+    assert commands
+    assert "..." not in commands
+
+
 def test_the_schema_is_printed(env: dict[str, str]) -> None:
     assert run(env, "schema").output == schema_sql()
 
