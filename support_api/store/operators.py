@@ -229,6 +229,9 @@ async def _end_sessions(tx: Writing, which: ColumnElement[bool]) -> None:
     ended = delete(operator_sessions).where(which).returning(operator_sessions.c.user_id)
     for operator_id in sorted(set((await tx.conn.execute(ended)).scalars())):
         await tx.announce([events.lost_all_channels(operator_id)])
+        if not await _is_logged_in(tx, operator_id):
+            # Nobody who cannot answer gets what waits; what they have is theirs until they have been silent for long.
+            await _set_presence(tx, operator_id, {"status": OperatorStatus.OFFLINE.value})
 
 
 async def _set_presence(tx: Writing, operator_id: int, changes: dict[str, object]) -> None:

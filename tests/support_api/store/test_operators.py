@@ -134,6 +134,31 @@ async def test_a_new_password_and_a_disabled_account_end_all_sessions(store: Sto
     assert await store.operators.of_session("h2") is None
 
 
+@pytest.mark.parametrize("end", ["password", "expiry"])
+async def test_whose_last_session_has_ended_gets_no_new_tickets(store: Store, clock: SteadyClock, end: str) -> None:
+    operator = await add(store)
+    await store.operators.open_session(operator.id, "hash", "h1", START + timedelta(seconds=1))
+    await store.operators.heartbeat(operator.id, OperatorStatus.ONLINE, None)
+    if end == "password":
+        await store.operators.set_password(OLGA, "other hash")
+    else:
+        clock.advance(1)
+        await store.operators.end_expired_sessions()
+    opened = await store.tickets.create(NewTicket("a" * 32, "Anna", None, "Hello"))
+    assert opened.ticket.status is TicketStatus.WAITING
+    assert (await store.operators.presence(operator.id)).status is OperatorStatus.OFFLINE
+
+
+async def test_whose_other_session_goes_on_stays_online(store: Store, clock: SteadyClock) -> None:
+    operator = await add(store)
+    await store.operators.open_session(operator.id, "hash", "h1", START + timedelta(seconds=1))
+    await store.operators.open_session(operator.id, "hash", "h2", START + timedelta(hours=1))
+    await store.operators.heartbeat(operator.id, OperatorStatus.ONLINE, None)
+    clock.advance(1)
+    await store.operators.end_expired_sessions()
+    assert (await store.operators.presence(operator.id)).status is OperatorStatus.ONLINE
+
+
 async def _access_ended(store: Store) -> list[tuple[str, str, object]]:
     """What ends access since the last call."""
     pending = await store.outbox.pending(100)
