@@ -79,7 +79,9 @@ export function logItems({ thread, joined, online }) {
     const place = thread.messages.filter((message) => message.seq <= joined.after).length;
     items.splice(place, 0, { line: 'joined', name: joined.name });
   }
-  if (thread.status === WAITING) items.push({ line: online === false ? 'away' : 'waiting' });
+  if (thread.status === WAITING && online === false) items.push({ line: 'away' });
+  // Of a chat that was given back the system says so itself.
+  else if (thread.status === WAITING && lastNotice(thread)?.code !== 'returned') items.push({ line: 'waiting' });
   if (thread.status === CLOSED) items.push({ line: 'thanks' });
   return items;
 }
@@ -108,9 +110,13 @@ function withThread(state, thread, visible) {
 }
 
 /** Does the system say itself that this operator takes over? It does so after a chat was given back, sooner or later than the state. */
-function isNoticed({ messages }, name) {
-  const last = messages.findLast((message) => message.sender_type === 'system');
+function isNoticed(thread, name) {
+  const last = lastNotice(thread);
   return last?.code === 'returned' || (last?.code === 'transferred' && last.params.operator_name === name);
+}
+
+function lastNotice({ messages }) {
+  return messages.findLast((message) => message.sender_type === 'system');
 }
 
 function readNow(thread, readSeq) {

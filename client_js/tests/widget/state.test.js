@@ -68,6 +68,14 @@ test('who takes over a chat that was given back has the system\'s line alone, wh
   assert.deepEqual(lines(at('waiting', returned, toAnother), at('active', returned, toAnother)), [1, 2, 3, 'joined']);
 });
 
+test('a chat that was given back waits by the system\'s line alone, unless nobody is there', () => {
+  const returned = message(2, { sender_type: 'system', code: 'returned', params: {} });
+  const state = play(shown({ ...thread('waiting', [1]), messages: [message(1), returned] }));
+  const lines = (one) => logItems(one).map((item) => item.line ?? item.seq);
+  assert.deepEqual(lines(state), [1, 2]);
+  assert.deepEqual(lines(reduce(state, { type: 'desk', online: false })), [1, 2, 'away']);
+});
+
 test('a resumed chat has no line about joining', () => {
   assert.deepEqual(logItems(play(shown(thread('active', [1])))).map((item) => item.line ?? item.seq), [1]);
 });
