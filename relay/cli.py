@@ -43,6 +43,8 @@ def check_config() -> None:
 @click.option("--origin", help="The page that clients are on, https://shop.example.")
 def doctor(url: str | None, app_id: str | None, origin: str | None) -> None:
     """Find out what is wrong with a set-up: the system, the proxy, TLS, clocks, origins, credentials."""
+    if url and not url.startswith(("http://", "https://")):
+        _fail(f"--url {url}: expected http:// or https://, such as https://chat.example", 2)
     settings = _load()
     apps = [app for app in settings.apps if app_id in (None, app.id)]
     if not apps:

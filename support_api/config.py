@@ -295,7 +295,8 @@ def _from_file(path: str | None, problems: list[str]) -> dict[str, Any]:
 def _take(shown: str, key: str, value: object, found: dict[str, Any], problems: list[str]) -> None:
     rule = _RULES.get(key)
     if rule is None:
-        problems.append(f"{shown}: unknown setting, expected one of {', '.join(_RULES)}")
+        known = [ENV_PREFIX + one.upper() for one in _RULES] if shown.startswith(ENV_PREFIX) else list(_RULES)
+        problems.append(f"{shown}: unknown setting, expected one of {', '.join(known)}")
         return
     try:
         found[_FIELD_OF[key]] = rule.parse(value)

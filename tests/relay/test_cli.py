@@ -92,6 +92,11 @@ class TestDoctor:
         result = run("doctor", "--app", "nobody")
         assert (result.exit_code, result.stderr) == (2, "There is no app 'nobody' in the settings\n")
 
+    def test_an_address_that_is_not_http_is_wrong_usage(self) -> None:
+        result = run("doctor", "--url", "wss://chat.example")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "--url wss://chat.example: expected http:// or https://, such as https://chat.example\n"
+
 
 class TestCheckConfig:
     def test_right_settings_are_printed_with_secrets_masked_and_the_code_is_0(self) -> None:

@@ -225,7 +225,7 @@ def test_wrong_settings_are_all_named_and_nothing_is_done(env: dict[str, str], c
     refused = run(env | {"SUPPORT_PORT": "x", "SUPPORT_COLOUR": "red"}, command)
     assert refused.exit_code == 2
     assert "SUPPORT_PORT: expected" in refused.output
-    assert "SUPPORT_COLOUR: unknown setting" in refused.output
+    assert "SUPPORT_COLOUR: unknown setting, expected one of SUPPORT_HOST, SUPPORT_PORT, " in refused.output
     assert "Traceback" not in refused.output
 
 
