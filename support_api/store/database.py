@@ -31,6 +31,9 @@ from support_api.tables import SCHEMA_VERSION, metadata, outbox
 BUSY_TIMEOUT = 5.0
 """Seconds that a transaction waits for another process's write; then the caller is asked to try again."""
 
+OPEN_AGAIN = 0.05
+"""Seconds between two tries to open a file that another process is just bringing into shape."""
+
 READERS = 4
 """Connections that read at the same time."""
 
@@ -79,6 +82,7 @@ class Database:
         """`url`: `sqlite:///relative/path` or `sqlite:////absolute/path`. Raises `DatabaseUnusable` for any other."""
         self._url = _sqlite_url(url)
         self._clock = clock
+        self._busy_timeout = busy_timeout
         self._writer = _engine(self._url, 1, busy_timeout, "BEGIN IMMEDIATE", read_only=False)
         self._reader = _engine(self._url, READERS, busy_timeout, "BEGIN", read_only=True)
         self.news = asyncio.Event()
@@ -95,8 +99,7 @@ class Database:
         """
         try:
             await asyncio.to_thread(Path(self.where).parent.mkdir, parents=True, exist_ok=True)
-            async with self._writer.begin() as conn:
-                await self._prepare(conn)
+            await self._prepare_when_free()
         except OSError as error:
             raise DatabaseUnusable(self.where, f"its folder cannot be made ({error.strerror}).") from error
         except DBAPIError as error:
@@ -136,6 +139,20 @@ class Database:
         """Raises `StoreUnavailable` when the database does not answer."""
         async with self.reading() as conn:
             await conn.execute(select(1))
+
+    async def _prepare_when_free(self) -> None:
+        """Two processes that open a new file at once wait for each other: SQLite itself does not, at a file's change to WAL
+        mode, whatever the time-out says. Raises `OperationalError` when that is over."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._busy_timeout
+        while True:
+            try:
+                async with self._writer.begin() as conn:
+                    return await self._prepare(conn)
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or loop.time() >= until:
+                    raise
+            await asyncio.sleep(OPEN_AGAIN)
 
     async def _prepare(self, conn: AsyncConnection) -> None:
         version = (await conn.exec_driver_sql("PRAGMA user_version")).scalar_one()
