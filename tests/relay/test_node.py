@@ -43,8 +43,8 @@ class TestConnecting:
         assert all(0 <= int(part) < 2**32 for socket_id in ids for part in socket_id.split("."))
 
     def test_a_socket_id_that_is_taken_is_not_given_again(self, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-        numbers = iter([1, 1, 1, 2])
-        monkeypatch.setattr("relay.node.os.urandom", lambda size: next(numbers).to_bytes(size))
+        bits = b"".join(number.to_bytes(8) for number in (1, 1, 1, 2))
+        monkeypatch.setattr("relay.node.os.urandom", lambda _size: bits)
         assert [relay.client().socket_id, relay.client().socket_id] == ["0.1", "0.2"]
 
     def test_an_unknown_key_is_rejected_with_4001(self, relay: Relay) -> None:
