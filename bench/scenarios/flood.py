@@ -29,12 +29,14 @@ _PATIENCE = 20.0
 
 
 class Flood:
-    """One greedy connection, which sends `piece` again and again."""
+    """One greedy connection, which sends `piece` again and again until the server has enough of it."""
 
-    __slots__ = ("_at", "_chunk", "sent", "sock")
+    __slots__ = ("_at", "_chunk", "_loop", "is_over", "sent", "sock")
 
-    def __init__(self, sock: socket.socket, piece: bytes) -> None:
+    def __init__(self, loop: Loop, sock: socket.socket, piece: bytes) -> None:
+        self._loop = loop
         self.sock = sock
+        self.is_over = False
         self._chunk = memoryview(piece * max(1, _CHUNK // len(piece)))
         # Where in the chunk the next byte is: the server may take a part of it.
         self._at = 0
@@ -42,11 +44,14 @@ class Flood:
 
     def pour(self, limit: float) -> None:
         """Send what the server takes, up to `limit` bytes since the beginning."""
-        if self.sent >= limit:
+        if self.is_over or self.sent >= limit:
             return
         try:
             count = self.sock.send(self._chunk[self._at :], socket.MSG_DONTWAIT)
         except BlockingIOError:
+            return
+        except ConnectionError:
+            self.end()
             return
         self.sent += count
         self._at = (self._at + count) % len(self._chunk)
@@ -54,9 +59,19 @@ class Flood:
     def drain(self) -> None:
         """Throw away what came back."""
         try:
-            self.sock.recv_into(BUFFER, READ_BYTES, socket.MSG_DONTWAIT)
+            if not self.sock.recv_into(BUFFER, READ_BYTES, socket.MSG_DONTWAIT):
+                self.end()
         except BlockingIOError:
             return
+        except ConnectionError:
+            self.end()
+
+    def end(self) -> None:
+        """Hang up, or find that the server has; may be called again."""
+        if not self.is_over:
+            self.is_over = True
+            self._loop.forget(self.sock)
+            self.sock.close()
 
 
 class Pinger:
@@ -125,7 +140,7 @@ def _measure(
     loop = Loop()
     honest = open_clients(target, loop, 1)
     pinger = Pinger(honest[0].sock)
-    floods = [Flood(sock, piece) for sock in connected(target, loop)]
+    floods = [Flood(loop, sock, piece) for sock in connected(target, loop)]
     for flood in floods:
         loop.watch(flood.sock, flood.drain)
     loop.watch(honest[0].sock, pinger.read)
@@ -140,9 +155,8 @@ def _measure(
     result.verdict += Verdict(expected=pinger.asked, arrived=len(pinger.seconds))
     result.figures |= usage.figures(name, sum(flood.sent for flood in floods) // len(piece))
     seconds = sorted(pinger.seconds)
-    for figure, share in (("p50_ms", 0.5), ("p99_ms", 0.99), ("max_ms", 1.0)):
+    for figure, share in (("p50_ms", 0.5), ("p99_ms", 0.99), ("max_ms", 1.0)) if seconds else ():
         result.figures[f"{name}.{figure}"] = seconds[min(len(seconds) - 1, int(len(seconds) * share))] * 1e3
     for flood in floods:
-        loop.forget(flood.sock)
-        flood.sock.close()
+        flood.end()
     close_clients(loop, honest)
