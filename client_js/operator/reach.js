@@ -20,8 +20,15 @@ export class Reach {
 
   /** Watch a call. Returns its promise. */
   watch(call) {
-    const answers = this._answers;
-    const slow = setTimeout(() => answers === this._answers && this.onCall(false), SLOW_MS);
+    let slow;
+    // Whoever answers others meanwhile is there, and has so long again from then on.
+    const wait = (answers) => {
+      slow = setTimeout(() => {
+        if (answers === this._answers) this.onCall(false);
+        else wait(this._answers);
+      }, SLOW_MS);
+    };
+    wait(this._answers);
     const settled = (isThere) => {
       clearTimeout(slow);
       if (isThere) this._answers += 1;

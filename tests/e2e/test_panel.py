@@ -110,7 +110,7 @@ async def test_browser_that_keeps_no_cookies_is_told_so_and_not_of_a_wrong_passw
     await panel.find("#login-form .error").get_by_text(needs).wait_for()
 
 
-async def test_desk_that_does_not_answer_is_shown_within_three_seconds_of_the_first_call(people: People) -> None:
+async def test_desk_that_does_not_answer_is_shown_soon_after_the_first_call(people: People) -> None:
     panel = await people.operator(ANNA)
     asked: list[float] = []
 
@@ -121,7 +121,8 @@ async def test_desk_that_does_not_answer_is_shown_within_three_seconds_of_the_fi
     await panel.page.route("**/operator/heartbeat", never_answer)
     await panel.set_status("away")
     await panel.find("#connection[data-state=unheard]").wait_for()
-    assert time.monotonic() - asked[0] < 3.0 + 2.0, "with two seconds for a busy machine"
+    # 2.5 s after the last answer, which may be one to what the log-in asked for; a call by itself ends after 15.
+    assert time.monotonic() - asked[0] < 10.0
 
 
 async def test_dead_desk_is_shown_at_the_first_failed_call_and_gone_soon_after_it_is_back(

@@ -33,8 +33,21 @@ test('a call that waits says so within three seconds of its start, long before i
 
 test('one slow call beside others that are answered says nothing', async () => {
   reach.watch(deferred());
+  for (let answers = 1; answers <= 3; answers++) {
+    reach.watch(Promise.resolve());
+    await settle();
+    mock.timers.tick(SLOW_MS - 1);
+  }
+  assert.deepEqual(told, [true, true, true]);
+});
+
+test('a desk that stops answering after it answered others is noticed soon after its last answer', async () => {
+  reach.watch(deferred());
+  mock.timers.tick(SLOW_MS - 1);
   reach.watch(Promise.resolve());
   await settle();
-  mock.timers.tick(SLOW_MS);
+  mock.timers.tick(1);
   assert.deepEqual(told, [true]);
+  mock.timers.tick(SLOW_MS);
+  assert.deepEqual(told, [true, false]);
 });
