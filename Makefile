@@ -15,9 +15,10 @@ export PATH := $(CURDIR)/$(NODE_HOME)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all coverage protocol-coverage check lint types format schema bundle bench clean parts
 
-# Of all branches of the relay, its own tests take so many; of those of relay/protocol, its own tests take all. Percent.
+# Percent: of all branches of the relay its own tests take so many; of those of relay/protocol and relay/wire, their own take all.
 RELAY_FLOOR := 98
 PROTOCOL_FLOOR := 100
+PURE := relay/protocol relay/wire
 
 help: ## show this
 	@echo "Pushdesk: a realtime relay that speaks the Pusher protocol, and a support desk on top of it"
@@ -39,7 +40,7 @@ run: $(VENV)/.run ## start relay, support desk, demo page and operator's panel
 	@exec $(BIN)/pushdesk-desk demo
 
 test: $(VENV)/.dev parts protocol-coverage ## install what the tests need, and run them all but for the long ones
-	$(BIN)/python -m pytest --ignore=tests/relay/protocol
+	$(BIN)/python -m pytest $(PURE:%=--ignore=tests/%)
 	cd client_js && npm test
 
 # FUZZ_SECONDS and SOAK_SECONDS say for how long (60 and 300), FUZZ_SEED and SOAK_SEED repeat what failed.
@@ -47,13 +48,13 @@ test-all: test coverage ## the same, the relay's coverage, and the long ones: st
 	$(BIN)/python -m pytest -m long
 
 coverage: protocol-coverage ## how many branches of the relay its tests take; too few are an error
-	$(BIN)/python -m pytest tests/relay --ignore=tests/relay/protocol --cov=relay --cov-append --cov-report=
+	$(BIN)/python -m pytest tests/relay $(PURE:%=--ignore=tests/%) --cov=relay --cov-append --cov-report=
 	$(BIN)/coverage report --include='relay/*' --fail-under=$(RELAY_FLOOR)
 
-# Runs the tests of relay/protocol as well: `test` need not run them twice.
+# Runs the tests of relay/protocol and relay/wire as well: `test` need not run them twice.
 protocol-coverage: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/relay/protocol --cov=relay --cov-report=
-	$(BIN)/coverage report --include='relay/protocol/*' --fail-under=$(PROTOCOL_FLOOR)
+	$(BIN)/python -m pytest $(PURE:%=tests/%) --cov=relay --cov-report=
+	$(BIN)/coverage report --include='relay/protocol/*,relay/wire/*' --fail-under=$(PROTOCOL_FLOOR)
 
 check: $(VENV)/.dev $(NODE_DIRS:%=%/node_modules/.installed) lint types ## everything that can be checked without running it
 

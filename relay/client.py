@@ -17,9 +17,10 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from relay.protocol import halves, signatures, webhooks
+from relay.protocol import signatures, webhooks
 from relay.protocol.channels import channel_of, is_socket_id, rules_for
 from relay.protocol.errors import ProtocolError
+from relay.wire import halves
 
 DEFAULT_URL: Final = "http://127.0.0.1:6001"
 DEFAULT_TIMEOUT: Final = 5.0

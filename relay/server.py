@@ -14,28 +14,27 @@ from typing import NamedTuple
 
 import structlog
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from pushdesk.addresses import hostname_of, is_loopback, parse_networks
 from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
-from relay.bus.local import LocalBus
+from relay.cluster.local import LocalBus
 from relay.config import ConfigError, Settings, load
 from relay.console.pages import Address, Console
-from relay.happenings import Observers
-from relay.liveness import Wheel
-from relay.metrics import Metrics
-from relay.node import Node
-from relay.protocol.http import Answer
+from relay.net.liveness import Wheel
+from relay.net.tls import Certificate, listen
+from relay.node.node import Node
 from relay.protocol.limits import PONG_TIMEOUT
-from relay.tls import Certificate, listen
 from relay.transports.doors import Doors, MakeWebSocket
 from relay.transports.front import FrontDoor
 from relay.transports.websocket import CLOSE_TIMEOUT, ForwardedWebSocket, WebSocket
 from relay.transports.xhr import Fallback, is_fallback
-from relay.webhooks import HttpWebhooks
+from relay.watch.happenings import Observers
+from relay.watch.prometheus import CONTENT_TYPE, Metrics
+from relay.webhooks.delivery import HttpWebhooks
+from relay.wire.http import Answer
 
 log = structlog.get_logger()
 
@@ -242,7 +241,7 @@ def _metrics_answer(metrics: Metrics, request: web.BaseRequest, *, is_local: boo
         return web.Response(status=403, text=text)
     if request.raw_path != "/metrics":
         return web.Response(status=404, text="The metrics are at /metrics")
-    return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _open_console(

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from relay.apps import App
-from relay.node import Node
-from relay.protocol import halves
+from relay.node.node import Node
 from relay.protocol.channels import ChannelRules
-from relay.protocol.http import LongAnswer
 from relay.protocol.requests import BadRequest, ensure_channel_name, ensure_info_fits, parse_info
+from relay.wire import halves
+from relay.wire.http import LongAnswer
 
 # So many channels are listed in one turn of the event loop, about a millisecond.
 SLICE: Final = 1_000

@@ -2,7 +2,7 @@
 
 from relay.api.channels import channel_info
 from relay.apps import App
-from relay.node import Node
+from relay.node.node import Node
 from relay.protocol.requests import Publish, parse_batch, parse_publish
 
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
-from relay.protocol import halves
 from relay.protocol.errors import ProtocolError
-from relay.protocol.http import NO_HEADERS, Answer
 from relay.protocol.requests import BadRequest, TooLarge
 from relay.protocol.signatures import RequestUnsigned
+from relay.wire import halves
+from relay.wire.http import NO_HEADERS, Answer
 
 
 class ApiError(Exception):

@@ -27,12 +27,12 @@ from relay.api.responses import (
 )
 from relay.api.users import terminate, unsubscribe
 from relay.apps import App
-from relay.happenings import RefusedRequest
-from relay.node import Node
+from relay.node.node import Node
 from relay.protocol.errors import ProtocolError
-from relay.protocol.http import Answer, LongAnswer
 from relay.protocol.ratelimit import TokenBucket
-from relay.protocol.signatures import parse_query, verify_request
+from relay.protocol.signatures import verify_request
+from relay.watch.happenings import RefusedRequest
+from relay.wire.http import Answer, LongAnswer, parse_query
 
 log = structlog.get_logger()
 

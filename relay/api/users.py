@@ -1,7 +1,7 @@
 """POST /users/ID/…: end what a user has open, or is subscribed to."""
 
 from relay.apps import App
-from relay.node import Node
+from relay.node.node import Node
 from relay.protocol.requests import BadRequest, parse_unsubscribe
 
 

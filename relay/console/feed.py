@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from relay.apps import App
-from relay.happenings import Happening, Observers
-from relay.node import Node
+from relay.node.node import Node
+from relay.watch.happenings import Happening, Observers
 
 # Viewers at once, of all apps.
 VIEWERS: Final = 20

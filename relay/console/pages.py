@@ -20,9 +20,9 @@ from pushdesk.http_server import HttpServer, Patience
 from relay.apps import App
 from relay.console.access import Access, Denied
 from relay.console.feed import Feeds, TooManyViewers, Viewer
-from relay.node import Node
-from relay.protocol.http import Answer
-from relay.sockets import reset
+from relay.net.sockets import reset
+from relay.node.node import Node
+from relay.wire.http import Answer
 
 log = structlog.get_logger()
 

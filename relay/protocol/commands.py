@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from relay.protocol.decoding import Malformed, decoder
 from relay.protocol.errors import MessageRefused
+from relay.wire.decoding import Malformed, decoder
 
 _CLIENT_PREFIX: Final = "client-"
 

@@ -34,21 +34,6 @@ class CloseCode(IntEnum):
     INACTIVE = 4202
 
 
-# RFC 6455 7.4.1: codes of the WebSocket layer itself.
-class WebSocketCode(IntEnum):
-    """Codes of the framing layer; a Pusher client reconnects after each of them."""
-
-    NORMAL = 1000
-    GOING_AWAY = 1001
-    PROTOCOL_ERROR = 1002
-    UNSUPPORTED_DATA = 1003
-    NO_STATUS = 1005  # never sent: the peer's close named no code
-    ABNORMAL = 1006  # never sent: the peer went without a close
-    INVALID_PAYLOAD = 1007
-    TOO_BIG = 1009
-    INTERNAL_ERROR = 1011
-
-
 # 43xx: told in a pusher:error or a subscription error, the connection stays.
 CLIENT_EVENT_REFUSED: Final = 4301
 MEMBER_TOO_BIG: Final = 4301

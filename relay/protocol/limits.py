@@ -16,9 +16,6 @@ PONG_TIMEOUT: Final = 30
 # A11: how long a connection of an app that wants authorised ones may go without any signature. Seconds.
 AUTHORIZATION_TIMEOUT: Final = 30
 
-# A12, RFC 6455 5.5: a control frame holds 125 bytes, two of which are the close code.
-CLOSE_REASON_BYTES: Final = 123
-
 Positive = Annotated[int, Meta(ge=1)]
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from relay.protocol.channels import ChannelRules, InvalidChannelName, ensure_channel, is_socket_id
-from relay.protocol.decoding import Malformed, decoder
 from relay.protocol.errors import ProtocolError
 from relay.protocol.limits import Limits
+from relay.wire.decoding import Malformed, decoder
 
 CHANNEL_INFO = frozenset({"user_count", "subscription_count", "cache"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -11,7 +11,6 @@ from msgspec import Raw, Struct
 from relay.protocol import signatures
 from relay.protocol.channels import ChannelRules, InvalidChannelName, Kind, ensure_channel, rules_for
 from relay.protocol.commands import ClientEvent, Ping, Pong, SignIn, Subscribe, Unsubscribe, parse
-from relay.protocol.decoding import Malformed, decoder
 from relay.protocol.errors import (
     CLIENT_EVENT_REFUSED,
     LIMIT_REACHED,
@@ -27,6 +26,7 @@ from relay.protocol.errors import (
 )
 from relay.protocol.limits import Limits
 from relay.protocol.ratelimit import TokenBucket
+from relay.wire.decoding import Malformed, decoder
 
 SUPPORTED_PROTOCOLS = range(4, 8)
 DEFAULT_PROTOCOL = "7"

@@ -67,16 +67,6 @@ def request_text(method: str, path: str, params: Iterable[tuple[str, str]]) -> s
     return f"{method}\n{path}\n{query}"
 
 
-def parse_query(raw: str) -> dict[str, str]:
-    """A raw query string as a mapping, names in lower case and values percent-decoded; the last of a repeated name wins."""
-    params = {}
-    for pair in raw.split("&"):
-        name, _, value = pair.partition("=")
-        if name:
-            params[name.lower()] = unquote(value) if "%" in value else value
-    return params
-
-
 def signed_params(
     key: str, secret: str, method: str, path: str, body: bytes, now: float, params: Iterable[tuple[str, str]] = ()
 ) -> list[tuple[str, str]]:

@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from relay.protocol import halves, signatures
+from relay.protocol import signatures
+from relay.wire import halves
 
 EventName = Literal[
     "channel_occupied",

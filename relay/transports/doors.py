@@ -10,10 +10,10 @@ from email.utils import formatdate
 from typing import Final
 
 from pushdesk.addresses import Network
-from relay.liveness import Wheel
-from relay.protocol.http import Answer, LongAnswer
+from relay.net.liveness import Wheel
 from relay.transports.exchange import Exchange
 from relay.transports.websocket import WebSocket
+from relay.wire.http import Answer, LongAnswer
 
 APP_PATH: Final = "/app/"
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from pushdesk.writing import tell_of_all_that_waits
-from relay.protocol.http import LAST_CHUNK, Answer, Head, chunk, stream_head
-from relay.sockets import bound, reset
+from relay.net.sockets import bound, reset
+from relay.wire.http import LAST_CHUNK, Answer, Head, chunk, stream_head
 
 # How long a client may take nothing of what is written to it. Seconds.
 WRITE_TIMEOUT: Final = 10.0

@@ -16,8 +16,15 @@ import structlog
 from msgspec import Struct
 
 from pushdesk.addresses import client_address, peer_of
-from relay.protocol.bodies import Body, SizedBody, TooLong, body_of
-from relay.protocol.http import (
+from relay.net.sockets import reset
+from relay.transports.doors import Door, Doors
+from relay.transports.exchange import Exchange
+from relay.transports.handshake import Upgrade, parse_upgrade
+from relay.transports.intake import MESSAGES, Intake
+from relay.transports.websocket import WebSocket
+from relay.wire.bodies import Body, SizedBody, TooLong, body_of
+from relay.wire.handshake import forwarded_for
+from relay.wire.http import (
     CONTINUE,
     END_OF_HEAD,
     Answer,
@@ -31,12 +38,6 @@ from relay.protocol.http import (
     parse_plain,
     text_answer,
 )
-from relay.sockets import reset
-from relay.transports.doors import Door, Doors
-from relay.transports.exchange import Exchange
-from relay.transports.handshake import Upgrade, forwarded_for, parse_upgrade
-from relay.transports.intake import MESSAGES, Intake
-from relay.transports.websocket import WebSocket
 
 log = structlog.get_logger()
 

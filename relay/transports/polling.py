@@ -8,14 +8,15 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-from relay.connection import TOO_SLOW, UNAUTHORIZED, Connection
-from relay.liveness import Wheel
-from relay.node import Node
-from relay.protocol import sockjs
-from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
-from relay.protocol.frames import payloads_of, text_frame
+from relay.net.liveness import Wheel
+from relay.node.connection import TOO_SLOW, UNAUTHORIZED, Connection
+from relay.node.node import Node
+from relay.protocol.errors import CloseCode, Rejected
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
 from relay.transports.intake import MESSAGES, Intake
+from relay.wire import sockjs
+from relay.wire.codes import WebSocketCode
+from relay.wire.frames import payloads_of, text_frame
 
 # How long a session lives without a request that receives. The client never says that it leaves. Seconds.
 DETACHED_TIMEOUT: Final = 15.0

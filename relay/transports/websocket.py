@@ -12,13 +12,18 @@ from typing import Final
 
 from pushdesk.addresses import UNKNOWN, peer_of
 from relay.apps import App
-from relay.connection import TOO_SLOW, UNAUTHORIZED, Connection
-from relay.liveness import Wheel
-from relay.node import Node
+from relay.net.liveness import Wheel
+from relay.net.sockets import reset
+from relay.node.connection import TOO_SLOW, UNAUTHORIZED, Connection
+from relay.node.node import Node
 from relay.protocol import events
-from relay.protocol.deflate import Deflater, inflate
-from relay.protocol.errors import CloseCode, Rejected, WebSocketCode
-from relay.protocol.frames import (
+from relay.protocol.errors import CloseCode, Rejected
+from relay.protocol.limits import AUTHORIZATION_TIMEOUT, PONG_TIMEOUT, Limits
+from relay.transports.handshake import Upgrade
+from relay.transports.intake import LARGE_READ, MESSAGES, Intake
+from relay.wire.codes import WebSocketCode
+from relay.wire.deflate import Deflater, inflate
+from relay.wire.frames import (
     FrameError,
     FrameReader,
     Message,
@@ -28,10 +33,6 @@ from relay.protocol.frames import (
     control_frame,
     text_frame,
 )
-from relay.protocol.limits import AUTHORIZATION_TIMEOUT, PONG_TIMEOUT, Limits
-from relay.sockets import reset
-from relay.transports.handshake import Upgrade
-from relay.transports.intake import LARGE_READ, MESSAGES, Intake
 
 # How long a client may take to answer our close and to read what was written before it. Seconds.
 CLOSE_TIMEOUT: Final = 5.0
@@ -96,21 +97,21 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         """Answer the handshake and connect the client to its app, or tell it why not."""
         try:
             app = self._app_of(upgrade)
-            is_compressed = app.compression and upgrade.offers_compression
+            is_compressed = app.compression and upgrade.opening.offers_compression
             self._reader = FrameReader(app.limits.message_bytes, inflate if is_compressed else None)
             if is_compressed:
                 self.write = partial(_write_compressed, self._transport, self._node.deflate)
-            connection = self._node.connect(app, upgrade.protocol, self, upgrade.origin)
+            connection = self._node.connect(app, upgrade.protocol, self, upgrade.opening.origin)
         except Rejected as rejected:
             # A12: refused after the upgrade, else client libraries take WebSocket for blocked and try something else.
             self._reader = FrameReader(1_024)
             error = text_frame(events.error(rejected.message, rejected.code))
-            self._transport.write(upgrade.answer(is_compressed=False) + error)
-            self._node.refused(upgrade.app_key, rejected, self.address, upgrade.origin)
+            self._transport.write(upgrade.opening.answer(is_compressed=False) + error)
+            self._node.refused(upgrade.app_key, rejected, self.address, upgrade.opening.origin)
             self.close(rejected.code, rejected.message)
             return
         # One write, one system call (bench/, scenario "connections").
-        self._transport.write(upgrade.answer(is_compressed=is_compressed) + self._node.greeting(connection))
+        self._transport.write(upgrade.opening.answer(is_compressed=is_compressed) + self._node.greeting(connection))
         self._connection = self._counted = connection
         first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
         self._wheel.watch(self, self._active_at + first_look)
@@ -119,7 +120,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         """Raises Rejected."""
         if upgrade.misplaced is not None:
             raise Rejected(CloseCode.PATH_NOT_FOUND, upgrade.misplaced)
-        return self._node.app_for(upgrade.app_key, upgrade.origin)
+        return self._node.app_for(upgrade.app_key, upgrade.opening.origin)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""

@@ -12,14 +12,13 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
-from relay.liveness import Wheel
-from relay.node import Node
-from relay.protocol import sockjs
-from relay.protocol.decoding import Malformed
-from relay.protocol.http import Answer, text_answer
-from relay.protocol.signatures import parse_query
+from relay.net.liveness import Wheel
+from relay.node.node import Node
 from relay.transports.exchange import Exchange
 from relay.transports.polling import PollingSession
+from relay.wire import sockjs
+from relay.wire.decoding import Malformed
+from relay.wire.http import Answer, parse_query, text_answer
 
 log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ from typing import Final, Self
 from urllib.parse import quote
 
 from relay.apps import App
-from relay.protocol.frames import FrameError, FrameReader, Opcode
 from relay.protocol.signatures import signed_params
+from relay.wire.frames import FrameError, FrameReader, Opcode
 from tests.fuzz.mutator import Mutator
 from tests.helpers.clients import member, message, signature, subscription
 from tests.helpers.frames import client_frame, server_frames

@@ -4,12 +4,12 @@ import asyncio
 import base64
 from collections.abc import Callable
 
-from relay.liveness import Wheel
-from relay.protocol.http import Answer, text_answer
+from relay.net.liveness import Wheel
 from relay.transports.doors import Doors
 from relay.transports.exchange import Exchange
 from relay.transports.front import FrontDoor
 from relay.transports.handshake import Upgrade
+from relay.wire.http import Answer, text_answer
 from tests.helpers.frames import client_frame
 
 HANDSHAKE = (

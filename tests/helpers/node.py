@@ -3,15 +3,15 @@
 from typing import Any
 
 from relay.apps import App, Apps
-from relay.bus.base import Bus, Deliver
-from relay.connection import Connection
-from relay.happenings import Observers
-from relay.node import Node
+from relay.cluster.bus import Bus, Deliver
+from relay.node.connection import Connection
+from relay.node.node import Node
 from relay.protocol.channels import rules_for
 from relay.protocol.errors import Rejected
 from relay.protocol.requests import Publish
 from relay.protocol.webhooks import WebhookEvent
-from relay.webhooks import Webhooks
+from relay.watch.happenings import Observers
+from relay.webhooks.base import Webhooks
 from tests.helpers.clients import APP, message, signature, subscription
 from tests.helpers.transport import RecordingTransport
 

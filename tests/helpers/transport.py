@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from relay.protocol.frames import payloads_of
 from relay.protocol.limits import Limits
+from relay.wire.frames import payloads_of
 
 
 class RecordingTransport:

@@ -18,7 +18,7 @@ from relay.transports.front import MAX_HEAD
 from tests.helpers.clients import APP, app_with
 from tests.helpers.frames import client_frame
 from tests.helpers.relay import RunningRelay, running_relay
-from tests.relay.test_tls import Files
+from tests.relay.net.test_tls import Files
 
 Lines = list[MutableMapping[str, Any]]
 Line = dict[str, object]

@@ -9,8 +9,8 @@ import pytest
 
 from relay import server
 from relay.config import Settings
-from relay.liveness import Wheel
-from relay.metrics import Metrics
+from relay.net.liveness import Wheel
+from relay.watch.prometheus import Metrics
 from tests.helpers.clients import APP, app_with, member
 from tests.helpers.relay import PATIENCE, RunningRelay, running_relay
 

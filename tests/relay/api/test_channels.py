@@ -6,7 +6,7 @@ import pytest
 
 from relay.api import channels
 from relay.apps import App
-from relay.protocol.http import LongAnswer
+from relay.wire.http import LongAnswer
 from tests.helpers.clients import app_with, member
 from tests.helpers.relay import RunningRelay, running_relay
 

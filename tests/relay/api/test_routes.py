@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from relay.api import routes
 from relay.api.responses import status_of
 from relay.protocol.errors import ProtocolError
-from relay.protocol.http import Answer
 from relay.transports import front
+from relay.wire.http import Answer
 from tests.helpers.clients import APP, app_with
 from tests.helpers.json_values import MESSAGES
 from tests.helpers.relay import RunningRelay, Wire, running_relay

@@ -10,7 +10,7 @@ import pytest
 from relay.apps import App, Webhook
 from relay.console import feed as feeds
 from relay.console.feed import Feeds, TooManyViewers, Viewer
-from relay.happenings import ClientEvent, Connected, Published, RefusedRequest
+from relay.watch.happenings import ClientEvent, Connected, Published, RefusedRequest
 from tests.helpers.clients import APP, app_with, member, signature
 from tests.helpers.console import RunningConsole, running_console
 from tests.helpers.node import Client, Relay
@@ -374,7 +374,7 @@ class TestNobodyWatching:
             pytest.fail("built for nobody")
 
         for happening in (Connected, Published, ClientEvent):
-            monkeypatch.setattr(f"relay.happenings.{happening.__name__}", fail)
+            monkeypatch.setattr(f"relay.watch.happenings.{happening.__name__}", fail)
         first = Client(relay.node, APP)
         first.subscribe("private-a")
         first.send(b'{"event":"client-x","channel":"private-a","data":{}}')

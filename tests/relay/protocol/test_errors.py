@@ -1,14 +1,8 @@
 import pytest
 
 from relay.protocol import errors
-from relay.protocol.errors import (
-    CloseCode,
-    MessageRefused,
-    ProtocolError,
-    Rejected,
-    SubscriptionRefused,
-    WebSocketCode,
-)
+from relay.protocol.errors import CloseCode, MessageRefused, ProtocolError, Rejected, SubscriptionRefused
+from relay.wire.codes import WebSocketCode
 
 
 def test_the_close_codes_are_those_of_the_protocol() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.protocol import events
-from relay.protocol.frames import text_frame
 from relay.protocol.limits import Limits
+from relay.wire.frames import text_frame
 from tests.helpers.json_values import JSON, TEXTS
 
 # Names of channels are checked before they come here (test_channels.py); those of users hold any id.

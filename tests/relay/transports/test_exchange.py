@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from relay.protocol.http import Answer, Head
 from relay.transports import exchange
 from relay.transports.exchange import Exchange
+from relay.wire.http import Answer, Head
 
 
 class FakeTransport(asyncio.Transport):

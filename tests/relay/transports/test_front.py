@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.protocol.bodies import ChunkedBody
-from relay.protocol.http import PlainRequest, parse_plain
 from relay.transports import front
 from relay.transports.exchange import Exchange
 from relay.transports.front import MAX_HEAD
+from relay.wire.bodies import ChunkedBody
+from relay.wire.http import PlainRequest, parse_plain
 from tests.helpers.door import HANDSHAKE, MAX_BODY, Door, answers, api
 from tests.helpers.relay import until
 

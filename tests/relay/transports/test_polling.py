@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from relay.apps import App
-from relay.bus.local import LocalBus
-from relay.liveness import Wheel
-from relay.protocol.frames import text_frame
+from relay.cluster.local import LocalBus
+from relay.net.liveness import Wheel
 from relay.transports.polling import END_TIMEOUT, PollingSession
+from relay.wire.frames import text_frame
 from tests.helpers.clients import APP, app_with, member, message, subscription
 from tests.helpers.loop import FakeLoop
 from tests.helpers.node import end_turn, node_of

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from relay.apps import App
-from relay.bus.local import LocalBus
-from relay.liveness import Wheel
+from relay.cluster.local import LocalBus
+from relay.net.liveness import Wheel
 from relay.transports.handshake import Upgrade
 from relay.transports.websocket import WebSocket
+from relay.wire.handshake import Opening
 from tests.helpers.clients import APP, app_with, member, message, signature, subscription
 from tests.helpers.frames import client_frame, server_frames
 from tests.helpers.json_values import MESSAGES
@@ -102,9 +103,9 @@ class Client:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(asyncio, "get_running_loop", lambda: relay.loop)
             self.protocol = WebSocket(relay.node, relay.wheel, self.transport, ping_after=150, backlog=50_000)
-        upgrade = Upgrade(key, protocol, origin, b"accept", extensions=None)
+        upgrade = Upgrade(key, protocol, Opening(origin, b"accept", extensions=None))
         self.protocol.open(upgrade)
-        switched = upgrade.answer(is_compressed=False)
+        switched = upgrade.opening.answer(is_compressed=False)
         assert self.transport.written.startswith(switched)
         self.transport.written = self.transport.written.removeprefix(switched)
         self.welcome = self.take()

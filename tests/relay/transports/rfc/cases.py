@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 
 from relay import server
 from relay.apps import App
-from relay.liveness import Wheel
+from relay.net.liveness import Wheel
 from tests.helpers.clients import app_with, message
 from tests.helpers.frames import client_frame
 from tests.helpers.relay import RunningRelay, running_relay

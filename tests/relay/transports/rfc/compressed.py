@@ -8,7 +8,7 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.frames import Frame, Opcode
 
 from relay.apps import App
-from relay.protocol.deflate import FINAL_BLOCKS, MIN_BYTES
+from relay.wire.deflate import FINAL_BLOCKS, MIN_BYTES
 from tests.relay.transports.rfc.cases import (
     COMPRESSING,
     LIMIT,

@@ -1,0 +1,1 @@
+"""What the transports and the composition share about sockets: deadlines, certificates, bounds."""

@@ -1,0 +1,1 @@
+"""For those who look on: what happens, live, and what was counted. Must not know who is connected."""

@@ -1,0 +1,1 @@
+"""Telling back ends what happens in channels (D). Must not know connections."""

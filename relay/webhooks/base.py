@@ -1,0 +1,59 @@
+"""What the node tells of, at which pace back ends are told, and who can make such an event happen."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from relay.apps import App
+from relay.protocol.webhooks import WebhookEvent
+from relay.watch.stats import ANYBODY, CHANNELS, MEMBERS
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Times in seconds, and counts of events. The defaults are those of a running relay.
+
+    `grace`: D: a page that reloads leaves and comes back; within this time nobody is told. `miss_interval`: several clients
+    that miss the same cached event at once are told of once in this time. `batch`: events of one request; `queue`: events
+    of one cause that may wait for one target. `leaving`: events of one cause that may wait for the grace in one app, more
+    are told at once; `missed`: channels of one app whose last miss is remembered, of others each miss is told. `timeout`: one
+    attempt; `first_pause` after a failure doubles up to `longest_pause`; `budget`: all attempts for one batch. `flush`: how
+    long a graceful stop may take to hand over the rest.
+    """
+
+    grace: float = 3.0
+    miss_interval: float = 3.0
+    batch: int = 100
+    queue: int = 10_000
+    leaving: int = 10_000
+    missed: int = 10_000
+    timeout: float = 10.0
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    budget: float = 300.0
+    flush: float = 5.0
+
+
+# Channels that only who was let in by a signature makes happen anything in.
+_AUTHORISED: Final = ("private-", "presence-", "#server-to-user-")
+_OF_MEMBERS: Final = frozenset({"member_added", "member_removed", "client_event"})
+
+
+def cause_of(event: WebhookEvent) -> str:
+    """Who can make such an event happen: ANYBODY; or somebody who was let in, by joining and leaving CHANNELS or as one of
+    their MEMBERS."""
+    if event.name in _OF_MEMBERS:
+        return MEMBERS
+    return CHANNELS if event.channel.startswith(_AUTHORISED) else ANYBODY
+
+
+class Webhooks(Protocol):
+    """What the node tells. Every call returns at once."""
+
+    def happened(self, app: App, event: WebhookEvent) -> None:
+        """Tell of an event."""
+
+    def came(self, app: App, event: WebhookEvent) -> None:
+        """Tell of a channel that got occupied or a member that was added, unless it was gone for a moment only."""
+
+    def left(self, app: App, event: WebhookEvent, came_name: str) -> None:
+        """Tell of a channel that was vacated or a member that was removed, if it does not come back within the grace."""

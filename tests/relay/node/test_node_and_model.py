@@ -1,0 +1,449 @@
+"""Whatever happens in whatever order, node, hub, presence, cache, counts and webhooks do what a plain model of them says."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from msgspec.structs import replace
+
+from relay.api.channels import list_channels, list_users, show_channel
+from relay.apps import App, Apps, Webhook
+from relay.protocol.channels import rules_for
+from relay.protocol.requests import Publish
+from relay.webhooks.base import Pace, cause_of
+from relay.webhooks.delivery import HttpWebhooks
+from tests.helpers import model
+from tests.helpers.clients import app_with, message, subscription
+from tests.helpers.model import OWN_CHANNEL, Fact, Guest, Model, Rules, as_seen, is_within, views, without_visits
+from tests.helpers.node import Client, Clock, DirectBus, end_turn, node_of
+
+CHANNELS = [
+    "a",
+    "private-b",
+    "private-encrypted-c",
+    "presence-d",
+    "cache-e",
+    "cache-f",
+    "private-cache-g",
+    "presence-cache-h",
+    "#server-to-user-1",
+    "#server-to-user-2",
+]
+PRESENCE = [name for name in CHANNELS if name.startswith("presence-")]
+USERS = ["1", "2", "3"]
+# Clients at the same time.
+MOST = 6
+
+# Nothing is sent there: the loop of the webhooks stands still whenever something waits in the queue.
+HOOK = Webhook("http://127.0.0.1:9/")
+
+anybody = st.integers(0, MOST - 1)
+# Of the channels that one example uses.
+any_channel = st.integers(0, len(CHANNELS) - 1)
+members = st.none() | st.tuples(st.sampled_from(USERS), st.sampled_from([{}, {"tab": 1}, {"tab": 2}]))
+
+new_rules = st.builds(
+    Rules,
+    # Most of the time, or little would happen.
+    enabled=st.integers(0, 7).map(bool),
+    counting=st.booleans(),
+    client_messages=st.booleans(),
+    members=st.integers(1, 3),
+    cache_ttl=st.integers(1, 6),
+    remembered=st.integers(1, 3),
+)
+
+
+def app_under(rules: Rules) -> App:
+    app = app_with(
+        enabled=rules.enabled,
+        client_messages=rules.client_messages,
+        presence_members=rules.members,
+        cache_ttl=rules.cache_ttl,
+        cached_events=rules.remembered,
+        watchlist=model.WATCHLIST,
+        client_events_per_second=1_000_000,
+    )
+    return replace(app, subscription_count=rules.counting, webhooks=(HOOK,))
+
+
+class BackEnd:
+    """A target of the real webhooks: what it was told, and what it must take for the case by that."""
+
+    def __init__(self, app: App, clock: Clock) -> None:
+        self.believes: set[Fact] = set()
+        self._told: list[dict[str, object]] = []
+        self._runner = asyncio.Runner()
+        self._webhooks = HttpWebhooks([app], clock, clock, Pace(grace=model.GRACE, miss_interval=model.MISS_INTERVAL))
+        self._runner.run(self._webhooks.start())
+        self._find_target(app)
+
+    @property
+    def webhooks(self) -> HttpWebhooks:
+        return self._webhooks
+
+    def _find_target(self, app: App) -> None:
+        (self._target,) = self._webhooks._targets[app.id]
+
+    def reload(self, *apps: App) -> None:
+        """Serve these apps."""
+
+        async def swap() -> None:
+            self._webhooks.reload(apps)
+            self._read()
+
+        # Nothing may wait in a queue while the loop runs: it would be sent.
+        self._read()
+        self._runner.run(swap())
+        for app in apps:
+            self._find_target(app)
+
+    def take(self) -> list[dict[str, object]]:
+        """What it was told since the last time, besides of coming and going; that changes what it believes."""
+        self._read()
+        told, self._told = self._told, []
+        return told
+
+    def _read(self) -> None:
+        while self._target._queue:
+            event = self._target._queue.popleft()
+            self._target._waiting[cause_of(event)] -= 1
+            fields = event.fields()
+            if not self._is_learned(fields):
+                self._told.append(fields)
+
+    def _is_learned(self, fields: dict[str, Any]) -> bool:
+        fact = fields["channel"], fields.get("user_id")
+        match fields["name"]:
+            case "channel_occupied" | "member_added":
+                assert fact not in self.believes, f"told twice of {fact}"
+                self.believes.add(fact)
+            case "channel_vacated" | "member_removed":
+                assert fact in self.believes, f"told of the end of {fact}, which never began"
+                self.believes.remove(fact)
+            case _:
+                return False
+        return True
+
+    def close(self) -> None:
+        self._webhooks._leaving.clear()
+        self._target._queue.clear()
+        self._runner.run(self._webhooks.stop())
+        self._runner.close()
+
+
+class RelayAndModel(RuleBasedStateMachine):
+    """Clients come, join, speak, sign in and go; the app publishes, changes and pauses; time passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr("relay.node.counts.SMALL_CHANNEL", model.SMALL)
+        self.model = Model()
+        self.app = app_under(self.model.rules)
+        self.clock = Clock()
+        self.bus = DirectBus()
+        self.back_end = BackEnd(self.app, self.clock)
+        self.node = node_of(self.app, bus=self.bus, webhooks=self.back_end.webhooks, clock=self.clock)
+        self.bus.begin(self.node._deliver)
+        self.is_served = True
+        # How many steps more belong to the present turn of the loop, and whether it has had several.
+        self.steps_left = 0
+        self.is_long = False
+        self.channels = CHANNELS
+        self.guests: dict[Client, Guest] = {}
+        # Who is closed by the relay, in that order: it is free to choose among those who have to go.
+        self.closing: list[Client] = []
+        # Each client's own member lists.
+        self.seen: dict[Client, dict[str, Counter[str]]] = {}
+
+    def teardown(self) -> None:
+        self._patch.undo()
+        self.back_end.close()
+
+    def open(self) -> list[Client]:
+        return [client for client, guest in self.guests.items() if guest in self.model.guests]
+
+    def one(self, at: int) -> tuple[Client, Guest]:
+        clients = self.open()
+        client = clients[at % len(clients)]
+        return client, self.guests[client]
+
+    def channel(self, which: int) -> str:
+        return self.channels[which % len(self.channels)]
+
+    @initialize(
+        channels=st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=5, unique=True),
+        counting=st.booleans(),
+        clients=st.integers(1, MOST),
+    )
+    def begin(self, channels: list[str], counting: bool, clients: int) -> None:
+        """Few channels, so that much happens in each of them."""
+        self.channels = channels
+        self.reload(Rules(counting=counting))
+        for _ in range(clients):
+            self.connect()
+
+    # --- clients ---------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.is_served and self.app.enabled and len(self.open()) < MOST)
+    @rule()
+    def connect(self) -> None:
+        client = Client(self.node, self.app)
+        client.transport.take()
+        client.transport.when_closed = lambda: self.when_closed(client)
+        self.guests[client] = self.model.connect(client.socket_id)
+        self.seen[client] = {}
+
+    def when_closed(self, client: Client) -> None:
+        self.closing.append(client)
+        client.drop()
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody, which=any_channel, member=members)
+    def join(self, at: int, which: int, member: tuple[str, object] | None) -> None:
+        (client, guest), channel = self.one(at), self.channel(which)
+        data = None
+        if model.needs_signature(channel) and member is not None:
+            data = model.member_data(*member)
+        body = subscription(self.app, client.socket_id, channel, data)
+        self.node.receive(client.connection, message("pusher:subscribe", body), 0.0)
+        self.model.join(guest, channel, member)
+
+    @precondition(lambda self: self.open())
+    @rule(which=any_channel, member=members)
+    def everybody_joins(self, which: int, member: tuple[str, object] | None) -> None:
+        for at in range(len(self.open())):
+            self.join(at, which, member)
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody, which=any_channel)
+    def leave(self, at: int, which: int) -> None:
+        (client, guest), channel = self.one(at), self.channel(which)
+        self.node.receive(client.connection, message("pusher:unsubscribe", {"channel": channel}), 0.0)
+        self.model.leave(guest, channel)
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody)
+    def drop(self, at: int) -> None:
+        client, guest = self.one(at)
+        client.drop()
+        self.model.close(guest)
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody, user=st.sampled_from(USERS), watchlist=st.lists(st.sampled_from(USERS), max_size=3))
+    def sign_in(self, at: int, user: str, watchlist: list[str]) -> None:
+        client, guest = self.one(at)
+        info = {"name": user}
+        user_data = model.user_data(user, info, watchlist)
+        self.node.receive(client.connection, client.sign_in_message(user_data), 0.0)
+        self.model.sign_in(guest, user, info, watchlist, user_data)
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody, which=any_channel, data=st.text('ab"\\', max_size=3))
+    def speak(self, at: int, which: int, data: str) -> None:
+        (client, guest), channel = self.one(at), self.channel(which)
+        self.node.receive(client.connection, message("client-x", data, channel), 0.0)
+        self.model.speak(guest, channel, "client-x", data)
+
+    # --- the app ---------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.is_served and self.app.enabled)
+    @rule(
+        which=st.lists(any_channel, min_size=1, max_size=3),
+        data=st.text('ab"\\', max_size=3),
+        excludes=st.lists(st.none() | anybody, min_size=1, max_size=3),
+    )
+    def publish(self, which: list[int], data: str, excludes: list[int | None]) -> None:
+        """Publish it once for each of `excludes`, one right after the other."""
+        channels = list(dict.fromkeys(map(self.channel, which)))
+        rules = tuple(rules_for(channel) for channel in channels)
+        # Whoever is left out may also be gone.
+        known = list(self.guests.values())
+        for exclude in excludes:
+            but = None if exclude is None or not known else known[-1 - exclude % len(known)].socket_id
+            self.node.publish(self.app, Publish("x", data, rules, but, frozenset()))
+            self.model.publish(channels, "x", data, but)
+
+    @precondition(lambda self: self.is_served)
+    @rule(user=st.sampled_from(USERS))
+    def terminate(self, user: str) -> None:
+        self.node.terminate(self.app, user)
+        self.follow_closings(self.model.online(user), 4009)
+
+    @precondition(lambda self: self.is_served)
+    @rule(user=st.sampled_from(USERS), which=st.none() | any_channel)
+    def unsubscribe(self, user: str, which: int | None) -> None:
+        channel = None if which is None else self.channel(which)
+        if channel is not None and not model.needs_signature(channel):
+            return
+        # Several may go in one turn: one need not be told of another.
+        self.is_long = True
+        self.node.unsubscribe(self.app, user, channel)
+        self.model.unsubscribe(user, channel)
+
+    @precondition(lambda self: self.is_served)
+    @rule(rules=new_rules)
+    def reload(self, rules: Rules) -> None:
+        self.model.reload(rules)
+        self.serve(app_under(rules))
+        self.follow_closings([] if rules.enabled else self.model.guests, 4003)
+
+    @precondition(lambda self: self.is_served)
+    @rule(chance=st.integers(0, 4))
+    def take_out(self, chance: int) -> None:
+        """The app is not in the settings any more; seldom, as it ends all that went before."""
+        if chance:
+            return
+        self.is_served = False
+        self.serve()
+        self.follow_closings(self.model.guests, 4001)
+        self.model.forget_all()
+        assert self.back_end.believes == set()
+
+    @precondition(lambda self: not self.is_served)
+    @rule()
+    def put_back(self) -> None:
+        self.is_served = True
+        self.serve(self.app)
+
+    def serve(self, *apps: App) -> None:
+        for app in apps:
+            self.app = app
+        self.node.reload(Apps(apps))
+        self.back_end.reload(*apps)
+
+    def follow_closings(self, expected: list[Guest], code: int) -> None:
+        closing, self.closing = self.closing, []
+        # They go in one turn: one need not be told of another.
+        self.is_long = self.is_long or len(closing) > 1
+        assert {self.guests[client] for client in closing} == set(expected)
+        for client in closing:
+            assert client.transport.closed is not None
+            assert client.transport.closed[0] == code
+            self.model.close(self.guests[client])
+
+    @rule(steps=st.integers(1, 6))
+    def do_much_in_one_turn(self, steps: int) -> None:
+        """The loop has so many things to do before it looks around again."""
+        self.steps_left = steps
+        self.is_long = True
+
+    def end_turn(self) -> None:
+        """What clients were told has to be what the model says."""
+        end_turn(self.node)
+        for client, guest in self.guests.items():
+            told = client.transport.take()
+            is_leaving = guest in self.model.left
+            seen, expected = views(told), views(guest.told)
+            if self.is_long and not is_leaving:
+                seen, expected = map(views, without_visits(told, guest.told))
+            if self.is_long and is_leaving:
+                assert all(is_within(messages, expected.get(key, [])) for key, messages in seen.items())
+            else:
+                assert seen == expected
+            guest.told.clear()
+            as_seen(told, self.seen[client])
+        self.model.left.clear()
+        self.steps_left = 0
+        self.is_long = False
+
+    @rule(seconds=st.integers(1, 6))
+    def wait(self, seconds: int) -> None:
+        self.end_turn()
+        for _ in range(seconds):
+            self.clock.now += 1
+            self.node.tick(self.clock.now)
+            self.back_end.webhooks.tick(self.clock.now)
+            self.model.pass_a_second()
+        # Counts of several channels that are due at once may come in any order.
+        for client, guest in self.guests.items():
+            assert sorted(map(str, client.told())) == sorted(map(str, guest.told))
+            guest.told.clear()
+        assert sorted(map(str, self.back_end.take())) == sorted(map(str, self.model.happened))
+        self.model.happened.clear()
+
+    # --- what has to hold after each step --------------------------------------------------------------------------------
+
+    @invariant()
+    def each_client_was_told_what_the_model_says(self) -> None:
+        if self.steps_left:
+            self.steps_left -= 1
+        else:
+            self.end_turn()
+
+    @invariant()
+    def each_member_list_is_the_true_one(self) -> None:
+        if self.is_long:
+            return
+        for client, guest in self.guests.items():
+            for channel in guest.channels.keys() & set(PRESENCE):
+                assert self.seen[client][channel] == Counter(list(self.model.members[channel]))
+
+    @invariant()
+    def back_ends_were_told_what_the_model_says(self) -> None:
+        assert self.back_end.take() == self.model.happened
+        self.model.happened.clear()
+        facts = self.model.facts()
+        assert facts <= self.back_end.believes
+        for fact in self.back_end.believes - facts:
+            assert self.model.now < self.model.gone_at[fact] + model.GRACE
+
+    @invariant()
+    def the_node_listens_to_what_is_occupied(self) -> None:
+        occupied = {name for name in self.model.rooms if not name.startswith(OWN_CHANNEL)}
+        own = {f"{OWN_CHANNEL}{guest.user}" for guest in self.model.guests if guest.user is not None}
+        assert self.bus.listening == {(self.app.id, name) for name in occupied | own}
+
+    @precondition(lambda self: self.is_served)
+    @invariant()
+    def the_api_says_what_the_model_says(self) -> None:
+        rooms = self.model.rooms
+        assert list_channels(self.node, self.app, {"info": "subscription_count"}) == {
+            "channels": {name: {"subscription_count": len(room)} for name, room in rooms.items()}
+        }
+        for name in PRESENCE:
+            users = list(self.model.members.get(name, {}))
+            shown = show_channel(self.node, self.app, name, {"info": "user_count"})
+            assert shown == {"occupied": name in rooms, "user_count": len(users)}
+            assert list_users(self.node, self.app, name) == {"users": [{"id": user} for user in users]}
+        for name in filter(model.is_cache, CHANNELS):
+            last = self.model.last_event(name)
+            # As back ends get it: the data is passed on as it was published.
+            shown = orjson.loads(orjson.dumps(show_channel(self.node, self.app, name, {"info": "cache"})))
+            assert shown["cache"] == (None if last is None else {"data": last[0]["data"], "ttl": last[1]})
+
+    @precondition(lambda self: self.is_served)
+    @invariant()
+    def the_gauges_say_what_the_model_says(self) -> None:
+        ((_, gauges),) = self.node.gauges()
+        rooms = self.model.rooms
+        assert (gauges.connections, gauges.channels) == (len(self.model.guests), len(rooms))
+        assert gauges.subscriptions == sum(len(room) for room in rooms.values())
+
+
+def run(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        RelayAndModel, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+    )
+
+
+def test_whatever_happens_everybody_is_told_what_the_model_says() -> None:
+    run(examples=200, steps=50)
+
+
+@pytest.mark.long
+def test_whatever_happens_for_long_everybody_is_told_what_the_model_says() -> None:
+    run(examples=2_000, steps=60)
