@@ -34,8 +34,8 @@ class Receiver(Protocol):
 
 
 class PollingSession(Intake[bytes]):
-    """See relay.connection.Transport and relay.liveness.Watched. `backlog` (bytes) is what may wait for the client, `address`
-    where its first request came from."""
+    """See relay.node.connection.Transport and relay.net.liveness.Watched. `backlog` (bytes) is what may wait for the client,
+    `address` where its first request came from."""
 
     __slots__ = (
         "_authorize_by",
@@ -200,7 +200,7 @@ class PollingSession(Intake[bytes]):
         self.caught_up.set()
 
     def adopt(self, limits: Limits) -> None:
-        """See relay.connection.Transport. Messages come in bodies, whose bound is the same for all apps."""
+        """See relay.node.connection.Transport. Messages come in bodies, whose bound is the same for all apps."""
         self._renew()
 
     def close(self, code: int, reason: str) -> None:

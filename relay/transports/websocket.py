@@ -46,7 +46,7 @@ _PING: Final = text_frame(events.PING)
 
 
 class WebSocket(Intake[Message], asyncio.Protocol):
-    """See relay.connection.Transport and relay.liveness.Watched.
+    """See relay.node.connection.Transport and relay.net.liveness.Watched.
 
     `ping_after` (seconds) is how long a client may be silent before it is asked, `backlog` (bytes) what may wait for it.
     """
@@ -90,7 +90,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
 
     @property
     def address(self) -> str:
-        """See relay.connection.Transport. Asked of the system: most connections never need it."""
+        """See relay.node.connection.Transport. Asked of the system: most connections never need it."""
         return peer_of(self._transport) or UNKNOWN
 
     def open(self, upgrade: Upgrade) -> None:
@@ -207,7 +207,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         return now + PONG_TIMEOUT
 
     def adopt(self, limits: Limits) -> None:
-        """See relay.connection.Transport."""
+        """See relay.node.connection.Transport."""
         self._reader.max_message = limits.message_bytes
         self._renew()
 
@@ -294,7 +294,7 @@ class ForwardedWebSocket(WebSocket):
 
     @property
     def address(self) -> str:
-        """See relay.connection.Transport."""
+        """See relay.node.connection.Transport."""
         return self._address
 
 

@@ -29,7 +29,7 @@ class Clock:
 
 
 class RecordingWebhooks:
-    """See relay.webhooks.Webhooks: what the node told, each as (verb, app id, event)."""
+    """See relay.webhooks.base.Webhooks: what the node told, each as (verb, app id, event)."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, WebhookEvent]] = []

@@ -9,7 +9,7 @@ from relay.wire.frames import payloads_of
 
 
 class RecordingTransport:
-    """See relay.connection.Transport."""
+    """See relay.node.connection.Transport."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []

@@ -29,7 +29,7 @@ _CLOSE: Final = 0x8
 _VALID: Final = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999)
 _INVALID: Final = (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535)
 _LATE: Final = text(said("late"))
-_WHEEL_SECONDS: Final = 1.0  # by how much relay.liveness may be late
+_WHEEL_SECONDS: Final = 1.0  # by how much relay.net.liveness may be late
 
 _FROM_THE_CLIENT: Final[tuple[list[Case], ...]] = (
     [
