@@ -5,6 +5,7 @@ Raises BadRequest (400) or TooLarge (413), with a text for the developer on the 
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,6 +15,9 @@ from relay.protocol.limits import Limits
 from relay.wire.decoding import Malformed, decoder
 
 CHANNEL_INFO = frozenset({"user_count", "subscription_count", "cache"})
+
+# How long the key of an idempotent publish may be, in characters.
+IDEMPOTENCY_KEY_LENGTH: Final = 128
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RESERVED_EVENTS = ("pusher:", "pusher_internal:")
 
@@ -32,7 +36,7 @@ class TooLarge(ProtocolError):
 
 
 class Publish(Struct, frozen=True):
-    """One event for one or many channels; `exclude` is the socket id that must not get it.
+    """One event for one or many channels; `exclude` is the socket id that must not get it, `once` the idempotency key (C).
 
     `data` may hold halves of characters (see halves.py): it is written with `halves.text_json`.
     """
@@ -42,6 +46,7 @@ class Publish(Struct, frozen=True):
     channels: tuple[ChannelRules, ...]
     exclude: str | None
     info: frozenset[str]
+    once: str | None = None
 
 
 class _PublishBody(Struct):
@@ -51,6 +56,7 @@ class _PublishBody(Struct):
     channels: list[str] | None = None
     socket_id: str | None = None
     info: str | None = None
+    idempotency_key: str | None = None
 
 
 class _BatchItem(Struct):
@@ -59,6 +65,7 @@ class _BatchItem(Struct):
     channel: str
     socket_id: str | None = None
     info: str | None = None
+    idempotency_key: str | None = None
 
 
 class _BatchBody(Struct):
@@ -161,7 +168,10 @@ def _publish(fields: _PublishBody | _BatchItem, channels: list[str], limits: Lim
     info = parse_info(fields.info)
     for rule in rules if info else ():
         ensure_info_fits(info, rule)
-    return Publish(fields.name, fields.data, rules, fields.socket_id, info)
+    once = fields.idempotency_key
+    if once is not None and not 1 <= len(once) <= IDEMPOTENCY_KEY_LENGTH:
+        raise BadRequest(f"An idempotency_key is 1 to {IDEMPOTENCY_KEY_LENGTH} characters long")
+    return Publish(fields.name, fields.data, rules, fields.socket_id, info, once)
 
 
 def ensure_event_name(name: str, limits: Limits) -> None:

@@ -62,7 +62,13 @@ class TestPublish:
         assert (event.exclude, event.info) == (None, frozenset())
 
     def test_unknown_fields_are_ignored(self) -> None:
-        assert parse_publish(body(channel="a", idempotency_key="x"), LIMITS).name == "event"
+        assert parse_publish(body(channel="a", color="red"), LIMITS).name == "event"
+
+    @pytest.mark.parametrize("key", [None, "x", "\N{SNOWMAN}" * 128, "a b\x00"])
+    def test_the_key_that_makes_it_idempotent_is_kept(self, key: str | None) -> None:
+        assert parse_publish(body(channel="a", idempotency_key=key), LIMITS).once == key
+        assert parse_batch(batch({"idempotency_key": key}, {}), LIMITS)[0].once == key
+        assert parse_batch(batch({"idempotency_key": key}, {}), LIMITS)[1].once is None
 
     def test_data_is_any_text_and_stays_as_it_is(self) -> None:
         assert parse_publish(body(channel="a", data="no { json"), LIMITS).data == "no { json"
@@ -112,6 +118,13 @@ class TestPublish:
             (body(channel="a", socket_id=""), "socket_id must be two numbers joined by a dot"),
             (body(channel="a", socket_id="1.2\n"), "socket_id must be two numbers"),
             (body(channel="a", socket_id="x"), "socket_id must be two numbers"),
+            (body(channel="a", idempotency_key=""), "An idempotency_key is 1 to 128 characters long"),
+            (body(channel="a", idempotency_key="k" * 129), "An idempotency_key is 1 to 128 characters long"),
+            (body(channel="a", idempotency_key=7), r"Expected `str | null`, got `int` - at `\$.idempotency_key`"),
+            (
+                b'{"name":"x","data":"","channel":"a","idempotency_key":"\\ud800"}',
+                "half of a character, .* `idempotency_key`",
+            ),
             (body(channel="a", info="members"), "info knows cache, subscription_count, user_count, not members"),
             (body(channel="a", info="user_count"), "user_count is known for presence channels only, not for 'a'"),
             (body(channels=["presence-a", "b"], info="user_count"), "not for 'b'"),
