@@ -46,6 +46,14 @@ class KeyPair(Struct, frozen=True, forbid_unknown_fields=True):
         return f"KeyPair(key={self.key!r}, secret='***')"
 
 
+class ChannelHistory(Struct, frozen=True, forbid_unknown_fields=True):
+    """Channels whose name begins with `prefix` remember their last `size` events, `ttl` seconds from the newest on (A13)."""
+
+    prefix: Annotated[str, Meta(pattern=r"^(?:#server-to-user-.*|[-a-zA-Z0-9_=@,.;]*)\Z", max_length=200)]
+    size: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    ttl: Annotated[int, Meta(ge=1, le=86_400)] = 300
+
+
 class App(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One application: its credentials, switches and limits."""
 
@@ -66,6 +74,8 @@ class App(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """Pages that may connect, such as "https://shop.example" or "*.shop.example", and "-" for clients that are not pages;
     none named: all. No authentication: a program can claim any origin."""
     webhooks: tuple[Webhook, ...] = ()
+    history: tuple[ChannelHistory, ...] = ()
+    """Which channels can be resumed; of several prefixes that fit the longest counts."""
     limits: Limits = field(default_factory=Limits)
 
     def secret_for(self, key: str) -> str | None:
@@ -73,6 +83,17 @@ class App(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if key == self.key:
             return self.secret
         return next((pair.secret for pair in self.other_keys if pair.key == key), None)
+
+    def history_of(self, channel: str) -> ChannelHistory | None:
+        """What the channel remembers of its events, None when nothing."""
+        for history in self._histories:
+            if channel.startswith(history.prefix):
+                return history
+        return None
+
+    @cached_property
+    def _histories(self) -> list[ChannelHistory]:
+        return sorted(self.history, key=lambda history: -len(history.prefix))
 
     @cached_property
     def origins(self) -> Origins:
@@ -84,7 +105,8 @@ class App(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return not self.allowed_origins or self.origins.allows(origin)
 
     def __repr__(self) -> str:
-        return f"App(id={self.id!r}, key={self.key!r}, secret='***')"
+        history = f", history={self.history!r}" if self.history else ""
+        return f"App(id={self.id!r}, key={self.key!r}, secret='***'{history})"
 
 
 DEVELOPMENT_APP: Final = App(id="1", key="app-key", secret=DEVELOPMENT_SECRET)

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from pushdesk import origins
 from pushdesk.addresses import is_loopback, parse_networks
 from pushdesk.reach import sign_of_outside
-from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair, Webhook
+from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, ChannelHistory, KeyPair, Webhook
 from relay.protocol.limits import Limits
 
 T = TypeVar("T", bound=Struct)
@@ -25,7 +25,12 @@ PREFIX: Final = "RELAY_"
 # Characters of a secret that may be tried from other machines; hosted ones have 20.
 SECRET_LENGTH: Final = 16
 
-_TABLES: Final[dict[str, type[Struct]]] = {"apps": App, "webhooks": Webhook, "other_keys": KeyPair}
+_TABLES: Final[dict[str, type[Struct]]] = {
+    "apps": App,
+    "webhooks": Webhook,
+    "other_keys": KeyPair,
+    "history": ChannelHistory,
+}
 # A list of the environment has commas between its items.
 _LISTS: Final = ("trusted_proxies",)
 _APP_FIELDS: Final = ("id", "key", "secret")
@@ -218,8 +223,15 @@ def _convert_struct(shape: type[T], value: object, where: str, problems: list[st
         return None
     made = shape(**fields)
     if isinstance(made, App):
-        problems += _origin_faults(made, where)
+        problems += _origin_faults(made, where) + _history_faults(made, where)
     return made
+
+
+def _history_faults(app: App, where: str) -> list[str]:
+    """What is wrong with the histories of an app, one beside the other."""
+    prefixes = [history.prefix for history in app.history]
+    twice = {prefix for prefix in prefixes if prefixes.count(prefix) > 1}
+    return [f"{where}.history: expected one for each prefix, {prefix!r} has several" for prefix in sorted(twice)]
 
 
 def _origin_faults(app: App, where: str) -> list[str]:

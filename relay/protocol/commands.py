@@ -14,11 +14,16 @@ _CLIENT_PREFIX: Final = "client-"
 
 
 class Subscribe(Struct, frozen=True, gc=False):
-    """pusher:subscribe. Some clients give an empty `auth` where none is needed; `channel_data` is the raw signed string."""
+    """pusher:subscribe. Some clients give an empty `auth` where none is needed; `channel_data` is the raw signed string.
+
+    `since` is of a client that can resume (A13): the id of the last event that it knows of the channel, empty while it knows
+    none.
+    """
 
     channel: str
     auth: str | None = None
     channel_data: str | None = None
+    since: str | None = None
 
 
 class Unsubscribe(Struct, frozen=True, gc=False):

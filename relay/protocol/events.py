@@ -52,9 +52,16 @@ def subscription_error(channel: str, kind: str, message: str, status: int) -> by
     return dumps({"event": "pusher:subscription_error", "channel": channel, "data": data})
 
 
-def subscription_succeeded(channel: str) -> bytes:
-    """The confirmation of a subscription without members."""
-    return b'{"event":"pusher_internal:subscription_succeeded","channel":%b,"data":"{}"}' % dumps(channel)
+def recovery(position: str, is_complete: bool) -> bytes:
+    """The fields of a confirmation that tell a client which can resume where it stands, and whether it misses nothing (A13);
+    escaped to stand inside a data string."""
+    is_recovered = b"true" if is_complete else b"false"
+    return b'\\"position\\":\\"%b\\",\\"recovered\\":%b' % (position.encode(), is_recovered)
+
+
+def subscription_succeeded(channel: str, recovery: bytes = b"") -> bytes:
+    """The confirmation of a subscription without members; `recovery`: see above, for a client that asked."""
+    return b'{"event":"pusher_internal:subscription_succeeded","channel":%b,"data":"{%b}"}' % (dumps(channel), recovery)
 
 
 def unsubscribed(channel: str) -> bytes:
@@ -62,12 +69,15 @@ def unsubscribed(channel: str) -> bytes:
     return b'{"event":"pusher_internal:unsubscribed","channel":%b,"data":"{}"}' % dumps(channel)
 
 
-def presence_succeeded(channel: str, ids: Iterable[bytes], entries: Iterable[bytes], count: int) -> bytes:
-    """The confirmation of a presence subscription: each member's id, and its "id":info entry, from `member_fragments`."""
+def presence_succeeded(
+    channel: str, ids: Iterable[bytes], entries: Iterable[bytes], count: int, recovery: bytes = b""
+) -> bytes:
+    """The confirmation of a presence subscription: each member's id, and its "id":info entry, from `member_fragments`;
+    `recovery`: see above, for a client that asked."""
     return (
         b'{"event":"pusher_internal:subscription_succeeded","channel":%b,'
-        b'"data":"{\\"presence\\":{\\"ids\\":[%b],\\"hash\\":{%b},\\"count\\":%d}}"}'
-        % (dumps(channel), b",".join(ids), b",".join(entries), count)
+        b'"data":"{\\"presence\\":{\\"ids\\":[%b],\\"hash\\":{%b},\\"count\\":%d}%b}"}'
+        % (dumps(channel), b",".join(ids), b",".join(entries), count, recovery and b"," + recovery)
     )
 
 
@@ -118,6 +128,11 @@ def watchlist_events(online: Iterable[str], offline: Iterable[str]) -> bytes:
 def channel_event(name_json: bytes, channel: str, data_json: bytes) -> bytes:
     """An event of the application: its name and its data string as JSON, encoded once for all channels."""
     return b'{"event":%b,"channel":%b,"data":%b}' % (name_json, dumps(channel), data_json)
+
+
+def with_id(message: bytes, event_id: str) -> bytes:
+    """The message of a remembered event, with its id as the last field (A13); libraries that do not know it pass over it."""
+    return b'%b,"id":"%b"}' % (message[:-1], event_id.encode())
 
 
 def client_event(name: str, channel: str, data: bytes, user_id: str | None) -> bytes:

@@ -71,6 +71,10 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     cached_events: Positive = 5_000
     """Cache channels whose last event is remembered on this node; the oldest goes first. Ours: bounds memory."""
 
+    history_bytes: Annotated[int, Meta(ge=1_048_576)] = 67_108_864
+    """Bytes that the histories of all channels may take on this node (A13); the one that was quiet for longest goes first.
+    Ours: bounds memory."""
+
     connections: Annotated[int, Meta(ge=0)] = 0
     """Open connections of the app on this node, 0 for no limit of its own. 4004 closes the one too many."""
 

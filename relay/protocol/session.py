@@ -30,6 +30,10 @@ from relay.wire.decoding import Malformed, decoder
 
 SUPPORTED_PROTOCOLS = range(4, 8)
 DEFAULT_PROTOCOL = "7"
+# A13: characters of what may be an id, and what is given for a longer text: known to nobody.
+POSITION_LENGTH = 64
+NO_POSITION = "-"
+
 # As clients write them.
 _SUPPORTED_TEXTS = frozenset(str(version) for version in SUPPORTED_PROTOCOLS)
 
@@ -64,7 +68,8 @@ class User(Struct, frozen=True):
 class Join(Struct, frozen=True):
     """The subscription is legal: put the connection into the channel, with `member` on a presence channel.
 
-    `user_id` is whom the signed channel_data of a channel without members names, None where it names nobody.
+    `user_id` is whom the signed channel_data of a channel without members names, None where it names nobody. `since` is what
+    a client that can resume (A13) knows of the channel: an id, or what might be one; empty for nothing.
     """
 
     kind: ClassVar = "subscribe"
@@ -72,6 +77,7 @@ class Join(Struct, frozen=True):
     rules: ChannelRules
     member: Member | None
     user_id: str | None = None
+    since: str | None = None
 
 
 class Leave(Struct, frozen=True):
@@ -202,13 +208,14 @@ class Session:
             raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED, limit="subscriptions")
         if rules.kind is Kind.SERVER_TO_USER and (self.user is None or rules.user_id != self.user.user_id):
             raise _unauthorised(name, "Only a connection that is signed in as this user may subscribe")
+        since = _position_in(command)
         if not rules.needs_auth:
-            return Join(rules, None)
+            return Join(rules, None, None, since)
         has_signed_data = self._ensure_authorised(command, rules)
         self.is_authorized = True
         if rules.is_presence:
-            return Join(rules, self._member(command))
-        return Join(rules, None, self._user_named(command.channel_data) if has_signed_data else None)
+            return Join(rules, self._member(command), None, since)
+        return Join(rules, None, self._user_named(command.channel_data) if has_signed_data else None, since)
 
     def _ensure_authorised(self, command: Subscribe, rules: ChannelRules) -> bool:
         """Check the signature of a subscription (B), in constant time; True when it covers the channel_data that came.
@@ -311,6 +318,13 @@ class Session:
         if self._app.client_messages:
             text = "Client events are for private and presence channels that are not encrypted"
         return MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
+
+
+def _position_in(command: Subscribe) -> str | None:
+    """What a client that can resume (A13) knows of the channel; what is too long to be an id is handed on as none."""
+    if command.since is None or len(command.since) <= POSITION_LENGTH:
+        return command.since
+    return NO_POSITION
 
 
 def _length_limit(user_id: str) -> str | None:

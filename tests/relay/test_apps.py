@@ -1,7 +1,7 @@
 import pytest
 from msgspec import convert
 
-from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, KeyPair
+from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, ChannelHistory, KeyPair
 from tests.helpers.clients import APP, app_with
 
 ONE, TWO = app_with(app_id="1"), app_with(app_id="2")
@@ -44,6 +44,21 @@ def test_an_app_never_shows_its_secret() -> None:
     assert repr(APP) == "App(id='3', key='key-3', secret='***')"
     assert repr(KeyPair("old-key", "old-secret")) == "KeyPair(key='old-key', secret='***')"
     assert APP.secret not in f"{APP} {[APP]!r} {(APP,)}"
+
+
+def test_of_the_histories_whose_prefix_fits_the_longest_counts() -> None:
+    chats, rooms = ChannelHistory("private-chat-", 100, 300), ChannelHistory("private-chat-room-", 10, 60)
+    users = ChannelHistory("#server-to-user-auth0|")
+    app = App(id="1", key="k", secret="s", history=(chats, rooms, users))
+    assert app.history_of("private-chat-7") is chats
+    assert app.history_of("private-chat-room-7") is rooms
+    assert app.history_of("#server-to-user-auth0|7") is users
+    assert app.history_of("private-other") is None
+    assert "prefix='private-chat-room-', size=10, ttl=60" in repr(app)
+
+
+def test_an_app_remembers_nothing_unless_it_is_told_to() -> None:
+    assert APP.history_of("private-chat-7") is None
 
 
 def test_the_development_app_is_the_one_of_the_documentation() -> None:

@@ -217,6 +217,26 @@ class TestFile:
                 "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps.other_keys]]\nkey = 'd'",
                 "apps[0].other_keys[0].secret: missing",
             ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps.history]]\nsize = 5",
+                "apps[0].history[0].prefix: missing",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps.history]]\nprefix = 'a'\nsize = 10_001",
+                "apps[0].history[0].size: expected `int` <= 10000",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps.history]]\nprefix = 'a'\nttl = 86_401",
+                "apps[0].history[0].ttl: expected `int` <= 86400",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\n[[apps.history]]\nprefix = 'a/b'",
+                "apps[0].history[0].prefix: expected `str` matching regex",
+            ),
+            (
+                "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nhistory = [{ prefix = 'a' }, { prefix = 'a', size = 1 }]",
+                "apps[0].history: expected one for each prefix, 'a' has several",
+            ),
             ("[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nlimits = 5", "apps[0].limits: expected a table"),
             (
                 "[[apps]]\nid = 'a'\nkey = 'b'\nsecret = 'c'\nallowed_origins = 'https://shop.example'",

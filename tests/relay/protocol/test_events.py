@@ -73,6 +73,23 @@ def test_the_confirmation_of_a_presence_channel_lists_ids_infos_and_count(
     assert json.loads(message["data"]) == {"presence": {"ids": list(members), "hash": members, "count": len(members)}}
 
 
+@given(channel=CHANNELS, is_complete=st.booleans())
+def test_a_client_that_can_resume_is_told_where_it_stands_in_the_confirmation(channel: str, is_complete: bool) -> None:
+    told = {"position": "0a1b2c3d.17-0", "recovered": is_complete}
+    recovery = events.recovery("0a1b2c3d.17-0", is_complete)
+    assert json.loads(decoded(events.subscription_succeeded(channel, recovery))["data"]) == told
+    presence = json.loads(decoded(events.presence_succeeded(channel, [], [], 0, recovery))["data"])
+    assert presence == {"presence": {"ids": [], "hash": {}, "count": 0}} | told
+
+
+@given(name=TEXTS, channel=CHANNELS, data=TEXTS)
+def test_the_id_of_an_event_is_its_last_field_and_nothing_else_is_changed(name: str, channel: str, data: str) -> None:
+    message = events.channel_event(orjson.dumps(name), channel, orjson.dumps(data))
+    with_id = events.with_id(message, "0a1b2c3d.17-0")
+    assert decoded(with_id) == decoded(message) | {"id": "0a1b2c3d.17-0"}
+    assert with_id.startswith(message[:-1])
+
+
 @given(channel=CHANNELS, user_id=TEXTS, info=JSON)
 def test_member_added_holds_id_and_info_as_a_string(channel: str, user_id: str, info: object) -> None:
     message = decoded(events.member_added(channel, user_id, json.dumps(info, ensure_ascii=False).encode()))
@@ -152,6 +169,7 @@ MESSAGES: dict[str, bytes] = {
     "subscription_error": events.subscription_error("a", "AuthError", "text", 401),
     "unsubscribed": events.unsubscribed("private-a"),
     "subscription_succeeded": events.subscription_succeeded("a"),
+    "with_id": events.with_id(events.channel_event(b'"x"', "a", b'""'), "0a1b2c3d.1-0"),
     "presence_succeeded": events.presence_succeeded("presence-a", [], [], 0),
     "member_added": events.member_added("presence-a", "7", b"{}"),
     "member_removed": events.member_removed("presence-a", "7"),
@@ -165,7 +183,7 @@ MESSAGES: dict[str, bytes] = {
 # What A4 gives an object for data, where all else has a string.
 WITH_AN_OBJECT = {"PING", "PONG", "error", "subscription_error", "signin_success"}
 # JSON to put into messages, and what looks at them.
-NO_MESSAGES = {"as_string", "member_fragments", "kind_of", "dumps"}
+NO_MESSAGES = {"as_string", "recovery", "member_fragments", "kind_of", "dumps"}
 
 
 def test_every_kind_of_message_is_among_those_looked_at() -> None:

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from relay.apps import App
 from relay.protocol.channels import rules_for
 from relay.protocol.errors import CloseCode, MessageRefused, ProtocolError, Rejected, SubscriptionRefused
-from relay.protocol.session import Answer, Effect, Join, Leave, Member, Relay, Session, ensure_protocol
+from relay.protocol.session import (
+    NO_POSITION,
+    POSITION_LENGTH,
+    Answer,
+    Effect,
+    Join,
+    Leave,
+    Member,
+    Relay,
+    Session,
+    ensure_protocol,
+)
 from tests.helpers.clients import APP, app_with, member, message, signature, subscription
 from tests.helpers.json_values import JSON, MESSAGES, TEXTS
 
@@ -156,6 +167,17 @@ class TestSubscribing:
         refused = refusal(session(), "presence-a")
         assert (refused.kind, refused.code) == ("AuthError", 401)
         assert "needs channel_data" in refused.message
+
+    @pytest.mark.parametrize("channel", ["a", "private-a", "presence-a"])
+    @pytest.mark.parametrize(
+        ("since", "known"),
+        [("", ""), ("x", "x"), ("x" * POSITION_LENGTH, "x" * POSITION_LENGTH), ("x" * 65, NO_POSITION)],
+    )
+    def test_what_a_client_that_can_resume_knows_is_handed_on(self, channel: str, since: str, known: str) -> None:
+        signed = member("7") if channel.startswith("presence-") else None
+        joined = subscribe(session(), channel, signed, since=since)
+        assert isinstance(joined, Join)
+        assert joined.since == known
 
     def test_a_signature_for_one_kind_of_channel_is_none_for_another(self) -> None:
         auth = subscription(APP, SOCKET_ID, "private-a")["auth"]
