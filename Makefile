@@ -121,9 +121,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	 || { echo "Could not install the Node packages of $*: is the package registry reachable?" >&2; exit 1; }
 	@touch $@
 
-parts: node chromium nginx java php $(NODE_DIRS:%=%/node_modules/.installed)
+parts: node chromium nginx redis java php $(NODE_DIRS:%=%/node_modules/.installed)
 
-.PHONY: node chromium nginx java php
+.PHONY: node chromium nginx redis java php
 node:
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian PACKAGE="nodejs npm"
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
@@ -136,6 +136,10 @@ chromium:
 # Only its program: RUNLEVEL=1 has Debian leave the service alone, which would listen on port 80.
 nginx:
 	@test -x /usr/sbin/nginx || RUNLEVEL=1 $(MAKE) --no-print-directory debian PACKAGE=nginx-light
+
+# Only its program, likewise: the tests start servers of their own.
+redis:
+	@command -v redis-server >/dev/null || RUNLEVEL=1 $(MAKE) --no-print-directory debian PACKAGE=redis-server
 
 # Without Java or PHP the tests of their SDKs are left out, which the last line of the tests says; with CI=true they fail.
 java:

@@ -4,6 +4,9 @@ from collections import Counter
 
 import pytest
 
+# Fixtures that tests of several folders ask for.
+pytest_plugins = ("tests.helpers.redis",)
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was left out; pytest would give each test a line of its own."""

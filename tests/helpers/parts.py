@@ -1,5 +1,5 @@
 """Parts that some tests need and that pip does not install: Node.js, the npm packages of tests/interop, Chromium,
-nginx, Java, PHP.
+nginx, Redis, Java, PHP.
 
 A missing part fails the test in CI (CI=true) and skips it visibly everywhere else.
 """
@@ -120,6 +120,11 @@ def _php_problem() -> str | None:
 NODE: Final = Part(f"Node.js {NODE_MAJOR}", _node_problem, "apt-get install nodejs")
 NODE_PACKAGES: Final = Part(
     "the npm packages of tests/interop", _node_packages_problem, "npm ci --prefix tests/interop"
+)
+REDIS: Final = Part(
+    "Redis",
+    lambda: None if shutil.which("redis-server") else "there is no redis-server",
+    "apt-get install redis-server",
 )
 NGINX: Final = Part("nginx", lambda: _file_problem(NGINX_PATH), "apt-get install nginx-light")
 CHROMIUM: Final = Part("Chromium", lambda: _file_problem(CHROMIUM_PATH), "apt-get install chromium")
