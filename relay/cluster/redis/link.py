@@ -1,7 +1,7 @@
 """One RESP3 connection to one Redis: commands out, their answers and pushes in, in the order in which Redis sent them.
 
 Must not know keys, topics or what is in a message. Everything that comes in is handled in the reader's callback and never
-awaited: an `await` between an answer and the push behind it would lose the push (docs/decisions/0020).
+awaited: an `await` between an answer and the push behind it would lose the push.
 """
 
 import asyncio
