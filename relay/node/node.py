@@ -15,8 +15,8 @@ import structlog
 from orjson import dumps
 
 from relay.apps import App, Apps
-from relay.cluster.bus import Bus
 from relay.cluster.cache import CachedEvent
+from relay.cluster.plain import Bus
 from relay.node.channel import Channel
 from relay.node.connection import Connection, Transport
 from relay.node.counts import SubscriptionCounts

@@ -3,7 +3,7 @@
 from typing import Any
 
 from relay.apps import App, Apps
-from relay.cluster.bus import Bus, Deliver
+from relay.cluster.plain import Bus, Deliver
 from relay.node.connection import Connection
 from relay.node.node import Node
 from relay.protocol.channels import rules_for

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from relay.cluster.bus import Bus
+from relay.cluster.plain import Bus
 
 Delivery = tuple[str, str, bytes, str | None]
 

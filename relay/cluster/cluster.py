@@ -1,0 +1,36 @@
+"""The four contracts in one value, with the start and stop of what is behind them: what a node is given."""
+
+from typing import Protocol
+
+from relay.cluster.bus import Bus
+from relay.cluster.commands import Commands
+from relay.cluster.memory import Memory
+from relay.cluster.receiver import Receiver, Witness
+from relay.cluster.roster import Roster
+
+
+class Cluster(Protocol):
+    """The nodes of a relay, seen from one of them. Implementations: LocalCluster, which is this process alone, and
+    RedisCluster."""
+
+    bus: Bus
+    roster: Roster
+    memory: Memory
+    commands: Commands
+    witness: Witness
+    """Where a node says what only it knows of: client events, cache misses. The roster tells of the rest."""
+
+    async def start(self, receiver: Receiver) -> None:
+        """Join the others. Raises ConnectionError when they cannot be reached within 10 s, with a text for the operator."""
+
+    async def stop(self) -> None:
+        """Hand over what was published, leave the others, then deliver nothing more."""
+
+    def reload(self) -> None:
+        """Other apps are served here from now on, or with other limits: see Receiver."""
+
+    def tick(self, now: float) -> None:
+        """Do what is due at `now` (seconds, monotonic); called once a second."""
+
+    def why_not_ready(self) -> str | None:
+        """Why this node should get no new clients; None when it may."""
