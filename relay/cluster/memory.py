@@ -16,7 +16,8 @@ from relay.cluster.bus import History, Unavailable
 
 class LastEvent(Struct, frozen=True, gc=False):
     """The last event of a cache channel: its frame, its data as a JSON string, and for how many seconds it is
-    remembered."""
+    remembered. The frame carries no id, even where the channel has a history: a joiner who can resume has just been given
+    that id as its position, and would take the event for one that it knows."""
 
     frame: bytes
     data: bytes
@@ -47,7 +48,12 @@ class Memory(Protocol):
         done: Callable[[Recovered | Unavailable], None],
         /,
     ) -> None:
-        """What was published to the channel after `position`; "" for a client that has none yet."""
+        """What was published to the channel after `position`; "" for a client that has none yet.
+
+        Complete: `position` is the channel's newest event; or an event that is still remembered; or what was its newest
+        event (of a channel without any: "EPOCH.0-0") when the first remembered one came, and none of those that came since
+        had to make room for another.
+        """
 
     def take(self, app_id: str, rate: int, done: Callable[[bool | Unavailable], None], /) -> None:
         """Whether the app's back ends may make one more request of at most `rate` a second, in the whole cluster."""
