@@ -18,6 +18,8 @@ SETTLE = 5.0
 class Broadcast:
     """`subscribers` readers of `channel`, and `at_once` publishers, each with one request under way at most.
 
+    Both are at the nodes in turn; the readers of one node must all get the same bytes, those of another the same events.
+
     A publisher waits while more than `window` deliveries a subscriber have not arrived: the generator never lets the server
     run ahead of what it reads, so that no reader is slow unless a scenario makes it so.
     """
@@ -36,12 +38,14 @@ class Broadcast:
         self.target = target
         self.channel = channel
         self.loop = Loop()
-        self.log = Log()
+        self.logs = [Log() for _ in target.nodes[:subscribers]]
         self.clients: list[Client] = join_public(target, self.loop, subscribers, channel)
-        self.subscribers = [Subscriber(client.sock, self.log) for client in self.clients]
+        self.subscribers = [Subscriber(client.sock, self._log(index)) for index, client in enumerate(self.clients)]
         for client, subscriber in zip(self.clients, self.subscribers, strict=True):
             self.loop.watch(client.sock, subscriber.read)
-        self.publishers = [Publisher(target, self.loop, partial(self._on_answer, index)) for index in range(at_once)]
+        self.publishers = [
+            Publisher(target.node(index), self.loop, partial(self._on_answer, index)) for index in range(at_once)
+        ]
         self._keep_alive = keep_alive
         self._size = size
         self._window = window * subscribers
@@ -54,9 +58,10 @@ class Broadcast:
         """Publish one event and wait for it: the size of a delivery is known from then on. Raises ServerMisbehaved."""
         self.prepare(1)
         self._next(0)
-        if not self.loop.run(lambda: bool(self._answered and self.log.common), SETTLE):
+        if not self.loop.run(lambda: bool(self._answered) and all(log.common for log in self.logs), SETTLE):
             raise ServerMisbehaved(f"The server did not deliver the first event ({self.refused} requests refused)")
-        self.log.learn()
+        for log in self.logs:
+            log.learn()
         self.loop.run(self._is_finished, SETTLE)
 
     def prepare(self, count: int) -> None:
@@ -77,7 +82,10 @@ class Broadcast:
 
     def verdict(self) -> Verdict:
         """Check every delivery since the start."""
-        return verify_all(self.subscribers, self.log, self.sent, self._size)
+        total = Verdict()
+        for index, log in enumerate(self.logs):
+            total += verify_all(self.subscribers[index :: len(self.logs)], log, self.sent, self._size)
+        return total
 
     @property
     def sent(self) -> dict[int, int]:
@@ -115,7 +123,11 @@ class Broadcast:
 
     def _behind(self) -> float:
         """Deliveries that should have arrived by now and have not."""
-        return self._answered * len(self.subscribers) - self.log.deliveries
+        return self._answered * len(self.subscribers) - sum(log.deliveries for log in self.logs)
+
+    def _log(self, index: int) -> Log:
+        """Of the node that this reader is connected to."""
+        return self.logs[index % len(self.logs)]
 
     def _is_finished(self) -> bool:
         if self._parked and self._behind() <= self._window:

@@ -73,4 +73,21 @@ FIGURES: Final[tuple[Figure, ...]] = (
     Figure("slow_reader.close_code", "slow reader: close code (0: none)", "", "less"),
     *_flood("pings", "pings"),
     *_flood("requests", "requests"),
+    Figure("cluster.server_us", "100 channels with nine readers each, fixed load: server CPU a trigger", "µs", "less"),
+    Figure("cluster.per_second", "100 channels with nine readers each, fixed load: triggers a second", "/s", "more"),
+    *[
+        Figure(f"cluster.{name}_ms", f"100 channels with nine readers each, fixed load: {words}", "ms", "less")
+        for name, words in (("p50", "median"), ("p95", "95th percentile"), ("p99", "99th percentile"))
+    ],
+)
+
+# What the scenarios that break something measure.
+FAULT_FIGURES: Final[tuple[Figure, ...]] = (
+    Figure("heal.one_ms", "node connected again, one event missed: until it arrived", "ms", "less"),
+    Figure("heal.many_ms", "node connected again, 10,000 events missed: until the last arrived", "ms", "less"),
+    Figure("heal.us_per_entry", "a missed event that nobody here listens to", "µs", "less"),
+    Figure("heal.heard_ms", "node connected again, 10,000 events missed, all for one reader", "ms", "less"),
+    Figure("ghosts.first_s", "node killed under 200 members: until the first is gone", "s", "less"),
+    Figure("ghosts.last_s", "node killed under 200 members: until all are gone for everybody", "s", "less"),
+    Figure("ghosts.untold", "node killed under 200 members: not told within the time, five witnesses", "", "less"),
 )

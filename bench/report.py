@@ -1,12 +1,13 @@
 """From results to a table: medians, spread, and ratios taken round by round, so that a noisy minute harms both sides."""
 
+import operator
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.catalogue import FIGURES, Figure
+from bench.catalogue import FAULT_FIGURES, FIGURES, Figure
 from bench.result import Result
 
 # One round: server → scenario → result.
@@ -60,7 +61,7 @@ def rows(rounds: Sequence[Round], ours: str, other: str | None) -> list[Row]:
     """The figures of the catalogue that were measured."""
     table = []
     servers = list(dict.fromkeys(server for one in rounds for server in one))
-    for figure in FIGURES:
+    for figure in (*FIGURES, *FAULT_FIGURES):
         values = {server: values_of(rounds, server, figure.name) for server in servers}
         present = {server: [value for value in found if value is not None] for server, found in values.items()}
         spreads = {server: spread(found) for server, found in present.items() if found}
@@ -86,18 +87,47 @@ def busy_rows(rounds: Sequence[Round]) -> list[tuple[str, dict[str, str]]]:
     for group in groups:
         cells = {}
         for server in servers:
-            shares = [
-                [value for value in values_of(rounds, server, f"{group}.{who}_busy") if value is not None]
-                for who in ("server", "generator")
-            ]
-            if any(shares):
-                cells[server] = " · ".join(f"{statistics.median(share):.0%}" if share else "–" for share in shares)
+            shares = [_median(rounds, server, f"{group}.{who}_busy") for who in ("server", "generator")]
+            if any(share is not None for share in shares):
+                cells[server] = " · ".join("–" if share is None else f"{share:.0%}" for share in shares)
         table.append((group, cells))
     return table
 
 
-def table(rounds: Sequence[Round], ours: str, other: str | None) -> str:
-    """The whole report in Markdown."""
+def several(rounds: Sequence[Round], server: str, alone: str | None) -> list[str]:
+    """A table for a server of several processes: what each of them uses, and what that is against one process alone.
+
+    "Possible" is what the busiest process could do, had it a core of its own: the worth of their number, also where they
+    have to share cores or the generator is what limits.
+    """
+    head = [
+        f"{server}, µs of CPU",
+        *(["alone", "all nodes", "adds"] if alone else ["all nodes"]),
+        "Redis",
+        "each · Redis",
+    ]
+    head += ["possible a second", *(["times alone"] if alone else [])]
+    lines = [_line(head), _line(["---"] * len(head))]
+    for figure in FIGURES:
+        group, _, name = figure.name.partition(".")
+        if name != "server_us" or _median(rounds, server, figure.name) is None:
+            continue
+        cells = [figure.label.replace("server CPU ", ""), _cell(rounds, server, figure.name)]
+        if alone:
+            cells.insert(1, _cell(rounds, alone, figure.name))
+            cells.append(_against(rounds, server, alone, figure.name, operator.sub))
+        cells += [_cell(rounds, server, f"{group}.redis_us"), _shares(rounds, server, group)]
+        cells.append(_cell(rounds, server, f"{group}.possible"))
+        if alone:
+            cells.append(_against(rounds, server, alone, f"{group}.possible", operator.truediv))
+        lines.append(_line(cells))
+    return lines
+
+
+def table(
+    rounds: Sequence[Round], ours: str, other: str | None, of_several: Mapping[str, str | None] | None = None
+) -> str:
+    """The whole report in Markdown; `of_several` has the servers of several processes, each with its name alone or None."""
     servers = list(dict.fromkeys(server for one in rounds for server in one))
     head = ["figure", *servers, *(["ratio", "target"] if other else [])]
     lines = [_line(head), _line(["---"] * len(head))]
@@ -110,6 +140,8 @@ def table(rounds: Sequence[Round], ours: str, other: str | None) -> str:
     head = ["CPU used: server · generator", *servers]
     lines += ["", _line(head), _line(["---"] * len(head))]
     lines += [_line([group, *(cells.get(server, "") for server in servers)]) for group, cells in busy_rows(rounds)]
+    for server, alone in (of_several or {}).items():
+        lines += ["", *several(rounds, server, alone)]
     lines += ["", *_deliveries(rounds, servers)]
     return "\n".join(lines)
 
@@ -135,6 +167,34 @@ def machine() -> str:
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
     cores = sum(line.startswith("processor") for line in lines)
     return f"{model}, {cores} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+
+
+def _median(rounds: Sequence[Round], server: str, name: str) -> float | None:
+    found = [value for value in values_of(rounds, server, name) if value is not None]
+    return statistics.median(found) if found else None
+
+
+def _cell(rounds: Sequence[Round], server: str, name: str) -> str:
+    found = [value for value in values_of(rounds, server, name) if value is not None]
+    return str(spread(found)) if found else "–"
+
+
+def _against(
+    rounds: Sequence[Round], server: str, alone: str, name: str, compute: Callable[[float, float], float]
+) -> str:
+    """Difference or ratio, taken round by round."""
+    pairs = zip(values_of(rounds, server, name), values_of(rounds, alone, name), strict=True)
+    found = [compute(many, one) for many, one in pairs if many is not None and one]
+    return str(spread(found)) if found else "–"
+
+
+def _shares(rounds: Sequence[Round], server: str, group: str) -> str:
+    """How busy each process was, and Redis: "52% + 48% · 9%"."""
+    shares: list[str] = []
+    while (share := _median(rounds, server, f"{group}.node_{len(shares) + 1}_busy")) is not None:
+        shares.append(f"{share:.0%}")
+    redis = _median(rounds, server, f"{group}.redis_busy")
+    return " + ".join(shares) + ("" if redis is None else f" · {redis:.0%}")
 
 
 def _target(row: Row) -> str:

@@ -40,12 +40,35 @@ class Sizes:
     flood_seconds: float = 10.0
     """For how long each kind of flood goes on: bounds its bytes too, as there is a rate."""
 
+    cluster_rate: float = 1_000.0
+    """Triggers a second over all channels: with nine readers of each, the shape that sockudo publishes figures of."""
+
+    cluster_triggers: int = 10_000
+    cluster_channels: int = 100
+    cluster_readers: int = 9
+
+    heal_entries: int = 10_000
+    """Events that a node misses while it is cut off: fewer than the log keeps."""
+
+    ghosts: int = 200
+    """Members who are connected to the node that is killed."""
+
+    ghosts_deadline: float = 20.0
+    """Seconds that the others wait to be told; twice what is promised."""
+
     deadline: float = 60.0
     """Seconds that one measured section may take."""
 
     def scaled(self, factor: float) -> "Sizes":
         """As many subscribers, rooms, connections and members, but `factor` times the events that they get."""
-        repeats = ("fanout_deliveries", "triggers", "latency_singles", "load_triggers", "room_events")
+        repeats = (
+            "fanout_deliveries",
+            "triggers",
+            "latency_singles",
+            "load_triggers",
+            "room_events",
+            "cluster_triggers",
+        )
         return replace(self, **{name: max(1, round(getattr(self, name) * factor)) for name in repeats})
 
 
@@ -64,5 +87,11 @@ TINY = Sizes(
     storms=2,
     slow_messages=30,
     flood_seconds=0.3,
+    cluster_rate=200.0,
+    cluster_triggers=40,
+    cluster_channels=5,
+    cluster_readers=3,
+    heal_entries=20,
+    ghosts=6,
     deadline=20.0,
 )

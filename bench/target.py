@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from bench.uplink import Uplink
+
 # A request that says nothing keeps its connection (RFC 9112 9.3).
 _KEEP: Final = ""
 _CLOSE: Final = "Connection: close\r\n"
@@ -17,7 +19,11 @@ _CLOSE: Final = "Connection: close\r\n"
 
 @dataclass(frozen=True)
 class Target:
-    """A Pusher-compatible server on this machine. `pid` is its process, None where CPU and memory are not to be read."""
+    """A Pusher-compatible server on this machine, or one node of it with the others beside it.
+
+    `pid` is the node's process, None where CPU and memory are not to be read; `redis_pid` is what the nodes share, and
+    `uplink` what the last of them reaches it through, where a scenario wants to cut that.
+    """
 
     host: str
     port: int
@@ -25,6 +31,18 @@ class Target:
     key: str
     secret: str
     pid: int | None = None
+    others: tuple["Target", ...] = ()
+    redis_pid: int | None = None
+    uplink: Uplink | None = None
+
+    @property
+    def nodes(self) -> tuple["Target", ...]:
+        """This one and the others."""
+        return self, *self.others
+
+    def node(self, index: int) -> "Target":
+        """The node that serves whoever has this number: what connects or publishes goes to the nodes in turn."""
+        return self.nodes[index % len(self.nodes)]
 
     def channel_auth(self, socket_id: str, channel: str, channel_data: str | None = None) -> str:
         """The `auth` of a subscription to a private or presence channel."""

@@ -55,13 +55,14 @@ def request_head(target: Target) -> bytes:
 
 
 def open_clients(target: Target, loop: Loop, count: int, receive_bytes: int | None = None) -> list[Client]:
-    """`count` clients that have got connection_established. Raises ServerMisbehaved."""
+    """`count` clients that have got connection_established, at the nodes in turn. Raises ServerMisbehaved."""
     head = request_head(target)
     clients: list[Client] = []
     finished = 0
 
     def start_one() -> None:
-        client = Client(connect(target.host, target.port, receive_bytes))
+        node = target.node(len(clients))
+        client = Client(connect(node.host, node.port, receive_bytes))
         clients.append(client)
         loop.watch(client.sock, lambda: read(client))
         client.sock.send(head)

@@ -96,7 +96,7 @@ def run(target: Target, sizes: Sizes) -> Result:
         ]
         for listener, room in zip(clients[1::2], rooms, strict=True):
             loop.watch(listener.sock, room.listen)
-        meter = Meter(target.pid, loop)
+        meter = Meter(target, loop)
         for room in rooms:
             room.speak(UNDER_WAY)
         loop.run(partial(_is_done, tally, count * len(rooms)), sizes.deadline)

@@ -2,7 +2,7 @@
 
 from bench import frames
 from bench.loop import Loop
-from bench.process import Meter, resident_bytes
+from bench.process import Meter, Processes
 from bench.result import Result
 from bench.sizes import Sizes
 from bench.target import Target
@@ -21,12 +21,13 @@ def run(target: Target, sizes: Sizes) -> Result:
     others = open_clients(target, loop, max(1, count // 10))
     subscribe_clients(loop, others, [frames.subscribe(f"bench-other-{index}") for index in range(len(others))])
     loop.rest(_SETTLE)
-    before = resident_bytes(target.pid)
-    meter = Meter(target.pid, loop)
+    processes = Processes(target)
+    before = processes.resident()
+    meter = Meter(target, loop)
     clients = open_clients(target, loop, count)
     result.figures |= meter.stop().figures("connect", count)
     loop.rest(_SETTLE)
-    opened = resident_bytes(target.pid)
+    opened = processes.resident()
     names = [f"bench-own-{index}" for index in range(count)]
     public = [frames.subscribe(name) for name in names]
     private = [
@@ -34,11 +35,11 @@ def run(target: Target, sizes: Sizes) -> Result:
         for client, name in zip(clients, names, strict=True)
     ]
     for kind, requests in (("public", public), ("private", private)):
-        meter = Meter(target.pid, loop)
+        meter = Meter(target, loop)
         subscribe_clients(loop, clients, requests)
         result.figures |= meter.stop().figures(f"subscribe_{kind}", count)
     loop.rest(_SETTLE)
-    subscribed = resident_bytes(target.pid)
+    subscribed = processes.resident()
     if before is not None and opened is not None and subscribed is not None:
         result.figures["connect.kib_per_connection"] = (opened - before) / count / 1024
         result.figures["connect.process_mib"] = opened / 1024**2

@@ -26,7 +26,7 @@ def _measure(target: Target, sizes: Sizes, result: Result, name: str, subscriber
     broadcast.publish(max(1, sizes.fanout_deliveries // subscribers // 3))
     count = max(1, sizes.fanout_deliveries // subscribers)
     broadcast.prepare(count)
-    meter = Meter(target.pid, broadcast.loop)
+    meter = Meter(target, broadcast.loop)
     broadcast.publish_prepared(sizes.deadline)
     usage = meter.stop()
     result.figures |= usage.figures(name, count * subscribers)

@@ -15,6 +15,7 @@ from bench.process import Meter
 from bench.result import Result
 from bench.sizes import Sizes
 from bench.target import Target
+from bench.timed import percentiles
 from bench.websocket import close_clients, open_clients
 
 FLOODS = 10
@@ -26,6 +27,8 @@ _CHUNK = 65_536
 # Between two pings of the client that is measured; and how long it waits for the last answers. Seconds.
 _INTERVAL = 0.02
 _PATIENCE = 20.0
+
+_SHARES = {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
 
 
 class Flood:
@@ -126,7 +129,7 @@ def _websockets(target: Target, loop: Loop) -> list[socket.socket]:
 
 
 def _connections(target: Target, _loop: Loop) -> list[socket.socket]:
-    return [connect(target.host, target.port) for _ in range(FLOODS)]
+    return [connect(node.host, node.port) for node in map(target.node, range(FLOODS))]
 
 
 def _measure(
@@ -144,7 +147,7 @@ def _measure(
     for flood in floods:
         loop.watch(flood.sock, flood.drain)
     loop.watch(honest[0].sock, pinger.read)
-    meter = Meter(target.pid, loop)
+    meter = Meter(target, loop)
     start = time.perf_counter()
     while (passed := loop.spin() - start) < sizes.flood_seconds:
         pinger.ask()
@@ -154,9 +157,7 @@ def _measure(
     usage = meter.stop()
     result.verdict += Verdict(expected=pinger.asked, arrived=len(pinger.seconds))
     result.figures |= usage.figures(name, sum(flood.sent for flood in floods) // len(piece))
-    seconds = sorted(pinger.seconds)
-    for figure, share in (("p50_ms", 0.5), ("p99_ms", 0.99), ("max_ms", 1.0)) if seconds else ():
-        result.figures[f"{name}.{figure}"] = seconds[min(len(seconds) - 1, int(len(seconds) * share))] * 1e3
+    result.figures |= percentiles(name, pinger.seconds, _SHARES)
     for flood in floods:
         flood.end()
     close_clients(loop, honest)

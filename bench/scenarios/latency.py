@@ -4,55 +4,21 @@ Under load the clock of a trigger starts when it is due, not when the generator 
 not spared the triggers that it held up.
 """
 
-import socket
 import time
 from collections.abc import Sequence
+from typing import Final
 
-from bench import frames
-from bench.checks import Log, stamp, verify
-from bench.loop import BUFFER, READ_BYTES, VIEW, Loop
+from bench.checks import stamp, verify
+from bench.loop import Loop
 from bench.process import Meter
 from bench.publisher import Publisher
 from bench.result import Result
 from bench.sizes import Sizes
 from bench.target import Target
+from bench.timed import EVENT, TimedSubscriber, percentiles
 from bench.websocket import Client, close_clients, join_public
 
-_EVENT = "bench"
-
-
-class TimedSubscriber:
-    """A reader that notes when each delivery arrived."""
-
-    __slots__ = ("_sock", "arrived", "log", "numbers")
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self.log = Log()
-        self.arrived: list[tuple[int, float]] = []
-        """Bytes until now, and when: deliveries are told apart after the clock has stopped."""
-
-    def read(self) -> None:
-        """Take what has arrived."""
-        try:
-            size = self._sock.recv_into(BUFFER, READ_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        self.log.common += VIEW[:size]
-        self.arrived.append((len(self.log.common), time.perf_counter()))
-
-    def latencies(self, due: Sequence[float]) -> list[float]:
-        """Seconds from due to arrival of each delivery; `due` is indexed by the number in the payload."""
-        seconds = []
-        arrived = iter(self.arrived)
-        until, when = 0, 0.0
-        for _, payload, end in frames.split(self.log.common):
-            while until < end:
-                until, when = next(arrived)
-            at = payload.find(b"0000-")
-            if at >= 0:
-                seconds.append(when - due[int(payload[at + 5 : at + 13])])
-        return seconds
+_SHARES: Final = {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
 
 
 def run(target: Target, sizes: Sizes) -> Result:
@@ -72,7 +38,7 @@ class _Group:
         self.readers = [TimedSubscriber(client.sock) for client in self._clients]
         for client, reader in zip(self._clients, self.readers, strict=True):
             self.loop.watch(client.sock, reader.read)
-        self.requests = [target.trigger(_EVENT, channel, stamp(0, number)) for number in range(count)]
+        self.requests = [target.trigger(EVENT, channel, stamp(0, number)) for number in range(count)]
 
     def finish(
         self, result: Result, name: str, due: Sequence[float], publishers: Sequence[Publisher], *, ordered: bool
@@ -85,10 +51,7 @@ class _Group:
             if not ordered:  # triggers that were under way together may overtake each other on their way in
                 verdict.misordered = 0
             result.verdict += verdict
-        latencies.sort()
-        for figure, share in (("p50_ms", 0.5), ("p99_ms", 0.99), ("max_ms", 1.0)):
-            at = min(len(latencies) - 1, int(len(latencies) * share))
-            result.figures[f"{name}.{figure}"] = latencies[at] * 1e3 if latencies else None
+        result.figures |= percentiles(name, latencies, _SHARES)
         result.refused += sum(publisher.refused for publisher in publishers)
         for publisher in publishers:
             publisher.close()
@@ -98,7 +61,8 @@ class _Group:
 def _one_at_a_time(target: Target, sizes: Sizes, result: Result) -> None:
     group = _Group(target, "bench-latency-one", 1, sizes.latency_singles)
     reader, due = group.readers[0], []
-    publisher = Publisher(target, group.loop, lambda: None)
+    # Where there are several nodes: from the reader's to another.
+    publisher = Publisher(target.node(1), group.loop, lambda: None)
     for request in group.requests:
         before = len(reader.log.common)
         due.append(time.perf_counter())
@@ -115,11 +79,11 @@ def _at_fixed_load(target: Target, sizes: Sizes, result: Result) -> None:
     publishers: list[Publisher] = []
 
     def make_publisher() -> Publisher:
-        publisher = Publisher(target, group.loop, lambda: idle.append(publisher))
+        publisher = Publisher(target.node(len(publishers)), group.loop, lambda: idle.append(publisher))
         publishers.append(publisher)
         return publisher
 
-    meter = Meter(target.pid, group.loop)
+    meter = Meter(target, group.loop)
     start = time.perf_counter() + 0.01
     due = [start + number / sizes.load_rate for number in range(len(group.requests))]
     for request, moment in zip(group.requests, due, strict=True):
@@ -127,18 +91,8 @@ def _at_fixed_load(target: Target, sizes: Sizes, result: Result) -> None:
             pass
         publisher = idle.pop() if idle else make_publisher()
         publisher.send(request)
-    group.loop.run(lambda: _all_arrived(group.readers, len(due)), 5.0)
+    group.loop.run(lambda: all(reader.has(len(due)) for reader in group.readers), 5.0)
     usage = meter.stop()
-    if usage.server_cpu is not None:
-        result.figures["latency_load.server_busy"] = usage.server_cpu / usage.seconds
+    if usage.nodes:
+        result.figures["latency_load.server_busy"] = sum(usage.nodes) / usage.seconds
     group.finish(result, "latency_load", due, publishers, ordered=False)
-
-
-def _all_arrived(readers: Sequence[TimedSubscriber], count: int) -> bool:
-    """Whether each reader has `count` deliveries; all are of one size."""
-    for reader in readers:
-        if not reader.log.frame_bytes and reader.log.common:
-            reader.log.learn()
-        if len(reader.log.common) < count * (reader.log.frame_bytes or 1):
-            return False
-    return True

@@ -3,6 +3,8 @@
 import json
 import re
 from collections import Counter
+from functools import reduce
+from operator import add
 from typing import Final
 
 from bench import frames
@@ -76,9 +78,7 @@ def run(target: Target, sizes: Sizes) -> Result:
     usages = [
         _storm(target, loop, clients, ids, f"presence-bench-{storm}", result) for storm in range(sizes.storms + 1)
     ]
-    measured = usages[1:]
-    server = None if target.pid is None else sum(usage.server_cpu or 0.0 for usage in measured)
-    whole = Usage(sum(usage.seconds for usage in measured), server, sum(usage.generator_cpu for usage in measured))
+    whole = reduce(add, usages[1:])
     result.figures |= whole.figures("presence", len(clients) * sizes.storms)
     close_clients(loop, clients)
     return result
@@ -91,7 +91,7 @@ def _storm(target: Target, loop: Loop, clients: list[Client], ids: list[str], ch
     members = [Member(client, tally) for client in clients]
     for client, member in zip(clients, members, strict=True):
         loop.watch(client.sock, member.read)
-    meter = Meter(target.pid, loop)
+    meter = Meter(target, loop)
     for client, request in zip(clients, requests, strict=True):
         client.sock.send(request)
     loop.run(lambda: tally.known >= len(clients) ** 2, 20.0)

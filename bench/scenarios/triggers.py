@@ -27,7 +27,7 @@ def _measure(target: Target, sizes: Sizes, result: Result, at_once: int, *, keep
     broadcast.publish(count // 3)
     opened = sum(publisher.opened for publisher in broadcast.publishers)
     broadcast.prepare(count)
-    meter = Meter(target.pid, broadcast.loop)
+    meter = Meter(target, broadcast.loop)
     broadcast.publish_prepared(sizes.deadline)
     usage = meter.stop()
     opened = sum(publisher.opened for publisher in broadcast.publishers) - opened

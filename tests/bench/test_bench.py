@@ -12,6 +12,7 @@ import pytest
 from bench import frames, report, servers
 from bench.catalogue import FIGURES, Figure
 from bench.checks import stamp, verify
+from bench.process import Usage
 from bench.report import Round
 from bench.result import Result
 from bench.scenarios import SCENARIOS
@@ -26,7 +27,7 @@ GROUPS = {"fanout_100": "fanout_3", "fanout_1000": "fanout_7", "fanout_one_100":
 
 @pytest.fixture(scope="module")
 def relay() -> Iterator[Target]:
-    with servers.running(servers.ours(), cpu=None) as target:
+    with servers.running(servers.ours(), is_pinned=False) as target:
         yield target
 
 
@@ -84,6 +85,18 @@ def test_the_command_line_measures_a_running_server(relay: Target, tmp_path: Pat
     assert measured["figures"]["presence.per_second"] > 0
     assert measured["figures"]["presence.server_us"] is None
     assert measured["deliveries"]["lost"] == 0
+
+
+def test_a_server_of_several_processes_has_a_table_of_what_they_add() -> None:
+    group = "trigger_64"
+    both = Usage(1.0, 0.1, (0.03, 0.02), 0.01).figures(group, 1_000)
+    one = Usage(1.0, 0.1, (0.02,)).figures(group, 1_000)
+    rounds: list[Round] = [{"two": {"triggers": Result(both)}, "one": {"triggers": Result(one)}}]
+    head, _, *lines = report.several(rounds, "two", "one")
+    assert head.startswith("| two, µs of CPU | alone | all nodes | adds |")
+    assert len(lines) == 1
+    cells = [cell.split(" (")[0] for cell in lines[0].strip("| ").split(" | ")]
+    assert cells[1:] == ["20.0", "50.0", "30.0", "10.0", "3% + 2% · 1%", "33,333", "0.67"]
 
 
 def _stream(*numbers: int) -> bytes:
