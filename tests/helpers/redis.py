@@ -10,12 +10,15 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import redis as redis_py
 
+from relay.cluster.keys import SLOTS
 from tests.helpers.parts import REDIS, require
 from tests.helpers.processes import HOST, free_port
 from tests.helpers.tls import make_certificate
@@ -24,7 +27,8 @@ from tests.helpers.tls import make_certificate
 START_TIMEOUT: Final = 20.0
 _POLL: Final = 0.01
 
-_QUIET: Final = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--enable-debug-command", "yes")
+# Nothing is kept, DEBUG SLEEP can be said, and a replica gets its copy at once instead of after 5 s.
+_QUIET: Final = ("--save", "", "--appendonly", "no", "--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0")
 
 
 def until(is_so: Callable[[], object], what: str) -> None:
@@ -121,6 +125,72 @@ class RedisServer:
         self.client.connection_pool.disconnect()
 
 
+class SentinelServer(RedisServer):
+    """A Sentinel; `written` is its configuration but for where it listens."""
+
+    def __init__(self, folder: Path, written: str, port: int) -> None:
+        super().__init__(folder, port=port)
+        places = f"bind {HOST}\nport {port}\nunixsocket {self.path}\ndir {folder}\n"
+        (folder / "sentinel.conf").write_text(places + written)
+
+    def _command(self) -> Sequence[str]:
+        return ("redis-server", str(self.folder / "sentinel.conf"), "--sentinel")
+
+
+def primary_port(sentinels: Sequence[SentinelServer]) -> int:
+    """Where these Sentinels say that the primary is; 0 while they do not agree."""
+    said = {int(sentinel.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")[1]) for sentinel in sentinels}
+    return said.pop() if len(said) == 1 else 0
+
+
+@dataclass
+class Guarded:
+    """A primary, its replica, and who watches over them. After a fail-over the names are wrong: see `primary_port`."""
+
+    primary: RedisServer
+    replica: RedisServer
+    sentinels: list[SentinelServer]
+
+    @property
+    def url(self) -> str:
+        return f"sentinel://{','.join(f'{HOST}:{server.port}' for server in self.sentinels)}/main"
+
+
+@dataclass
+class Cluster:
+    """Three primaries, a third of the slots each, and replicas of the first of them if any were asked for."""
+
+    primaries: list[RedisServer]
+    replicas: list[RedisServer]
+
+    @property
+    def servers(self) -> list[RedisServer]:
+        return self.primaries + self.replicas
+
+    @property
+    def url(self) -> str:
+        return f"redis+cluster://{','.join(f'{HOST}:{server.port}' for server in self.servers)}"
+
+    def owner(self, slot: int) -> RedisServer:
+        """The primary that has the slot, as the first server sees it that can be asked."""
+        for first, last, node, *_ in self.primaries[0].ask("CLUSTER", "SLOTS"):
+            if first <= slot <= last:
+                return next(server for server in self.servers if server.port == node[1])
+        raise AssertionError(f"nobody has slot {slot}")
+
+    def move(self, slot: int, target: RedisServer) -> None:
+        """Move a slot with its keys, as `redis-cli --cluster reshard` does."""
+        source = self.owner(slot)
+        source_id, target_id = source.ask("CLUSTER", "MYID").decode(), target.ask("CLUSTER", "MYID").decode()
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+        while keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            source.ask("MIGRATE", HOST, target.port, "", 0, 5_000, "KEYS", *keys)
+        for server in (target, source, *(other for other in self.primaries if other not in (source, target))):
+            server.ask("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+        until(lambda: self.owner(slot) is target, f"slot {slot} moved")
+
+
 @contextmanager
 def running_redis(folder: Path, *options: str) -> Iterator[RedisServer]:
     """A Redis with these options, stopped at the end whatever the test has done to it."""
@@ -143,6 +213,77 @@ def running_tls_redis(folder: Path) -> Iterator[tuple[RedisServer, int, Path]]:
         yield server, port, certificate
 
 
+@contextmanager
+def running_sentinels(folder: Path) -> Iterator[Guarded]:
+    """A primary, its replica, and three Sentinels that find out after half a second that a server is away."""
+    with ExitStack() as stack:
+        primary = stack.enter_context(running_redis(folder / "primary"))
+        replica = stack.enter_context(running_redis(folder / "replica", "--replicaof", HOST, str(primary.port)))
+        sentinels = [
+            SentinelServer(folder / f"sentinel-{port}", _sentinel_configuration(ports, port, primary, replica), port)
+            for ports in [[free_port() for _ in range(3)]]
+            for port in ports
+        ]
+        for sentinel in sentinels:
+            stack.callback(sentinel.stop)
+            sentinel.start()
+        until(lambda: replica.client.info("replication")["master_link_status"] == "up", "the replica follows")
+        yield Guarded(primary, replica, sentinels)
+
+
+def _sentinel_configuration(ports: list[int], own: int, primary: RedisServer, replica: RedisServer) -> str:
+    """They know one another from the beginning, which saves two seconds."""
+    lines = [
+        f"sentinel myid {own:040x}",
+        f"sentinel monitor main {HOST} {primary.port} 2",
+        "sentinel down-after-milliseconds main 500",
+        "sentinel failover-timeout main 2000",
+        f"sentinel known-replica main {HOST} {replica.port}",
+        *(f"sentinel known-sentinel main {HOST} {port} {port:040x}" for port in ports if port != own),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def running_cluster(folder: Path, replicas: int = 0) -> Iterator[Cluster]:
+    """A Cluster; `replicas` of its first primary. Takes 2 s to start: Redis has a new one wait for so long."""
+    require(REDIS)
+    servers = [_cluster_server(folder / f"node-{number}") for number in range(3 + replicas)]
+    with ExitStack() as stack:
+        for server in servers:
+            (server.folder / "nodes.conf").write_text(_cluster_nodes(servers, server))
+            stack.callback(server.stop)
+            server.start()
+        for server in servers:
+            until(partial(_is_whole, server, len(servers)), "the Cluster is whole")
+        yield Cluster(servers[:3], servers[3:])
+
+
+def _cluster_server(folder: Path) -> RedisServer:
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
+    bus = free_port()
+    server = RedisServer(folder, *options, "--cluster-port", str(bus))
+    (folder / "bus").write_text(str(bus))
+    return server
+
+
+def _cluster_nodes(servers: Sequence[RedisServer], own: RedisServer) -> str:
+    """nodes.conf as if they had met already."""
+    lines = []
+    for number, server in enumerate(servers):
+        flags = ("myself," if server is own else "") + ("master" if number < 3 else "slave")
+        parent = "-" if number < 3 else f"{servers[0].port:040x}"
+        slots = f" {number * SLOTS // 3}-{(number + 1) * SLOTS // 3 - 1}" if number < 3 else ""
+        place = f"{HOST}:{server.port}@{(server.folder / 'bus').read_text()}"
+        lines.append(f"{server.port:040x} {place} {flags} {parent} 0 0 {min(number, 3) + 1} connected{slots}")
+    return "\n".join([*lines, "vars currentEpoch 4 lastVoteEpoch 0", ""])
+
+
+def _is_whole(server: RedisServer, size: int) -> bool:
+    info = server.ask("CLUSTER", "INFO")
+    return b"cluster_state:ok" in info and f"cluster_known_nodes:{size}".encode() in info
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """The Redis of all tests of a run. Ask for `redis`."""
@@ -162,3 +303,25 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of this test alone, which it may pause, kill and start again."""
     with running_redis(tmp_path / "redis") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The Cluster of all tests of a run. Ask for `redis_cluster`."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def redis_cluster(redis_cluster_server: Cluster) -> Cluster:
+    """An empty Cluster of three primaries; slots may be moved in it, but none of its servers is to be killed."""
+    for server in redis_cluster_server.primaries:
+        server.client.flushall()
+    return redis_cluster_server
+
+
+@pytest.fixture
+def redis_sentinels(tmp_path: Path) -> Iterator[Guarded]:
+    """A primary, a replica and three Sentinels of this test alone."""
+    with running_sentinels(tmp_path) as guarded:
+        yield guarded

@@ -171,8 +171,9 @@ class Link(asyncio.Protocol):
         said = self._expect(await self.ask("HELLO", "3", *credentials, "SETNAME", access.name))
         if access.db:
             self._expect(await self.ask("SELECT", access.db))
-        # What subscriptions are confirmed by: see `subscribe`.
-        self._expect(await self.ask("ECHO", _Fence.WORD))
+        if said[b"mode"] != b"sentinel":
+            # What subscriptions are confirmed by: see `subscribe`. Sentinels do not know it.
+            self._expect(await self.ask("ECHO", _Fence.WORD))
         role = said.get(b"role", b"").decode()
         return Greeting(said[b"server"].decode(), said[b"version"].decode(), said[b"mode"].decode(), role)
 
