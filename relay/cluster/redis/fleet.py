@@ -1,0 +1,248 @@
+"""Links to all primaries, kept up: each partition gets the one to its primary, again and again until there is one.
+
+Must not know what is sent over them.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import structlog
+from hiredis import ReplyError
+
+from relay.cluster.redis.link import Access, Endpoint, Greeting, Link, LinkFailed
+from relay.cluster.redis.partition import Partition, Topic
+from relay.cluster.redis.scripts import Script
+
+log = structlog.get_logger()
+
+# Seconds between attempts to connect, from the first to the last step; each is drawn from the upper half.
+FIRST_PAUSE: Final = 0.05
+LAST_PAUSE: Final = 2.0
+
+# Below it there is no XADD within scripts, SPUBLISH, or script flags.
+LEAST_VERSION: Final = (7, 0)
+
+_MOVED: Final = ("MOVED", "ASK", "TRYAGAIN")
+
+
+class Topology(Protocol):
+    """Knows where the primaries are."""
+
+    access: Access
+    is_sharded: bool
+    """Is it a Redis Cluster?"""
+
+    async def find(self) -> Mapping[Endpoint, Sequence[int]]:
+        """Where each partition is now: the primaries, each with the numbers of its partitions. Raises LinkFailed."""
+
+
+class Unusable(Exception):
+    """A Redis that can never be used as it is; `reason` is for the operator."""
+
+    def __init__(self, endpoint: Endpoint, reason: str) -> None:
+        super().__init__(endpoint, reason)
+        self.endpoint = endpoint
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"Redis at {self.endpoint}: {self.reason}"
+
+
+class _Primary:
+    """A link to one primary, and what is pushed over it."""
+
+    __slots__ = ("_topics", "link", "on_moved", "run_id")
+
+    def __init__(self, topics: Mapping[bytes, Topic], on_moved: Callable[[Partition, str], None]) -> None:
+        self._topics = topics
+        self.on_moved = on_moved
+        self.link: Link
+        self.run_id = ""
+
+    def take_push(self, kind: bytes, name: bytes, payload: Any) -> None:
+        topic = self._topics.get(name)
+        if topic is None:
+            return
+        if type(payload) is bytes:
+            topic.partition.push(self.link, topic, payload)
+        elif kind == b"sunsubscribe":
+            # Unasked for, as the topic is still listened to: its slot has moved.
+            self.on_moved(topic.partition, "MOVED")
+
+
+class Fleet:
+    """`on_greeting` may refuse a primary by raising Unusable."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        partitions: Sequence[Partition],
+        topics: Mapping[bytes, Topic],
+        scripts: Mapping[str, Script],
+    ) -> None:
+        self._topology = topology
+        self._partitions = partitions
+        self._topics = topics
+        self._scripts = scripts
+        self._primaries: dict[Endpoint, _Primary] = {}
+        self._is_wanted = asyncio.Event()
+        self._is_wanted.set()
+        self._task: asyncio.Task[None] | None = None
+        # Why there is no link, for the operator; "" while all are up.
+        self.problem = "not connected yet"
+        self.is_hopeless = False
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._task = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """End all links."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        for primary in list(self._primaries.values()):
+            primary.link.abort("the relay stops")
+
+    @property
+    def unanswered(self) -> int:
+        """Commands that wait for an answer, on all links."""
+        return sum(primary.link.unanswered for primary in self._primaries.values())
+
+    def look_again(self, partition: Partition, reason: str) -> None:
+        """The primary of a partition is another one, or cannot be used just now."""
+        link = partition.attached
+        if link is None:
+            return
+        log.info("redis_misplaced", partition=partition.base.decode(), reason=reason)
+        if reason.startswith(_MOVED):
+            partition.detach()
+            self._is_wanted.set()
+        else:
+            link.abort(reason)
+
+    async def _keep(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            await self._is_wanted.wait()
+            self._is_wanted.clear()
+            if await self._connect():
+                pause = FIRST_PAUSE
+            else:
+                self._is_wanted.set()
+            # Even then: a link that ends as soon as it is made must not be made without end.
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads attempts, keeps no secret
+            pause = min(LAST_PAUSE, pause * 2) if self._is_wanted.is_set() else FIRST_PAUSE
+
+    async def _connect(self) -> bool:
+        """Give every partition a link to its primary; False when one has none."""
+        try:
+            places = await self._topology.find()
+        except LinkFailed as error:
+            self._note(str(error))
+            return False
+        made = await asyncio.gather(*(self._join(endpoint, numbers) for endpoint, numbers in places.items()))
+        if all(made):
+            self.problem = ""
+        return all(made)
+
+    async def _join(self, endpoint: Endpoint, numbers: Sequence[int]) -> bool:
+        try:
+            primary = self._primaries.get(endpoint) or await self._open(endpoint)
+        except Unusable as error:
+            self.is_hopeless = True
+            self._note(str(error))
+            return False
+        except LinkFailed as error:
+            self._note(str(error))
+            return False
+        for number in numbers:
+            partition = self._partitions[number]
+            if partition.attached is not primary.link and primary.link.is_open:
+                partition.attach(primary.link, primary.run_id)
+        return primary.link.is_open
+
+    async def _open(self, endpoint: Endpoint) -> _Primary:
+        """A new link, with the scripts loaded. Raises LinkFailed and Unusable."""
+        primary = _Primary(self._topics, self.look_again)
+        link = primary.link = Link(
+            endpoint, self._topology.access, primary.take_push, lambda reason: self._take_loss(primary, reason)
+        )
+        greeting = await link.connect()
+        _ensure_version(endpoint, greeting)
+        for script in self._scripts.values():
+            link.command(("SCRIPT", "LOAD", script.text), _ignore)
+        primary.run_id = _field_of(await link.ask("INFO", "server"), "run_id")
+        await self._check_policy(link)
+        if not link.is_open:
+            raise LinkFailed(endpoint, "the connection was lost at once")
+        self._primaries[endpoint] = primary
+        log.info("redis_connected", endpoint=str(endpoint), version=greeting.version)
+        return primary
+
+    async def _check_policy(self, link: Link) -> None:
+        """State ends by leases; a Redis that forgets keys when it is full would lose members without a word."""
+        answer = await link.ask("CONFIG", "GET", "maxmemory-policy")
+        policy = answer.get(b"maxmemory-policy", b"").decode() if isinstance(answer, dict) else ""
+        if policy.startswith("allkeys"):
+            log.warning("redis_may_forget", endpoint=str(link.endpoint), maxmemory_policy=policy, wanted="noeviction")
+
+    def _take_loss(self, primary: _Primary, reason: str) -> None:
+        link = primary.link
+        if self._primaries.get(link.endpoint) is primary:
+            del self._primaries[link.endpoint]
+        for partition in self._partitions:
+            if partition.attached is link:
+                partition.detach()
+        self._note(f"Redis at {link.endpoint}: {reason}")
+        self._is_wanted.set()
+
+    def _note(self, problem: str) -> None:
+        if problem != self.problem:
+            log.warning("redis_away", problem=problem)
+        self.problem = problem
+
+
+def _ensure_version(endpoint: Endpoint, greeting: Greeting) -> None:
+    """Raises Unusable."""
+    version = tuple(int(part) for part in greeting.version.split(".")[:2])
+    if version < LEAST_VERSION:
+        raise Unusable(endpoint, f"version {greeting.version}; 7.0 or newer is needed, or Valkey 7.2")
+    if greeting.role == "replica":
+        raise LinkFailed(endpoint, "it is a replica")
+
+
+def _field_of(info: Any, name: str) -> str:
+    """A field of what INFO answers; "" where INFO is not allowed."""
+    text = (
+        info.decode()
+        if isinstance(info, bytes)
+        else getattr(info, "data", "")
+        if not isinstance(info, ReplyError)
+        else ""
+    )
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return str(value)
+    return ""
+
+
+def _ignore(answer: Any) -> None:
+    """Nothing follows from it: a script that could not be loaded is loaded when it is called."""
+
+
+class Standalone:
+    """See Topology: one Redis, which is the primary of everything."""
+
+    is_sharded = False
+
+    def __init__(self, endpoint: Endpoint, access: Access, partitions: int) -> None:
+        self.access = access
+        self._places = {endpoint: range(partitions)}
+
+    async def find(self) -> Mapping[Endpoint, Sequence[int]]:
+        """See Topology."""
+        return self._places

@@ -1,0 +1,58 @@
+"""How a partition gets from a new link to where it would be had it never been cut: subscribe, then read the log.
+
+A state machine without sockets: it says what to ask for next and takes the answers. Must not know links, or what an
+entry means.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+# Topics in one SUBSCRIBE, and entries in one page of the log.
+TOPICS: Final = 1_000
+PAGE: Final = 500
+
+# What XRANGE answers for one entry: its id and its fields.
+Entry = tuple[bytes, Sequence[bytes]]
+
+
+class Heal:
+    """Ask for `next_topics` until there are none, then for the entries from `first` on, one page after the other, until
+    `take` leaves `is_over`.
+
+    The page begins with the entry that was seen last. If it is not there, what came behind it may be gone as well: a gap.
+    Entries pushed before the last page is in are in the pages, and to be dropped; those pushed after it are in none.
+    """
+
+    __slots__ = ("_at", "_top", "_topics", "first", "is_gap", "is_over", "replayed")
+
+    def __init__(self, topics: Sequence[bytes], last: bytes | None, top: bytes) -> None:
+        """`last` is the id of the entry that was seen last, None when that is of no more use; `top` that of the newest."""
+        self._topics = topics
+        self._at = 0
+        self._top = top
+        self.first = last or top
+        self.is_gap = False
+        self.is_over = False
+        self.replayed = 0
+
+    def next_topics(self) -> Sequence[bytes]:
+        """The topics to subscribe to next; none when all are."""
+        batch = self._topics[self._at : self._at + TOPICS]
+        self._at += TOPICS
+        return batch
+
+    def take(self, page: Sequence[Any]) -> Sequence[Entry]:
+        """A page of at most PAGE entries from `first` on: those that are new."""
+        if page and page[0][0] == self.first:
+            fresh = page[1:]
+        elif not page and self.first != self._top:
+            # A Redis that is behind what was seen here: what it has is new, as far as that can be said.
+            self.is_gap, self.first = True, self._top
+            return ()
+        else:
+            self.is_gap, fresh = True, page
+        if fresh:
+            self.first = fresh[-1][0]
+        self.replayed += len(fresh)
+        self.is_over = len(page) < PAGE
+        return fresh

@@ -1,0 +1,558 @@
+"""One partition over its link: what is listened to, what is asked, sent and reported, and what the pushes bring.
+
+Must not know what a message or a report means. Everything happens in the reader's callback: an `await` between an
+answer and the push behind it would lose the push (docs/decisions/0021).
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, Protocol
+
+import structlog
+from hiredis import ReplyError
+from msgspec import Struct
+
+from relay.cluster.bus import Unavailable
+from relay.cluster.keys import TopicKind
+from relay.cluster.redis.heal import PAGE, Heal
+from relay.cluster.redis.lease import Lease
+from relay.cluster.redis.link import Argument, Link
+from relay.cluster.redis.link import Unavailable as NoAnswer
+from relay.cluster.redis.scripts import Script
+
+log = structlog.get_logger()
+
+# Holdings that are asserted at once, before the answers to the ones before are in.
+ASSERTED: Final = 500
+
+DOWN: Final = Unavailable("Redis cannot be reached")
+REBUILDING: Final = Unavailable("the cluster is being rebuilt")
+
+# Errors of a Redis that is no primary (any more), or not of these keys: another one is to be looked for.
+_MISPLACED: Final = frozenset({"READONLY", "MOVED", "ASK", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "TRYAGAIN"})
+# Errors that come before anything is executed; of others nobody can say.
+_REFUSED: Final = _MISPLACED | {
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "NOPERM",
+    "NOAUTH",
+    "BUSY",
+    "STALE",
+    "REBUILD",
+    "WRONGPASS",
+}
+
+Answer = Any
+Done = Callable[[Any], None]
+# A call of a script that asserts something: its name, and its arguments behind the node's name.
+Assertion = tuple[str, Sequence[Argument]]
+
+
+class Topic:
+    """Something that this node listens to in a partition: `name` of a channel ("t") or a user ("u") of an app, or the
+    topic of all nodes ("k"). `waiting` is called when all that is sent from then on arrives."""
+
+    __slots__ = ("app_id", "is_subscribed", "kind", "name", "partition", "waiting")
+
+    def __init__(self, partition: "Partition", kind: TopicKind, app_id: str, name: str) -> None:
+        self.partition = partition
+        self.kind = kind
+        self.app_id = app_id
+        self.name = name
+        self.is_subscribed = False
+        self.waiting: list[Callable[[], None]] = []
+
+
+class Host(Protocol):
+    """What a partition is part of."""
+
+    def heard(self, partition: "Partition", topic: Topic, entry_id: bytes, message: bytes, /) -> None:
+        """A message was sent to a topic; without an id if it is not in the log."""
+
+    def ready(self, partition: "Partition", /) -> None:
+        """The partition is healed: nothing was missed, or `lost_messages` said so."""
+
+    def lost_messages(self, partition: "Partition", /) -> None:
+        """A gap: the log did not reach back to what was seen last."""
+
+    def rebuilt(self, partition: "Partition", /) -> None:
+        """All nodes have told what they hold, after Redis had lost it."""
+
+    def holdings(self, partition: "Partition", /) -> Iterator[Assertion]:
+        """Everything this node holds here, each made when it is asked for."""
+
+    def misplaced(self, partition: "Partition", reason: str, /) -> None:
+        """The Redis of the link is not the primary of these keys."""
+
+
+class Figures(Struct):
+    """What happened in a partition so far, for the metrics."""
+
+    replayed: int = 0
+    gaps: int = 0
+    refused: int = 0
+    stale: int = 0
+    epochs: int = 0
+    reaped: int = 0
+
+
+class _Report:
+    """A state call that is repeated until it is answered; `node`: under which name it is on its way, "" if it is not."""
+
+    __slots__ = ("arguments", "done", "key", "node", "partition", "script")
+
+    def __init__(
+        self, partition: "Partition", key: Hashable, script: Script, arguments: Sequence[Argument], done: Done | None
+    ) -> None:
+        self.partition = partition
+        self.key = key
+        self.script = script
+        self.arguments = arguments
+        self.done = done
+        self.node = ""
+
+    def __call__(self, answer: Answer) -> None:
+        self.partition.take_report(self, answer)
+
+
+class _Call:
+    """A call of a script on its way."""
+
+    __slots__ = ("arguments", "done", "partition", "script")
+
+    def __init__(self, partition: "Partition", script: Script, arguments: Sequence[Argument], done: Done) -> None:
+        self.partition = partition
+        self.script = script
+        self.arguments = arguments
+        self.done = done
+
+    def __call__(self, answer: Answer) -> None:
+        kind = type(answer)
+        if kind is ReplyError:
+            self.partition.take_error(self, answer)
+        elif kind is NoAnswer:
+            self.done(Unavailable(answer.reason, answer.is_unknown))
+        else:
+            self.done(answer)
+
+
+class Partition:
+    """`base` begins the names of its keys and topics. `topics` are those of all partitions of the link.
+
+    A link goes through: attached; greeted (lease, epoch), from where on it takes calls; healed (subscribed, log read), from
+    where on it takes reports; lost.
+    """
+
+    def __init__(
+        self,
+        base: bytes,
+        scripts: Mapping[str, Script],
+        topics: dict[bytes, Topic],
+        host: Host,
+        clock: Callable[[], float],
+        *,
+        is_sharded: bool = False,
+    ) -> None:
+        self.base = base
+        self.lease = Lease()
+        self.figures = Figures()
+        # The id of the log's entry up to which everything was delivered.
+        self.last: bytes | None = None
+        self._scripts = scripts
+        self._topics = topics
+        self._own: dict[bytes, Topic] = {}
+        self._host = host
+        self._clock = clock
+        self._subscribe_verb, self._unsubscribe_verb = (
+            ("SSUBSCRIBE", "SUNSUBSCRIBE") if is_sharded else ("SUBSCRIBE", "UNSUBSCRIBE")
+        )
+        # Attached; and the same when it takes calls.
+        self._link: Link | None = None
+        self.link: Link | None = None
+        self._heal: Heal | None = None
+        self.is_ready = False
+        self._reports: dict[Hashable, _Report] = {}
+        self._has_unsent = False
+        self._asserting: Iterator[Assertion] | None = None
+        self._is_greeting = False
+        self._unsent: Unavailable | None = None
+        self._greeted_at = 0.0
+        # Seconds that the last beat took.
+        self.round_trip = 0.0
+
+    # --- the link
+
+    def attach(self, link: Link, run_id: str) -> None:
+        """There is a link to the partition's primary."""
+        self.detach()
+        self._link = link
+        self.lease.begin(run_id)
+        self._greet(link)
+
+    def detach(self) -> None:
+        """The link is lost, or not the partition's any more."""
+        self._link = self.link = self._heal = self._asserting = None
+        self.is_ready = self._is_greeting = False
+        for topic in self._own.values():
+            topic.is_subscribed = False
+        for report in self._reports.values():
+            report.node = ""
+
+    def _greet(self, link: Link) -> None:
+        """Say hello, or that this node is still there. What is called behind it on the link is called under its name."""
+        name, arguments = self.lease.next_call()
+        self._is_greeting = True
+        self._greeted_at = self._clock()
+        script = self._scripts[name]
+        self._call(link, script, arguments, lambda answer: self._take_greeting(link, answer))
+
+    def _take_greeting(self, link: Link, answer: Answer) -> None:
+        if link is not self._link:
+            return
+        self._is_greeting = False
+        if isinstance(answer, Unavailable):
+            self._take_refusal(link, answer)
+            return
+        is_first = not self.lease.epoch
+        now = self._clock()
+        self.round_trip = now - self._greeted_at
+        greeting = self.lease.take(answer, now)
+        if greeting.is_new_epoch:
+            self.figures.epochs += 1
+            log.warning("redis_lost_everything", partition=self.base.decode(), epoch=self.lease.epoch)
+        if self.link is None:
+            self._begin_heal(link, greeting.top, is_gap=greeting.is_new_epoch, is_first=is_first)
+        elif self._heal is None:
+            # All that is older was pushed before this answer.
+            self.last = greeting.top
+        if greeting.is_rebuilt:
+            self._host.rebuilt(self)
+        if self.is_ready and self.lease.must_assert:
+            self._assert_all()
+            self._send_reports()
+
+    def _take_refusal(self, link: Link, refusal: Unavailable) -> None:
+        if refusal.reason.startswith("STALE"):
+            self._start_over(link)
+        elif self.link is None and link.is_open:
+            # Without an answer nothing can begin.
+            link.abort(refusal.reason)
+
+    def _start_over(self, link: Link) -> None:
+        """Come back as a new node."""
+        self.figures.stale += 1
+        log.warning("node_taken_for_dead", partition=self.base.decode(), node=self.lease.node)
+        self.lease.lose()
+        self._greet(link)
+
+    # --- healing
+
+    def _begin_heal(self, link: Link, top: bytes, *, is_gap: bool, is_first: bool) -> None:
+        self.link = link
+        if is_first or is_gap:
+            self.last = None
+        self._heal = Heal(list(self._own), self.last, top)
+        self._heal.is_gap = is_gap
+        self._subscribe_next(link, self._heal)
+
+    def _subscribe_next(self, link: Link, heal: Heal) -> None:
+        topics = heal.next_topics()
+        if not topics:
+            self._read(link, heal)
+            return
+
+        def done(answer: Answer) -> None:
+            if heal is self._heal and self._take_subscribed(link, topics, answer):
+                self._subscribe_next(link, heal)
+
+        link.subscribe(self._subscribe_verb, topics, done)
+
+    def _read(self, link: Link, heal: Heal) -> None:
+        def done(answer: Answer) -> None:
+            if heal is not self._heal:
+                return
+            if not isinstance(answer, list):
+                self._give_up(link, answer)
+                return
+            self._take_page(link, heal, answer)
+
+        link.command(("XRANGE", self.base + b"log", heal.first, "+", "COUNT", PAGE), done)
+
+    def _take_page(self, link: Link, heal: Heal, page: list[Any]) -> None:
+        for entry_id, (_, name, _, message) in heal.take(page):
+            topic = self._own.get(name)
+            if topic is not None:
+                self._host.heard(self, topic, entry_id, message)
+        self.last = heal.first
+        if heal.is_over:
+            self._end_heal(heal)
+        else:
+            self._read(link, heal)
+
+    def _end_heal(self, heal: Heal) -> None:
+        self._heal = None
+        self.is_ready = True
+        self.figures.replayed += heal.replayed
+        if heal.is_gap:
+            self.figures.gaps += 1
+            self._host.lost_messages(self)
+        for topic in list(self._own.values()):
+            self._confirm(topic)
+        if self.lease.must_assert:
+            self._assert_all()
+        self._send_reports()
+        self._host.ready(self)
+
+    def _give_up(self, link: Link, answer: Answer) -> None:
+        """What healing needs was refused: begin anew, on a new link."""
+        if isinstance(answer, ReplyError):
+            self._note_error(answer)
+            link.abort(str(answer))
+
+    # --- listening
+
+    def listen(
+        self, topic_name: bytes, kind: TopicKind, app_id: str, name: str, done: Callable[[], None] | None = None
+    ) -> None:
+        """Have what is sent to a topic delivered; `done` when whatever is sent from now on arrives."""
+        topic = self._own.get(topic_name)
+        if topic is None:
+            topic = self._own[topic_name] = self._topics[topic_name] = Topic(self, kind, app_id, name)
+            if self.link is not None:
+                self._subscribe(self.link, topic_name)
+        if done is not None:
+            topic.waiting.append(done)
+            self._confirm(topic)
+
+    def ignore(self, topic_name: bytes) -> None:
+        """Nothing more of the topic is delivered."""
+        if self._own.pop(topic_name, None) is not None:
+            del self._topics[topic_name]
+            if self.link is not None:
+                self.link.subscribe(self._unsubscribe_verb, (topic_name,), _ignore)
+
+    def listens_to(self, topic_name: bytes) -> bool:
+        """Whether it is listened to."""
+        return topic_name in self._own
+
+    def topics(self) -> Sequence[Topic]:
+        """What is listened to now."""
+        return list(self._own.values())
+
+    def _subscribe(self, link: Link, topic_name: bytes) -> None:
+        def done(answer: Answer) -> None:
+            self._take_subscribed(link, (topic_name,), answer)
+
+        link.subscribe(self._subscribe_verb, (topic_name,), done)
+
+    def _take_subscribed(self, link: Link, topics: Sequence[bytes], answer: Answer) -> bool:
+        """True when the topics are subscribed to. After a loss of the link they will be."""
+        if answer is not None:
+            self._give_up(link, answer)
+            return False
+        if link is not self.link:
+            return False
+        for name in topics:
+            topic = self._own.get(name)
+            if topic is not None:
+                topic.is_subscribed = True
+                self._confirm(topic)
+        return True
+
+    def _confirm(self, topic: Topic) -> None:
+        if topic.is_subscribed and self.is_ready and topic.waiting:
+            waiting, topic.waiting = topic.waiting, []
+            for done in waiting:
+                done()
+
+    def push(self, link: Link, topic: Topic, payload: bytes) -> None:
+        """A push: an entry of the log, its id in front, or a message that is in no log."""
+        if link is not self.link:
+            return
+        entry_id, message = payload.split(b"\0", 1)
+        if entry_id:
+            if self._heal is not None:
+                return  # in the pages
+            self.last = entry_id
+        self._host.heard(self, topic, entry_id, message)
+
+    # --- asking and sending
+
+    def ask(self, script: str, arguments: Sequence[Argument], done: Done) -> None:
+        """Call a script for its answer: `done` gets it, or Unavailable; before this returns if there is no link."""
+        link = self.link
+        if link is None:
+            done(DOWN)
+        else:
+            self._call(link, self._scripts[script], arguments, done)
+
+    def command(self, arguments: Sequence[Argument], done: Done) -> None:
+        """Likewise a command of Redis' own."""
+        link = self.link
+        if link is None:
+            done(DOWN)
+            return
+
+        def take(answer: Answer) -> None:
+            if isinstance(answer, ReplyError):
+                done(self._refusal(answer))
+            elif isinstance(answer, NoAnswer):
+                done(Unavailable(answer.reason, answer.is_unknown))
+            else:
+                done(answer)
+
+        link.command(arguments, take)
+
+    def send(self, verb: bytes, topic_name: bytes, payload: bytes) -> Unavailable | None:
+        """Push a message that is in no log."""
+        link = self.link
+        if link is None:
+            return DOWN
+        self._unsent = None
+        link.command((verb, topic_name, payload), self._take_sent)
+        return self._unsent  # known at once if it was refused
+
+    def _take_sent(self, answer: Answer) -> None:
+        if type(answer) is NoAnswer:
+            self._unsent = Unavailable(answer.reason, answer.is_unknown)
+        elif type(answer) is ReplyError:
+            self._note_error(answer)
+
+    def _call(self, link: Link, script: Script, arguments: Sequence[Argument], done: Done) -> None:
+        call = _Call(self, script, arguments, done)
+        link.command((b"EVALSHA", script.sha, b"1", self.base, *arguments), call)
+
+    def take_error(self, call: _Call, error: ReplyError) -> None:
+        """An error in the place of a script's answer."""
+        if self._link is not None and str(error).startswith("NOSCRIPT"):
+            self._load(self._link, call.script)
+            self._link.command((b"EVALSHA", call.script.sha, b"1", self.base, *call.arguments), call)
+        else:
+            call.done(self._refusal(error))
+
+    def _load(self, link: Link, script: Script) -> None:
+        """Redis was restarted, or forgot its scripts."""
+        link.command((b"SCRIPT", b"LOAD", script.text), _ignore)
+
+    def _refusal(self, error: ReplyError) -> Unavailable:
+        self._note_error(error)
+        text = str(error)
+        return Unavailable(text, is_unknown=text.split(" ", 1)[0] not in _REFUSED)
+
+    def _note_error(self, error: ReplyError) -> None:
+        word = str(error).split(" ", 1)[0]
+        if word in _MISPLACED:
+            self._host.misplaced(self, str(error))
+        elif word not in _REFUSED:
+            log.error("redis_refused", partition=self.base.decode(), error=str(error))
+
+    # --- reporting
+
+    def report(self, key: Hashable, script: str, arguments: Sequence[Argument], done: Done | None = None) -> None:
+        """Call a script that sets a state, absolutely, until Redis has it; the node's name is put before the arguments.
+
+        A later report with the same key takes its place: `done` of the earlier one is not called.
+        """
+        report = _Report(self, key, self._scripts[script], arguments, done)
+        self._reports[key] = report
+        if self.is_ready:
+            self._send_report(report)
+
+    def withdraw(self, key: Hashable) -> None:
+        """Nobody waits for the report with this key any more."""
+        self._reports.pop(key, None)
+
+    @property
+    def attached(self) -> Link | None:
+        """The link of the partition, whether it takes calls already or not."""
+        return self._link
+
+    @property
+    def unanswered_reports(self) -> int:
+        """How many reports Redis may not have yet."""
+        return len(self._reports)
+
+    def _send_reports(self) -> None:
+        """Send those that are not on their way."""
+        self._has_unsent = False
+        for report in [report for report in self._reports.values() if not report.node]:
+            self._send_report(report)
+
+    def _send_report(self, report: _Report) -> None:
+        if self.link is None:
+            return
+        report.node = self.lease.node
+        script = report.script
+        self.link.command((b"EVALSHA", script.sha, b"1", self.base, report.node, *report.arguments), report)
+
+    def take_report(self, report: _Report, answer: Answer) -> None:
+        """An answer to a report, or none."""
+        node, report.node = report.node, ""
+        if type(answer) is ReplyError:
+            self._take_report_error(report, node, answer)
+        elif self._reports.get(report.key) is not report:
+            return
+        elif type(answer) is NoAnswer:
+            self._has_unsent = True
+        else:
+            del self._reports[report.key]
+            if report.done is not None:
+                report.done(answer)
+
+    def _take_report_error(self, report: _Report, node: str, error: ReplyError) -> None:
+        text = str(error)
+        if text.startswith("NOSCRIPT") and self.link is not None:
+            self._load(self.link, report.script)
+        elif text.startswith("STALE"):
+            if self.link is not None and node == self.lease.node and not self._is_greeting:
+                self._start_over(self.link)
+        else:
+            self._note_error(error)
+            self._has_unsent = True
+            return
+        if self._reports.get(report.key) is report and self.is_ready and not self._is_greeting:
+            self._send_report(report)
+
+    # --- the lease
+
+    def beat(self) -> None:
+        """Renew the lease; wants to be called every Times.beat seconds."""
+        if self.link is not None and not self._is_greeting:
+            self._greet(self.link)
+
+    def tick(self) -> None:
+        """Repeat what was refused; wants to be called once a second."""
+        if self.is_ready and self._has_unsent and not self._is_greeting:
+            self._send_reports()
+
+    def _assert_all(self) -> None:
+        """Tell Redis all that this node holds, ASSERTED at a time."""
+        self.lease.must_assert = False
+        self._asserting = self._host.holdings(self)
+        self._assert_more(self._asserting)
+
+    def _assert_more(self, holdings: Iterator[Assertion]) -> None:
+        if holdings is not self._asserting or self.link is None:
+            return
+        batch = list(islice(holdings, ASSERTED))
+        if not batch:
+            self._asserting = None
+            return
+        left = len(batch)
+
+        def done(answer: Answer) -> None:
+            nonlocal left
+            left -= 1
+            if isinstance(answer, Unavailable):
+                # Whatever it was: all of it once more.
+                self.lease.must_assert = True
+            if not left:
+                self._assert_more(holdings)
+
+        for script, arguments in batch:
+            self._call(self.link, self._scripts[script], (self.lease.node, *arguments), done)
+
+
+def _ignore(answer: Answer) -> None:
+    """Nothing follows from it."""

@@ -1,0 +1,105 @@
+"""What the messages of a partition mean to this node: one call of the receiver each.
+
+Must not know links. A message is `kind exclude 0x00 body` (relay.cluster.push); kinds that are not known here are passed
+over: nodes of two versions run side by side while they are replaced.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from msgspec import DecodeError, msgpack
+
+from relay.cluster.receiver import Receiver
+from relay.cluster.redis.partition import Partition, Topic
+from relay.protocol.events import with_id
+from relay.protocol.session import Member
+from relay.wire.frames import text_frame
+
+log = structlog.get_logger()
+
+# The first byte of a finished text frame; JSON begins with another one.
+FRAME: Final = 0x81
+
+_FRAMES: Final = frozenset(b"ec")
+
+# Topic, the socket id that is left out, body.
+_Meaning = Callable[[Topic, str | None, bytes], None]
+
+
+class Meanings:
+    """Hands what was pushed to the receiver."""
+
+    __slots__ = ("_meanings", "_receiver")
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._meanings: dict[int, _Meaning] = {
+            ord("a"): self._member_added,
+            ord("r"): self._member_removed,
+            ord("n"): self._count,
+            ord("o"): self._online,
+            ord("f"): self._offline,
+            ord("x"): self._terminate,
+            ord("w"): self._unsubscribe,
+            ord("k"): self._control,
+        }
+
+    def take(self, partition: Partition, topic: Topic, entry_id: bytes, message: bytes) -> None:
+        """What was sent to a topic; `entry_id` is the log's, or empty."""
+        head, body = message.split(b"\0", 1)
+        kind = head[0]
+        exclude = head[1:].decode() or None
+        if kind in _FRAMES:
+            frame = body if body[0] == FRAME else frame_of(body, id_of(partition, entry_id))
+            self._receiver.deliver(topic.app_id, topic.name, frame, exclude)
+            return
+        meaning = self._meanings.get(kind)
+        if meaning is None:
+            return
+        try:
+            meaning(topic, exclude, body)
+        except (DecodeError, ValueError, TypeError):
+            log.exception("redis_message_not_understood", kind=chr(kind))
+
+    def _member_added(self, topic: Topic, exclude: str | None, body: bytes) -> None:
+        user_id, user_info = msgpack.decode(body, type=tuple[str, str])
+        self._receiver.member_added(topic.app_id, topic.name, Member(user_id, user_info.encode()), exclude)
+
+    def _member_removed(self, topic: Topic, exclude: str | None, body: bytes) -> None:
+        self._receiver.member_removed(topic.app_id, topic.name, msgpack.decode(body, type=str))
+
+    def _count(self, topic: Topic, exclude: str | None, body: bytes) -> None:
+        self._receiver.count_told(topic.app_id, topic.name, msgpack.decode(body, type=int))
+
+    def _online(self, topic: Topic, exclude: str | None, body: bytes) -> None:
+        self._receiver.went_online(topic.app_id, topic.name, exclude)
+
+    def _offline(self, topic: Topic, exclude: str | None, body: bytes) -> None:
+        self._receiver.went_offline(topic.app_id, topic.name)
+
+    def _terminate(self, topic: Topic, exclude: str | None, body: bytes) -> None:
+        self._receiver.terminated(topic.app_id, topic.name)
+
+    def _unsubscribe(self, topic: Topic, exclude: str | None, body: bytes) -> None:
+        (channel,) = msgpack.decode(body, type=tuple[str | None])
+        self._receiver.unsubscribed(topic.app_id, topic.name, channel)
+
+    def _control(self, topic: Topic, exclude: str | None, body: bytes) -> None:
+        match msgpack.decode(body):
+            case ["reload"]:
+                self._receiver.reloaded()
+            case ["observe", str(app_id), str(viewer), float(seconds)]:
+                self._receiver.observed(app_id, viewer, seconds)
+            case ["show", str(viewer), bytes(happening)]:
+                self._receiver.shown(viewer, happening)
+
+
+def id_of(partition: Partition, entry_id: bytes) -> str:
+    """The id of an event as clients know it."""
+    return f"{partition.lease.epoch}.{entry_id.decode()}"
+
+
+def frame_of(message: bytes, event_id: str) -> bytes:
+    """The frame of an event that is remembered."""
+    return text_frame(with_id(message, event_id))

@@ -1,0 +1,41 @@
+-- nodes  zset    node by the end of its lease (Redis' ms)
+-- beat   hash    `last` beat of any node, `quiet_until` nobody is taken for dead, `rebuild_until` nothing is an event (ms)
+-- hooks  stream  `a` app, `e` JSON of an event
+
+-- Milliseconds: of a lease; without any node's beat, after which Redis was away and nobody dead; in which the nodes tell an
+-- emptied Redis what they hold.
+local LEASE, OUTAGE, REBUILDING = @LEASE@, @OUTAGE@, @REBUILDING@
+-- Events that wait for the back ends, before the oldest are dropped.
+local HOOKS = 100000
+local STALE = {err = 'STALE the node has no lease here'}
+local REBUILD = {err = 'REBUILD the cluster is being rebuilt'}
+
+-- Redis' time in milliseconds.
+local function now_ms()
+    local time = call('TIME')
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Whether a node has no lease here, or lost it: what it says of its holdings must not be written, as nobody would take it
+-- back. The script then answers STALE.
+local function is_stale(node)
+    return not call('ZSCORE', base .. 'nodes', node)
+end
+
+-- For how many milliseconds the nodes go on telling an emptied Redis what they hold, at most.
+local function rest_of_rebuild()
+    local until_ms = call('HGET', base .. 'beat', 'rebuild_until')
+    return until_ms and math.max(0, tonumber(until_ms) - now_ms()) or 0
+end
+
+-- While they do nothing of it is an event, and nobody can say who is where: reads answer REBUILD.
+local function is_rebuilding()
+    return rest_of_rebuild() > 0
+end
+
+-- Put an event (fields of a WebhookEvent) where the webhooks of the app are taken from.
+local function tell_back_ends(app, event)
+    if not is_rebuilding() then
+        call('XADD', base .. 'hooks', 'MAXLEN', '~', HOOKS, '*', 'a', app, 'e', cjson.encode(event))
+    end
+end

@@ -1,0 +1,46 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from relay.cluster.bus import Accepted
+from relay.wire.frames import text_frame
+from tests.helpers.redis import RedisServer
+from tests.relay.cluster.redis.nodes import TestNode, endpoint_of, until
+
+Start = Callable[[], Awaitable[TestNode]]
+
+
+@pytest.fixture
+async def start(redis: RedisServer) -> AsyncIterator[Start]:
+    nodes: list[TestNode] = []
+
+    async def make() -> TestNode:
+        nodes.append(TestNode(endpoint_of(redis)))
+        return await nodes[-1].start()
+
+    yield make
+    for node in nodes:
+        await node.cluster.stop()
+
+
+def frame(text: str) -> bytes:
+    return text_frame(b'{"data":"%b"}' % text.encode())
+
+
+async def test_what_one_node_publishes_all_listening_nodes_deliver_this_one_too(start: Start) -> None:
+    one, other, deaf = await start(), await start(), await start()
+    await one.listen("a")
+    await other.listen("a")
+    assert await one.publish("hi") == Accepted()
+    await until(lambda: one.receiver.frames() and other.receiver.frames())
+    assert one.receiver.told == other.receiver.told == [("deliver", "3", "a", frame("hi"), None)]
+    assert deaf.receiver.told == []
+
+
+async def test_nothing_is_delivered_here_before_redis_has_it(start: Start) -> None:
+    node = await start()
+    await node.listen("a")
+    outcome = node.publish("hi")
+    assert node.receiver.told == []
+    await outcome
+    await until(lambda: node.receiver.told)
