@@ -11,11 +11,11 @@ import structlog
 from msgspec import Struct
 
 from relay.cluster.bus import Unavailable
-from relay.cluster.keys import DEFAULT_PREFIX, PARTITIONS_ALONE, Keys
+from relay.cluster.keys import DEFAULT_PREFIX, PARTITIONS_ALONE, Keys, slot_of
 from relay.cluster.receiver import Receiver
 from relay.cluster.redis.bus import RedisBus
 from relay.cluster.redis.commands import RedisCommands
-from relay.cluster.redis.fleet import Fleet, Topology
+from relay.cluster.redis.fleet import Fleet, Guide
 from relay.cluster.redis.loads import Loads
 from relay.cluster.redis.memory import RedisMemory
 from relay.cluster.redis.partition import Assertion, Partition, Topic
@@ -28,6 +28,9 @@ log = structlog.get_logger()
 
 # Entries of a partition's log: minutes at usual loads, 4 s at 5,000 messages a second, 6.9 MB at 300 bytes each.
 LOG_ENTRIES: Final = 20_000
+
+# Of what is written to Redis: nodes of another one cannot join.
+FORMAT: Final = 1
 
 # Seconds: until a start without any Redis is given up; until a node that lost its Redis takes no new clients; until what was
 # sent before a stop is given up.
@@ -65,27 +68,25 @@ class Options(Struct, frozen=True):
 
 
 class RedisCluster:
-    """See Cluster. `clock` is the loop's time."""
+    """See Cluster. `guide` finds the primaries, of a Redis Cluster if `is_sharded`; `clock` is the loop's time."""
 
-    def __init__(self, topology: Topology, options: Options, clock: Callable[[], float]) -> None:
-        self._topology = topology
+    def __init__(self, guide: Guide, options: Options, clock: Callable[[], float], *, is_sharded: bool = False) -> None:
         self._times = options.times
         self._clock = clock
-        scripts = load(options.log_entries, options.times, is_sharded=topology.is_sharded)
+        scripts = load(options.log_entries, options.times, is_sharded=is_sharded)
         keys = Keys(options.prefix, options.partitions)
         topics: dict[bytes, Topic] = {}
-        self._partitions = Partitions(
-            keys,
-            [
-                Partition(keys.key(number, "").encode(), scripts, topics, self, clock, is_sharded=topology.is_sharded)
-                for number in range(options.partitions)
-            ],
-            topics,
-        )
-        self.bus = RedisBus(self._partitions, is_sharded=topology.is_sharded)
+
+        def make(number: int) -> Partition:
+            base, slot = keys.key(number, "").encode(), slot_of(keys.tags[number])
+            shape = f"{FORMAT}:{options.partitions}" if number == keys.control_partition else ""
+            return Partition(base, slot, scripts, topics, self, clock, is_sharded=is_sharded, shape=shape)
+
+        self._partitions = Partitions(keys, [make(number) for number in range(options.partitions)], topics)
+        self.bus = RedisBus(self._partitions, is_sharded=is_sharded)
         self.memory = RedisMemory(self._partitions)
-        self.commands = RedisCommands(self._partitions, is_sharded=topology.is_sharded)
-        self._fleet = Fleet(topology, self._partitions.all, topics, scripts)
+        self.commands = RedisCommands(self._partitions, is_sharded=is_sharded)
+        self._fleet = Fleet(guide, self._partitions.all, topics, scripts)
         self._receiver: Receiver
         self._meanings: Meanings
         self._loads: Loads
@@ -223,6 +224,10 @@ class RedisCluster:
     def holdings(self, partition: Partition, /) -> Iterator[Assertion]:
         """See Host."""
         return iter(())
+
+    def unlike(self, partition: Partition, reason: str, /) -> None:
+        """See Host."""
+        self._fleet.give_up(f"{reason}; here it is {FORMAT}:{len(self._partitions.all)} (format:partitions)")
 
     def misplaced(self, partition: Partition, reason: str, /) -> None:
         """See Host."""

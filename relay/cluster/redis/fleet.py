@@ -14,6 +14,7 @@ from hiredis import ReplyError
 from relay.cluster.redis.link import Access, Endpoint, Greeting, Link, LinkFailed
 from relay.cluster.redis.partition import Partition, Topic
 from relay.cluster.redis.scripts import Script
+from relay.cluster.redis.topology import NotFound, Primary
 
 log = structlog.get_logger()
 
@@ -24,18 +25,17 @@ LAST_PAUSE: Final = 2.0
 # Below it there is no XADD within scripts, SPUBLISH, or script flags.
 LEAST_VERSION: Final = (7, 0)
 
-_MOVED: Final = ("MOVED", "ASK", "TRYAGAIN")
+# Errors that are about some keys; others are about a Redis as a whole.
+_MOVED: Final = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN")
 
 
-class Topology(Protocol):
-    """Knows where the primaries are."""
+class Guide(Protocol):
+    """Knows where the primaries are: relay.cluster.redis.topology.Topology, or a test."""
 
     access: Access
-    is_sharded: bool
-    """Is it a Redis Cluster?"""
 
-    async def find(self) -> Mapping[Endpoint, Sequence[int]]:
-        """Where each partition is now: the primaries, each with the numbers of its partitions. Raises LinkFailed."""
+    async def find(self) -> Sequence[Primary]:
+        """The primaries as they are now. Raises NotFound."""
 
 
 class Unusable(Exception):
@@ -50,7 +50,7 @@ class Unusable(Exception):
         return f"Redis at {self.endpoint}: {self.reason}"
 
 
-class _Primary:
+class _Line:
     """A link to one primary, and what is pushed over it."""
 
     __slots__ = ("_topics", "link", "on_moved", "run_id")
@@ -73,20 +73,20 @@ class _Primary:
 
 
 class Fleet:
-    """`on_greeting` may refuse a primary by raising Unusable."""
+    """`guide` says who the primaries are; `topics` are those of all partitions."""
 
     def __init__(
         self,
-        topology: Topology,
+        guide: Guide,
         partitions: Sequence[Partition],
         topics: Mapping[bytes, Topic],
         scripts: Mapping[str, Script],
     ) -> None:
-        self._topology = topology
+        self._guide = guide
         self._partitions = partitions
         self._topics = topics
         self._scripts = scripts
-        self._primaries: dict[Endpoint, _Primary] = {}
+        self._lines: dict[Endpoint, _Line] = {}
         self._is_wanted = asyncio.Event()
         self._is_wanted.set()
         self._task: asyncio.Task[None] | None = None
@@ -103,13 +103,13 @@ class Fleet:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        for primary in list(self._primaries.values()):
-            primary.link.abort("the relay stops")
+        for line in list(self._lines.values()):
+            line.link.abort("the relay stops")
 
     @property
     def unanswered(self) -> int:
         """Commands that wait for an answer, on all links."""
-        return sum(primary.link.unanswered for primary in self._primaries.values())
+        return sum(line.link.unanswered for line in self._lines.values())
 
     def look_again(self, partition: Partition, reason: str) -> None:
         """The primary of a partition is another one, or cannot be used just now."""
@@ -122,6 +122,11 @@ class Fleet:
             self._is_wanted.set()
         else:
             link.abort(reason)
+
+    def give_up(self, reason: str) -> None:
+        """This node can never join: a start need not go on."""
+        self.is_hopeless = True
+        self._note(reason)
 
     async def _keep(self) -> None:
         pause = FIRST_PAUSE
@@ -139,48 +144,49 @@ class Fleet:
     async def _connect(self) -> bool:
         """Give every partition a link to its primary; False when one has none."""
         try:
-            places = await self._topology.find()
-        except LinkFailed as error:
+            primaries = await self._guide.find()
+        except NotFound as error:
             self._note(str(error))
             return False
-        made = await asyncio.gather(*(self._join(endpoint, numbers) for endpoint, numbers in places.items()))
-        if all(made):
-            self.problem = ""
-        return all(made)
+        made = await asyncio.gather(*(self._join(primary) for primary in primaries))
+        if not all(made):
+            return False
+        homeless = sum(partition.attached is None for partition in self._partitions)
+        self._note(f"{homeless} partitions have no primary" if homeless else "")
+        return not homeless
 
-    async def _join(self, endpoint: Endpoint, numbers: Sequence[int]) -> bool:
+    async def _join(self, primary: Primary) -> bool:
+        endpoint = primary.endpoint
         try:
-            primary = self._primaries.get(endpoint) or await self._open(endpoint)
+            line = self._lines.get(endpoint) or await self._open(endpoint)
         except Unusable as error:
-            self.is_hopeless = True
-            self._note(str(error))
+            self.give_up(str(error))
             return False
         except LinkFailed as error:
             self._note(str(error))
             return False
-        for number in numbers:
-            partition = self._partitions[number]
-            if partition.attached is not primary.link and primary.link.is_open:
-                partition.attach(primary.link, primary.run_id)
-        return primary.link.is_open
+        for partition in self._partitions:
+            if primary.has(partition.slot) and partition.attached is not line.link and line.link.is_open:
+                partition.attach(line.link, line.run_id)
+        return line.link.is_open
 
-    async def _open(self, endpoint: Endpoint) -> _Primary:
+    async def _open(self, endpoint: Endpoint) -> _Line:
         """A new link, with the scripts loaded. Raises LinkFailed and Unusable."""
-        primary = _Primary(self._topics, self.look_again)
-        link = primary.link = Link(
-            endpoint, self._topology.access, primary.take_push, lambda reason: self._take_loss(primary, reason)
+        line = _Line(self._topics, self.look_again)
+        link = line.link = Link(
+            endpoint, self._guide.access, line.take_push, lambda reason: self._take_loss(line, reason)
         )
         greeting = await link.connect()
         _ensure_version(endpoint, greeting)
         for script in self._scripts.values():
             link.command(("SCRIPT", "LOAD", script.text), _ignore)
-        primary.run_id = _field_of(await link.ask("INFO", "server"), "run_id")
+        line.run_id = _field_of(await link.ask("INFO", "server"), "run_id")
         await self._check_policy(link)
         if not link.is_open:
             raise LinkFailed(endpoint, "the connection was lost at once")
-        self._primaries[endpoint] = primary
+        self._lines[endpoint] = line
         log.info("redis_connected", endpoint=str(endpoint), version=greeting.version)
-        return primary
+        return line
 
     async def _check_policy(self, link: Link) -> None:
         """State ends by leases; a Redis that forgets keys when it is full would lose members without a word."""
@@ -189,10 +195,10 @@ class Fleet:
         if policy.startswith("allkeys"):
             log.warning("redis_may_forget", endpoint=str(link.endpoint), maxmemory_policy=policy, wanted="noeviction")
 
-    def _take_loss(self, primary: _Primary, reason: str) -> None:
-        link = primary.link
-        if self._primaries.get(link.endpoint) is primary:
-            del self._primaries[link.endpoint]
+    def _take_loss(self, line: _Line, reason: str) -> None:
+        link = line.link
+        if self._lines.get(link.endpoint) is line:
+            del self._lines[link.endpoint]
         for partition in self._partitions:
             if partition.attached is link:
                 partition.detach()
@@ -200,7 +206,7 @@ class Fleet:
         self._is_wanted.set()
 
     def _note(self, problem: str) -> None:
-        if problem != self.problem:
+        if problem and problem != self.problem:
             log.warning("redis_away", problem=problem)
         self.problem = problem
 
@@ -232,17 +238,3 @@ def _field_of(info: Any, name: str) -> str:
 
 def _ignore(answer: Any) -> None:
     """Nothing follows from it: a script that could not be loaded is loaded when it is called."""
-
-
-class Standalone:
-    """See Topology: one Redis, which is the primary of everything."""
-
-    is_sharded = False
-
-    def __init__(self, endpoint: Endpoint, access: Access, partitions: int) -> None:
-        self.access = access
-        self._places = {endpoint: range(partitions)}
-
-    async def find(self) -> Mapping[Endpoint, Sequence[int]]:
-        """See Topology."""
-        return self._places

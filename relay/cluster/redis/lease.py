@@ -25,11 +25,23 @@ class Greeting(Struct, frozen=True):
 
 
 class Lease:
-    """The lease of this node. `now` is in seconds, monotonic."""
+    """The lease of this node. `now` is in seconds, monotonic. `shape` is what all nodes have to agree on, in the partition
+    that holds it."""
 
-    __slots__ = ("_is_known", "_run_id", "epoch", "is_rebuilding", "must_assert", "node", "nodes", "renewed_at")
+    __slots__ = (
+        "_is_known",
+        "_run_id",
+        "_shape",
+        "epoch",
+        "is_rebuilding",
+        "must_assert",
+        "node",
+        "nodes",
+        "renewed_at",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, shape: str = "") -> None:
+        self._shape = shape
         self.node = ""
         self._is_known = False
         self._run_id = ""
@@ -56,7 +68,8 @@ class Lease:
         if self._is_known:
             return "beat", (self.node,)
         self.node = secrets.token_hex(6)
-        return "hello", (self.node, "".join(secrets.choice(_LETTERS) for _ in range(EPOCH_LENGTH)), self.epoch)
+        epoch = "".join(secrets.choice(_LETTERS) for _ in range(EPOCH_LENGTH))
+        return "hello", (self.node, epoch, self.epoch, self._shape)
 
     def take(self, answer: Sequence[Any], now: float) -> Greeting:
         """An answer to `hello` or `beat`."""

@@ -19,6 +19,7 @@ from relay.cluster.redis.lease import Lease
 from relay.cluster.redis.link import Argument, Link
 from relay.cluster.redis.link import Unavailable as NoAnswer
 from relay.cluster.redis.scripts import Script
+from relay.cluster.redis.topology import means_elsewhere
 
 log = structlog.get_logger()
 
@@ -28,20 +29,10 @@ ASSERTED: Final = 500
 DOWN: Final = Unavailable("Redis cannot be reached")
 REBUILDING: Final = Unavailable("the cluster is being rebuilt")
 
-# Errors of a Redis that is no primary (any more), or not of these keys: another one is to be looked for.
-_MISPLACED: Final = frozenset({"READONLY", "MOVED", "ASK", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "TRYAGAIN"})
 # Errors that come before anything is executed; of others nobody can say.
-_REFUSED: Final = _MISPLACED | {
-    "OOM",
-    "MISCONF",
-    "NOREPLICAS",
-    "NOPERM",
-    "NOAUTH",
-    "BUSY",
-    "STALE",
-    "REBUILD",
-    "WRONGPASS",
-}
+_REFUSED: Final = frozenset({"OOM", "MISCONF", "NOREPLICAS", "NOPERM", "NOAUTH", "BUSY", "STALE", "REBUILD", "SHAPE"})
+# Errors that say how things are; of others the operator has to hear.
+_QUIET: Final = frozenset({"STALE", "REBUILD"})
 
 Answer = Any
 Done = Callable[[Any], None]
@@ -81,6 +72,9 @@ class Host(Protocol):
 
     def holdings(self, partition: "Partition", /) -> Iterator[Assertion]:
         """Everything this node holds here, each made when it is asked for."""
+
+    def unlike(self, partition: "Partition", reason: str, /) -> None:
+        """The nodes in this Redis have another number of partitions, or write another format: this one cannot join."""
 
     def misplaced(self, partition: "Partition", reason: str, /) -> None:
         """The Redis of the link is not the primary of these keys."""
@@ -138,7 +132,8 @@ class _Call:
 
 
 class Partition:
-    """`base` begins the names of its keys and topics. `topics` are those of all partitions of the link.
+    """`base` begins the names of its keys and topics, which are all in `slot` of a Redis Cluster. `topics` are those of all
+    partitions.
 
     A link goes through: attached; greeted (lease, epoch), from where on it takes calls; healed (subscribed, log read), from
     where on it takes reports; lost.
@@ -147,15 +142,18 @@ class Partition:
     def __init__(
         self,
         base: bytes,
+        slot: int,
         scripts: Mapping[str, Script],
         topics: dict[bytes, Topic],
         host: Host,
         clock: Callable[[], float],
         *,
         is_sharded: bool = False,
+        shape: str = "",
     ) -> None:
         self.base = base
-        self.lease = Lease()
+        self.slot = slot
+        self.lease = Lease(shape)
         self.figures = Figures()
         # The id of the log's entry up to which everything was delivered.
         self.last: bytes | None = None
@@ -235,6 +233,9 @@ class Partition:
     def _take_refusal(self, link: Link, refusal: Unavailable) -> None:
         if refusal.reason.startswith("STALE"):
             self._start_over(link)
+        elif refusal.reason.startswith("SHAPE"):
+            self._host.unlike(self, refusal.reason)
+            link.abort(refusal.reason)
         elif self.link is None and link.is_open:
             # Without an answer nothing can begin.
             link.abort(refusal.reason)
@@ -438,14 +439,15 @@ class Partition:
     def _refusal(self, error: ReplyError) -> Unavailable:
         self._note_error(error)
         text = str(error)
-        return Unavailable(text, is_unknown=text.split(" ", 1)[0] not in _REFUSED)
+        is_certain = means_elsewhere(error) or text.split(" ", 1)[0] in _REFUSED
+        return Unavailable(text, is_unknown=not is_certain)
 
     def _note_error(self, error: ReplyError) -> None:
-        word = str(error).split(" ", 1)[0]
-        if word in _MISPLACED:
-            self._host.misplaced(self, str(error))
-        elif word not in _REFUSED:
-            log.error("redis_refused", partition=self.base.decode(), error=str(error))
+        text = str(error)
+        if means_elsewhere(error):
+            self._host.misplaced(self, text)
+        elif text.split(" ", 1)[0] not in _QUIET:
+            log.error("redis_refused", partition=self.base.decode(), error=text)
 
     # --- reporting
 

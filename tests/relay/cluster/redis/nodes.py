@@ -8,11 +8,9 @@ from typing import Any
 from relay.apps import App
 from relay.cluster.bus import SENT_ONLY, Kept, Outcome
 from relay.cluster.redis.cluster import Options, RedisCluster
-from relay.cluster.redis.fleet import Standalone
-from relay.cluster.redis.link import Access, Endpoint
 from relay.cluster.redis.scripts import Times
+from relay.cluster.redis.topology import Topology, parse_url
 from relay.protocol.session import Member
-from tests.helpers.redis import RedisServer
 
 # Seconds until a test gives up waiting for something that has to come.
 PATIENCE = 10.0
@@ -104,9 +102,9 @@ class TestNode:
 
     __test__ = False
 
-    def __init__(self, endpoint: Endpoint, options: Options = QUICK) -> None:
+    def __init__(self, url: str, options: Options = QUICK) -> None:
         self.clock = asyncio.get_running_loop().time
-        self.cluster = RedisCluster(Standalone(endpoint, Access(), options.partitions), options, self.clock)
+        self.cluster = RedisCluster(Topology(parse_url(url)), options, self.clock)
         self.receiver = Recorder()
 
     async def start(self) -> "TestNode":
@@ -143,7 +141,3 @@ async def until(is_so: Callable[[], object], what: str = "it") -> None:
     while not is_so():
         assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
         await asyncio.sleep(0.005)
-
-
-def endpoint_of(redis: RedisServer) -> Endpoint:
-    return Endpoint(path=str(redis.path))

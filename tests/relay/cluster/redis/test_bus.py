@@ -5,7 +5,7 @@ import pytest
 from relay.cluster.bus import Accepted
 from relay.wire.frames import text_frame
 from tests.helpers.redis import RedisServer
-from tests.relay.cluster.redis.nodes import TestNode, endpoint_of, until
+from tests.relay.cluster.redis.nodes import TestNode, until
 
 Start = Callable[[], Awaitable[TestNode]]
 
@@ -15,7 +15,7 @@ async def start(redis: RedisServer) -> AsyncIterator[Start]:
     nodes: list[TestNode] = []
 
     async def make() -> TestNode:
-        nodes.append(TestNode(endpoint_of(redis)))
+        nodes.append(TestNode(redis.unix_url))
         return await nodes[-1].start()
 
     yield make
