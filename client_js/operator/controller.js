@@ -195,6 +195,8 @@ export class Controller {
       wsHost: config.ws_host,
       wsPort: config.ws_port,
       forceTLS: config.force_tls,
+      // The history says what was missed, whatever the relay remembers.
+      resume: false,
       authEndpoint: this.api.authEndpoint,
       userAuthEndpoint: this.api.userAuthEndpoint,
     });

@@ -1,23 +1,14 @@
 /**
  * One channel as user code sees it: its handlers, whether it is joined, its members.
  *
- * Knows how messages of its own channel change it. Not: sockets, authorisation, reconnecting
- * (the client joins and leaves).
+ * Knows what messages of its own channel mean to those who listen. Not: sockets, reconnecting, and what is under way for its
+ * subscription (subscription.js).
  */
 
 import { Emitter } from './emitter.js';
 import { Members } from './members.js';
 import { channelKind, publicName } from './protocol.js';
-
-/** Not joined and nothing under way. */
-export const IDLE = 'idle';
-/** Authorisation under way. */
-export const ASKING = 'asking';
-/** Subscribe is sent, the relay has not confirmed. */
-export const SENT = 'sent';
-export const SUBSCRIBED = 'subscribed';
-/** Refused, or ended by the application; tried again on the next connection or the next subscribe(). */
-export const REFUSED = 'refused';
+import { Subscription } from './subscription.js';
 
 /** The relay's word for a subscription that only a new connection may have. */
 const REVOKED = 'Revoked';
@@ -29,11 +20,11 @@ export class Channel extends Emitter {
     this.kind = channelKind(name);
     this.members = this.kind === 'presence' ? new Members() : null;
     this._client = client;
-    this._state = IDLE;
+    this._subscription = new Subscription(this, client);
   }
 
   get subscribed() {
-    return this._state === SUBSCRIBED;
+    return this._subscription._isJoined;
   }
 
   unsubscribe() {
@@ -50,10 +41,15 @@ export class Channel extends Emitter {
     return this.subscribed && this._client._send(event, data, this.name);
   }
 
+  /** Whether an event was heard before: nobody is to be told of it then. */
+  _isDouble({ id }) {
+    return this._subscription._position?.advance(id) === false;
+  }
+
   _receive({ event, data, user_id: userId }) {
     switch (event) {
       case 'pusher_internal:subscription_succeeded':
-        return this._confirm(data);
+        return this._confirm(data ?? {});
       case 'pusher:subscription_error':
         return this._refused(data);
       case 'pusher_internal:unsubscribed':
@@ -68,29 +64,24 @@ export class Channel extends Emitter {
   }
 
   _confirm(data) {
-    // A confirmation that we did not ask for belongs to an earlier subscription of this name.
-    if (this._state !== SENT) return;
-    this._state = SUBSCRIBED;
-    this.members?._reset(data?.presence?.hash);
+    if (!this._subscription._confirm()) return;
+    this.members?._reset(data.presence?.hash);
     this._emit('pushler:subscription_succeeded', this.members ?? {});
+    if (this.subscribed) this._subscription._position?.confirm(data);
   }
 
   /** The application has taken the channel from us; whether we get it back, its server says when we subscribe again. */
   _ended() {
     if (!this.subscribed) return;
-    this._state = REFUSED;
+    this._subscription._refuse();
     this._emit('pushler:unsubscribed', {});
   }
 
   /** What was lost since this connection is there can only be joined by a new one. */
   _refused(error) {
     const needsNewConnection = error.type === REVOKED;
-    this._refuse(needsNewConnection ? { ...error, retryIn: 0 } : error);
+    this._subscription._refuse();
+    this._emit('pushler:subscription_error', needsNewConnection ? { ...error, retryIn: 0 } : error);
     if (needsNewConnection) this._client._renew();
-  }
-
-  _refuse(error) {
-    this._state = REFUSED;
-    this._emit('pushler:subscription_error', error);
   }
 }

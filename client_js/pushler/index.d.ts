@@ -62,6 +62,11 @@ export interface PushlerClientOptions {
   pongTimeout?: number;
   /** `false`: wait for {@link PushlerClient.connect}. */
   autoConnect?: boolean;
+  /**
+   * `false`: do not ask for what was missed between two connections. By default the client does; a relay that keeps the history of
+   * the channel then sends it, and of what was lost all the same `pushler:gap` tells. Other Pusher servers pass over the question.
+   */
+  resume?: boolean;
   /** Default: the global one. Without one the constructor throws a TypeError. */
   WebSocket?: new (url: string) => SocketLike;
   /** Default: the global one. */
@@ -132,6 +137,8 @@ export interface Message {
   channel?: string;
   data?: any;
   user_id?: string;
+  /** Of events of channels with a history: `EPOCH.MS-SEQ`. */
+  id?: string;
 }
 
 export interface ClientEvents {
@@ -194,12 +201,23 @@ export interface SubscriptionError {
   retryIn?: number | null;
 }
 
+/** Events that followed the one with the id `since` may be missing and will not come. */
+export interface Gap {
+  channel: string;
+  since: string;
+}
+
 export interface ChannelEvents<M extends Members | null> {
   /** Comes with each connection. Of presence channels: the members. */
   'pushler:subscription_succeeded': M extends Members ? M : Record<string, never>;
   'pushler:subscription_error': SubscriptionError;
   /** The application has taken the channel from this user. */
   'pushler:unsubscribed': Record<string, never>;
+  /**
+   * Events were lost over a reconnect, more than the relay remembers: the page asks its own server. Comes after
+   * `pushler:subscription_succeeded`, only for channels of which the relay keeps a history, and not with `resume: false`.
+   */
+  'pushler:gap': Gap;
   'pushler:member_added': MemberOf<M>;
   /** Null: the relay spoke of somebody who was not known to be there. */
   'pushler:member_removed': MemberOf<M> | null;

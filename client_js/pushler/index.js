@@ -8,8 +8,8 @@
  *   channel.on('message:new', (data) => …);
  */
 
-import { authenticate, authorize } from './auth.js';
-import { ASKING, Channel, IDLE, REFUSED, SENT } from './channel.js';
+import { authenticate } from './auth.js';
+import { Channel } from './channel.js';
 import { ACTIVITY_TIMEOUT_MS, Connection, PONG_TIMEOUT_MS } from './connection.js';
 import { Emitter } from './emitter.js';
 import { Members } from './members.js';
@@ -32,6 +32,7 @@ export class PushlerClient extends Emitter {
    *   headersProvider   () => headers, asked anew for each request
    *   activityTimeout, pongTimeout       milliseconds
    *   autoConnect       false: wait for connect()
+   *   resume            false: do not ask for what was missed between two connections
    *   WebSocket, fetch, random           to be replaced in Node and in tests
    *
    * Events: connecting, connected, reconnecting, disconnected, state_change, signed_in, error, message.
@@ -90,7 +91,7 @@ export class PushlerClient extends Emitter {
       channel = new Channel(name, this);
       this._channels.set(name, channel);
     }
-    if (channel._state === IDLE || channel._state === REFUSED) this._join(channel);
+    channel._subscription._join();
     return channel;
   }
 
@@ -98,9 +99,7 @@ export class PushlerClient extends Emitter {
     const channel = this.channel(name);
     if (!channel) return;
     this._channels.delete(name);
-    if (channel._state === SENT || channel.subscribed) this._send('pusher:unsubscribe', { channel: name });
-    channel._state = IDLE;
-    clearTimeout(channel._retryTimer);
+    channel._subscription._leave();
   }
 
   _send(event, data, channel) {
@@ -124,6 +123,7 @@ export class PushlerClient extends Emitter {
   }
 
   _onMessage(message) {
+    if (this.channel(message.channel)?._isDouble(message)) return;
     this._emit('message', message);
     this._refusedLast = message.event === 'pusher:subscription_error' ? message.channel : null;
     if (message.event === 'pusher:signin_success') this._emit('signed_in', JSON.parse(message.data.user_data));
@@ -166,46 +166,11 @@ export class PushlerClient extends Emitter {
 
   _idleAll() {
     clearTimeout(this._signInTimer);
-    for (const channel of this._channels.values()) {
-      channel._state = IDLE;
-      clearTimeout(channel._retryTimer);
-    }
+    for (const channel of this._channels.values()) channel._subscription._idle();
   }
 
   _joinAll() {
-    for (const channel of this._channels.values()) {
-      if (channel._state === IDLE) this._join(channel);
-    }
-  }
-
-  async _join(channel, attempt = 0) {
-    const socketId = this.socketId;
-    if (!socketId) return;
-    // Each try has its own mark: an answer counts only for the try, the channel and the socket that asked.
-    const ticket = (channel._ticket = {});
-    const isCurrent = () =>
-      channel._ticket === ticket && channel._state === ASKING && this.socketId === socketId && this.channel(channel.name) === channel;
-    channel._state = ASKING;
-    try {
-      const answer = channel.kind === 'public' ? {} : await authorize(this._options, channel.name, socketId);
-      if (isCurrent()) this._sendSubscribe(channel, answer);
-    } catch (error) {
-      if (isCurrent()) this._authFailed(channel, error, attempt);
-    }
-  }
-
-  _sendSubscribe(channel, { auth, channel_data: channelData }) {
-    if (channel.members && channelData) channel.members.myId = String(JSON.parse(channelData).user_id);
-    channel._state = SENT;
-    this._send('pusher:subscribe', { channel: channel.name, auth, channel_data: channelData });
-  }
-
-  _authFailed(channel, error, attempt) {
-    const retryIn = error.isTemporary ? this._authDelay(attempt) : null;
-    if (retryIn) channel._retryTimer = setTimeout(() => this._join(channel, attempt + 1), retryIn);
-    const state = retryIn ? ASKING : REFUSED;
-    channel._refuse({ type: 'AuthError', error: error.message, status: error.status ?? 0, retryIn });
-    if (channel._state === REFUSED) channel._state = state;
+    for (const channel of this._channels.values()) channel._subscription._join();
   }
 }
 

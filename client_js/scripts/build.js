@@ -57,11 +57,16 @@ const cssAsText = {
   },
 };
 
-/** The widget joins no presence channel, so it goes without what keeps their members. */
-const withoutMembers = {
-  name: 'without-members',
+/** The widget joins no presence channel and has `resume: false`, so it goes without what these are for. */
+const unused = {
+  'members.js': 'export class Members {}',
+  'position.js': 'export class Position {}',
+};
+
+const withoutUnused = {
+  name: 'without-unused',
   setup(build) {
-    build.onLoad({ filter: /pushler[/\\]members\.js$/ }, () => ({ contents: 'export class Members {}' }));
+    build.onLoad({ filter: /pushler[/\\](members|position)\.js$/ }, ({ path }) => ({ contents: unused[path.split(/[/\\]/).at(-1)] }));
   },
 };
 
@@ -81,7 +86,7 @@ export async function build(file) {
     mangleProps: /^_./,
     legalComments: 'none',
     write: false,
-    plugins: file === 'widget.js' ? [cssAsText, withoutMembers] : [],
+    plugins: file === 'widget.js' ? [cssAsText, withoutUnused] : [],
   });
   return result.outputFiles[0].text;
 }

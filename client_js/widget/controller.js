@@ -228,6 +228,8 @@ export class Controller {
       wsHost: config.ws_host,
       wsPort: config.ws_port,
       forceTLS: config.force_tls,
+      // The history says what was missed, whatever the relay remembers.
+      resume: false,
       authEndpoint: this.api.authEndpoint,
       auth: { credentials: 'omit' },
       headersProvider: this.api.authorization,

@@ -40,6 +40,11 @@ export function fakeSockets() {
       this.say('pusher_internal:subscription_succeeded', data, { channel });
     }
 
+    /** As a relay that keeps the history of `channel`. */
+    confirmAt(channel, position, recovered) {
+      this.confirm(channel, JSON.stringify({ position, recovered }));
+    }
+
     drop(code = 1006, reason = '') {
       this.readyState = 3;
       this.onclose?.({ code, reason });
@@ -59,6 +64,20 @@ export function fakeSockets() {
 /** Let all promises that are already settled run their course (fake timers do not touch this). */
 export async function settle(rounds = 20) {
   for (let i = 0; i < rounds; i += 1) await Promise.resolve();
+}
+
+/** Wait, in mocked time, for the socket after the first `count` ones; it is greeted as `socketId`. */
+export async function nextSocket(Socket, timers, socketId, count) {
+  for (let i = 0; i < 2000 && Socket.all.length === count; i += 1) timers.tick(50);
+  Socket.last.greet(socketId);
+  await settle();
+}
+
+/** Lose the connection and come back as `socketId`, in mocked time. */
+export function reconnect(Socket, timers, socketId = '2.2', code = 1006) {
+  const count = Socket.all.length;
+  Socket.last.drop(code);
+  return nextSocket(Socket, timers, socketId, count);
 }
 
 /** A promise with its handles. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { PushlerClient } from '../../pushler/index.js';
-import { deferred, fakeSockets, json, settle } from '../helpers/fakes.js';
+import { deferred, fakeSockets, json, nextSocket, settle } from '../helpers/fakes.js';
 
 let Socket;
 /** The channels that the server was asked about. */
@@ -31,12 +31,7 @@ async function connected(options) {
   return client;
 }
 
-/** Wait for the client's next socket, which is greeted as `socketId`. */
-async function comeBack(socketId, before) {
-  for (let i = 0; i < 2000 && Socket.all.length === before; i += 1) mock.timers.tick(50);
-  Socket.last.greet(socketId);
-  await settle();
-}
+const comeBack = (socketId, before) => nextSocket(Socket, mock.timers, socketId, before);
 
 /** The application ends the subscription, and the relay takes no old signature on this connection. */
 async function lose(channel) {
@@ -159,4 +154,17 @@ test('an answer about an earlier connection signs nobody in', async () => {
   answer.resolve(json({ auth: 'key:x', user_data: '{}' }));
   await settle();
   assert.deepEqual(Socket.all.flatMap((socket) => socket.sentEvents('pusher:signin')), []);
+});
+
+test('whoever asks again while the next try is set makes no second one', async () => {
+  let calls = 0;
+  const client = await connected({ fetch: async () => json({ auth: 'key:x' }, calls++ ? 200 : 503) });
+  client.subscribe('private-a').on('pushler:subscription_error', () => client.subscribe('private-a'));
+  await settle();
+  for (let i = 0; i < 6; i += 1) {
+    mock.timers.tick(5000);
+    await settle();
+  }
+  assert.equal(calls, 2);
+  assert.deepEqual(Socket.last.subscribed, ['private-a']);
 });

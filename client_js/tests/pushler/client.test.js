@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { PushlerClient } from '../../pushler/index.js';
-import { deferred, fakeSockets, json, settle } from '../helpers/fakes.js';
+import { deferred, fakeSockets, json, reconnect as comeBack, settle } from '../helpers/fakes.js';
 
 let Socket;
 let asked;
@@ -35,14 +35,7 @@ async function connected(options) {
   return client;
 }
 
-/** Lose the connection and come back as `socketId`. */
-async function reconnect(socketId = '2.2', code = 1006) {
-  const before = Socket.all.length;
-  Socket.last.drop(code);
-  for (let i = 0; i < 2000 && Socket.all.length === before; i += 1) mock.timers.tick(50);
-  Socket.last.greet(socketId);
-  await settle();
-}
+const reconnect = (socketId, code) => comeBack(Socket, mock.timers, socketId, code);
 
 function record(client) {
   const states = [];
@@ -95,7 +88,7 @@ test('a private channel is authorised by a form post with the socket id', async 
   assert.deepEqual([url, channelName, socketId, site], ['/auth.php', 'private-a', '1.1', 's']);
   assert.deepEqual([init.method, init.credentials], ['POST', 'same-origin']);
   assert.deepEqual(init.headers, { 'Content-Type': 'application/x-www-form-urlencoded', 'X-A': '1', 'X-B': '2' });
-  assert.deepEqual(Socket.last.sentEvents('pusher:subscribe')[0].data, { channel: 'private-a', auth: 'key:1.1' });
+  assert.deepEqual(Socket.last.sentEvents('pusher:subscribe')[0].data, { channel: 'private-a', auth: 'key:1.1', since: '' });
 });
 
 test('a name means one channel, however often it is subscribed', async () => {

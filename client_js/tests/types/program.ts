@@ -4,6 +4,7 @@ import {
   type Channel,
   type ConnectionState,
   defaults,
+  type Gap,
   type Member,
   type Members,
   PushlerClient,
@@ -33,6 +34,7 @@ const client = new PushlerClient({
   activityTimeout: 60_000,
   pongTimeout: 10_000,
   autoConnect: false,
+  resume: false,
   WebSocket: own.WebSocket,
   fetch: own.fetch,
   random: () => 0.5,
@@ -79,6 +81,7 @@ ticket
   .on('pushler:subscription_error', (error) => same<typeof error, SubscriptionError>(true))
   .on('pushler:unsubscribed', () => client.subscribe(ticket.name))
   .on('pushler:error', ({ message }) => message)
+  .on('pushler:gap', (gap) => same<typeof gap, Gap>(true))
   .off('message:new', onMessage)
   .off('client-typing')
   .off();

@@ -38,6 +38,8 @@ ticket.on('message:new', ({ text }) => text);
 ticket.trigger('typing', {});
 // @ts-expect-error: this channel may have no members
 ticket.members.count;
+// @ts-expect-error: what was lost is known by its beginning only
+ticket.on('pushler:gap', ({ until }) => until);
 // @ts-expect-error: its name stays
 ticket.name = 'private-ticket-2';
 // @ts-expect-error: the state is not set from outside
