@@ -21,6 +21,7 @@ from relay.cluster.redis.memory import RedisMemory
 from relay.cluster.redis.partition import Assertion, Partition, Topic
 from relay.cluster.redis.partitions import Partitions
 from relay.cluster.redis.pushes import Meanings
+from relay.cluster.redis.roster import RedisRoster
 from relay.cluster.redis.scripts import Times, load
 from relay.protocol.channels import InvalidChannelName, rules_for
 
@@ -82,14 +83,15 @@ class RedisCluster:
             shape = f"{FORMAT}:{options.partitions}" if number == keys.control_partition else ""
             return Partition(base, slot, scripts, topics, self, clock, is_sharded=is_sharded, shape=shape)
 
-        self.partitions = Partitions(keys, [make(number) for number in range(options.partitions)], topics)
-        self.bus = RedisBus(self.partitions, is_sharded=is_sharded)
-        self.memory = RedisMemory(self.partitions)
-        self.commands = RedisCommands(self.partitions, is_sharded=is_sharded)
-        self._fleet = Fleet(guide, self.partitions.all, topics, scripts)
+        self._partitions = Partitions(keys, [make(number) for number in range(options.partitions)], topics)
+        self.bus = RedisBus(self._partitions, is_sharded=is_sharded)
+        self.roster = RedisRoster(self._partitions)
+        self.memory = RedisMemory(self._partitions)
+        self.commands = RedisCommands(self._partitions, is_sharded=is_sharded)
+        self._fleet = Fleet(guide, self._partitions.all, topics, scripts)
         self._receiver: Receiver
         self._meanings: Meanings
-        self.loads: Loads
+        self._loads: Loads
         self._down_since: float | None = clock()
         self._beat_at = float("-inf")
         self._is_stopped = False
@@ -99,10 +101,11 @@ class RedisCluster:
     async def start(self, receiver: Receiver) -> None:
         """See Cluster."""
         self._receiver = receiver
-        self._meanings = Meanings(receiver)
-        self.loads = Loads(self.partitions.control, receiver)
-        control = self.partitions.control
-        control.listen(self.partitions.keys.control_topic, "k", "", "")
+        self._meanings = Meanings(receiver, self.roster)
+        self._loads = Loads(self._partitions.control, receiver)
+        self.roster.begin(receiver, self._loads, asyncio.get_running_loop().call_later)
+        control = self._partitions.control
+        control.listen(self._partitions.keys.control_topic, "k", "", "")
         self._fleet.start()
         deadline = self._clock() + START_TIMEOUT
         while not self._is_ready():
@@ -117,20 +120,20 @@ class RedisCluster:
         while self._is_busy() and self._clock() < deadline:  # noqa: ASYNC110 - once, at the very end
             await asyncio.sleep(_POLL)
         self._is_stopped = True
-        for partition in self.partitions.all:
+        for partition in self._partitions.all:
             partition.ask("bye", (partition.lease.node,), _ignore)
         while self._fleet.unanswered and self._clock() < deadline:  # noqa: ASYNC110 - as above
             await asyncio.sleep(_POLL)
         await self._fleet.stop()
 
     def _is_ready(self) -> bool:
-        return all(partition.is_ready for partition in self.partitions.all)
+        return all(partition.is_ready for partition in self._partitions.all)
 
     def _is_busy(self) -> bool:
         """Whether something is on its way that Redis can still take."""
         if not self._is_ready():
             return False
-        return bool(self._fleet.unanswered or any(partition.unanswered_reports for partition in self.partitions.all))
+        return bool(self._fleet.unanswered or any(partition.unanswered_reports for partition in self._partitions.all))
 
     # --- every second
 
@@ -148,23 +151,24 @@ class RedisCluster:
         is_due = now - self._beat_at >= self._times.beat * 0.75
         if is_due:
             self._beat_at = now
-            self.loads.report()
-        for partition in self.partitions.all:
+            self._loads.report()
+        for partition in self._partitions.all:
             partition.tick()
             if is_due:
                 partition.beat()
+        self.roster.tick()
 
     def why_not_ready(self) -> str | None:
         """See Cluster."""
         if self._down_since is not None and self._clock() - self._down_since >= READY_TIMEOUT:
             return f"the other nodes cannot be reached: {self._fleet.problem}"
-        if any(partition.lease.is_rebuilding for partition in self.partitions.all):
+        if any(partition.lease.is_rebuilding for partition in self._partitions.all):
             return "the cluster is being rebuilt"
         return None
 
     def state(self) -> State:
         """For the metrics."""
-        all_ = self.partitions.all
+        all_ = self._partitions.all
         figures = [partition.figures for partition in all_]
 
         def total(name: str) -> int:
@@ -199,11 +203,13 @@ class RedisCluster:
         channels = [topic for topic in partition.topics() if topic.kind == "t"]
         log.warning("redis_gap", partition=partition.base.decode(), channels=len(channels))
         self._read_members(partition)
+        self.roster.refresh(partition)
         self._receiver.missed([(topic.app_id, topic.name) for topic in channels])
 
     def rebuilt(self, partition: Partition, /) -> None:
         """See Host."""
         self._read_members(partition)
+        self.roster.refresh(partition)
 
     def _read_members(self, partition: Partition) -> None:
         """Have the members of all presence channels compared with those that clients know of."""
@@ -223,11 +229,11 @@ class RedisCluster:
 
     def holdings(self, partition: Partition, /) -> Iterator[Assertion]:
         """See Host."""
-        return iter(())
+        return self.roster.holdings(partition)
 
     def unlike(self, partition: Partition, reason: str, /) -> None:
         """See Host."""
-        self._fleet.give_up(f"{reason}; here it is {FORMAT}:{len(self.partitions.all)} (format:partitions)")
+        self._fleet.give_up(f"{reason}; here it is {FORMAT}:{len(self._partitions.all)} (format:partitions)")
 
     def misplaced(self, partition: Partition, reason: str, /) -> None:
         """See Host."""

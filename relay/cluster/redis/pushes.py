@@ -12,6 +12,7 @@ from msgspec import DecodeError, msgpack
 
 from relay.cluster.receiver import Receiver
 from relay.cluster.redis.partition import Partition, Topic
+from relay.cluster.redis.roster import RedisRoster
 from relay.protocol.events import with_id
 from relay.protocol.session import Member
 from relay.wire.frames import text_frame
@@ -28,12 +29,13 @@ _Meaning = Callable[[Topic, str | None, bytes], None]
 
 
 class Meanings:
-    """Hands what was pushed to the receiver."""
+    """Hands what was pushed to the receiver; of users to the roster, which knows whether it is news."""
 
-    __slots__ = ("_meanings", "_receiver")
+    __slots__ = ("_meanings", "_receiver", "_roster")
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, roster: RedisRoster) -> None:
         self._receiver = receiver
+        self._roster = roster
         self._meanings: dict[int, _Meaning] = {
             ord("a"): self._member_added,
             ord("r"): self._member_removed,
@@ -73,10 +75,10 @@ class Meanings:
         self._receiver.count_told(topic.app_id, topic.name, msgpack.decode(body, type=int))
 
     def _online(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        self._receiver.went_online(topic.app_id, topic.name, exclude)
+        self._roster.went_online(topic.app_id, topic.name, exclude)
 
     def _offline(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        self._receiver.went_offline(topic.app_id, topic.name)
+        self._roster.went_offline(topic.app_id, topic.name)
 
     def _terminate(self, topic: Topic, exclude: str | None, body: bytes) -> None:
         self._receiver.terminated(topic.app_id, topic.name)
