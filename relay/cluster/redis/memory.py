@@ -9,6 +9,7 @@ from relay.cluster.memory import LastEvent, Recovered
 from relay.cluster.redis.partition import Partition
 from relay.cluster.redis.partitions import Partitions
 from relay.cluster.redis.pushes import FRAME, frame_of, id_of
+from relay.wire.frames import text_frame
 
 _POSITION: Final = re.compile(r"([0-9a-z]{8})\.([0-9]{1,15}-[0-9]{1,15})")
 
@@ -26,7 +27,7 @@ class RedisMemory:
         partition = self._partitions.of(app_id, channel)
 
         def take(answer: Any) -> None:
-            done(_last_event(partition, *answer) if isinstance(answer, list) else answer)
+            done(_last_event(*answer) if isinstance(answer, list) else answer)
 
         partition.ask("last", (f"{app_id}:{channel}",), take)
 
@@ -62,9 +63,9 @@ class RedisMemory:
         self._partitions.of(app_id, "").ask("take", (app_id, rate), take)
 
 
-def _last_event(partition: Partition, entry: bytes, left_ms: int) -> LastEvent:
-    entry_id, data, body = entry.split(b"\0", 2)
-    frame = body if body[0] == FRAME else frame_of(body, id_of(partition, entry_id))
+def _last_event(entry: bytes, left_ms: int) -> LastEvent:
+    _, data, body = entry.split(b"\0", 2)
+    frame = body if body[0] == FRAME else text_frame(body)
     return LastEvent(frame, data, left_ms / 1_000)
 
 
