@@ -5,7 +5,7 @@
 -- the history (0: none), its seconds, milliseconds for the cache (0: not), the event's data for the cache.
 -- once:<name>  string  id of the first publish
 -- hist:…       stream  `m` what is behind the message's NUL, under the log's id
--- pos:…        hash    `top` newest id, `gone` id up to which events may be missing in hist
+-- pos:…        hash    `top` newest id; `gone`: up to it events may be missing in hist; `whole`: hist has all that ever came
 -- cache:…      string  id NUL data NUL what is behind the message's NUL
 -- Answers {id, 1 if it was sent earlier and is not sent again}.
 local POSITION_SECONDS = 86400
@@ -25,13 +25,15 @@ if size > 0 then
     local hist, pos = base .. 'hist:' .. name, base .. 'pos:' .. name
     local top, excess = call('HGET', pos, 'top'), call('XLEN', hist) - size + 1
     if not top then
-        -- Nothing for so long: whoever was here since then missed nothing.
-        call('HSET', pos, 'gone', string.format('%.0f-0', now_ms() - POSITION_SECONDS * 1000))
+        -- There was nothing for so long: whoever knows a later event of it cannot be.
+        call('HSET', pos, 'whole', 1, 'gone', string.format('%.0f-0', now_ms() - POSITION_SECONDS * 1000))
     elseif excess == 1 - size then
         call('HSET', pos, 'gone', top)
+        call('HDEL', pos, 'whole')
     elseif excess > 0 then
         local going = call('XRANGE', hist, '-', '+', 'COUNT', excess)
         call('HSET', pos, 'gone', going[#going][1])
+        call('HDEL', pos, 'whole')
     end
     call('XADD', hist, 'MAXLEN', size, id, 'm', body)
     call('EXPIRE', hist, ARGV[7])

@@ -1,9 +1,9 @@
 #!lua flags=no-writes
--- with: node
--- What came to a channel with a history after a position. ARGV: "app:channel", id ("": the client has none).
--- Answers {the channel's newest id, 1 if nothing is missing of what came since, {id, message, …}}.
-local POSITION_SECONDS = 86400
-local pos, hist, since = base .. 'pos:' .. ARGV[1], base .. 'hist:' .. ARGV[1], ARGV[2]
+-- What came to a channel with a history after a position: see publish_kept.
+-- ARGV: "app:channel", id ("": the client has none; "0-0": nothing had come).
+-- Answers {the channel's newest id ("0-0": nothing came for long), 1 if nothing is missing of what came since, {id, message, …}}.
+local hist, since = base .. 'hist:' .. ARGV[1], ARGV[2]
+local top, gone, whole = unpack(call('HMGET', base .. 'pos:' .. ARGV[1], 'top', 'gone', 'whole'))
 
 local function is_before(one, other)
     local ms, seq = string.match(one, '^(%d+)-(%d+)$')
@@ -12,21 +12,20 @@ local function is_before(one, other)
     return ms < other_ms or ms == other_ms and seq < other_seq
 end
 
-local top, gone = unpack(call('HMGET', pos, 'top', 'gone'))
-if not top then
-    local newest = call('XREVRANGE', base .. 'log', '+', '-', 'COUNT', 1)[1]
-    top, gone = newest and newest[1] or '0-0', string.format('%.0f-0', now_ms() - POSITION_SECONDS * 1000)
-    -- A log that is quiet for longer has a top from before: as new as any.
-    if is_before(top, gone) then
-        gone = top
-    end
-elseif call('EXISTS', hist) == 0 then
-    gone = top
-end
 if since == '' then
-    return {top, 1, {}}
+    return {top or '0-0', 1, {}}
 end
-if is_before(since, gone) then
+if not top then
+    return {'0-0', since == '0-0' and 1 or 0, {}}
+end
+if since ~= top and call('EXISTS', hist) == 0 then
+    return {top, 0, {}}
+end
+local is_missing = is_before(since, gone)
+if since == '0-0' then
+    is_missing = not whole
+end
+if is_missing then
     return {top, 0, {}}
 end
 local found = {}
