@@ -2,83 +2,130 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from functools import partial
+from itertools import chain
 
-from relay.apps import App
-from relay.node.node import Node
-from relay.protocol.channels import ChannelRules
+from relay.api.adapter import Namespace
+from relay.api.request import Request
+from relay.api.responses import Handled, ensure_known, json_answer
+from relay.cluster.bus import Unavailable
+from relay.cluster.memory import LastEvent
+from relay.cluster.roster import ChannelInfo, Wanted
+from relay.protocol.channels import ChannelRules, rules_for
 from relay.protocol.requests import BadRequest, ensure_channel_name, ensure_info_fits, parse_info
 from relay.wire import halves
-from relay.wire.http import LongAnswer
+from relay.wire.http import Answer
+from relay.wire.later import Later, after, asked, gathered
 
-# So many channels are listed in one turn of the event loop, about a millisecond.
-SLICE: Final = 1_000
+# The fields of one channel, by name.
+Fields = dict[str, object]
 
 
-def list_channels(node: Node, app: App, params: dict[str, str]) -> dict[str, object] | LongAnswer:
+def list_channels(namespace: Namespace, request: Request) -> Handled:
     """The occupied channels, those that begin with `filter_by_prefix`."""
+    params = request.params
     prefix = params.get("filter_by_prefix", "")
     info = parse_info(params.get("info"))
     if "user_count" in info and not prefix.startswith("presence-"):
         raise BadRequest("info=user_count needs a filter_by_prefix that begins with presence-")
-    channels = [channel.rules for channel in node.channels(app)]
-    if len(channels) > SLICE:
-        return LongAnswer(_in_slices(node, app, channels, prefix, info))
-    return {"channels": _infos(node, app, channels, prefix, info)}
+    pages = asked(partial(namespace.list_channels, prefix, _wanted(info)))
+    return after(pages, partial(_listed, namespace, info))
 
 
-def _in_slices(
-    node: Node, app: App, channels: Sequence[ChannelRules], prefix: str, info: Iterable[str]
-) -> Iterator[bytes]:
-    """The JSON of the list, piece by piece. When the app is taken out of the settings meanwhile, the list ends."""
-    yield b'{"channels":{'
-    separator = b""
-    for at in range(0, len(channels), SLICE):
-        if node.apps.by_id_or_key(app.id) is None:
-            break
-        infos = _infos(node, app, channels[at : at + SLICE], prefix, info)
-        yield separator + halves.dumps(infos)[1:-1] if infos else b""
-        separator = b"," if infos else separator
-    yield b"}}"
-
-
-def _infos(
-    node: Node, app: App, channels: Sequence[ChannelRules], prefix: str, info: Iterable[str]
-) -> dict[str, object]:
-    return {rules.name: channel_info(node, app, rules, info) for rules in channels if rules.name.startswith(prefix)}
-
-
-def show_channel(node: Node, app: App, name: str, params: dict[str, str]) -> dict[str, object]:
+def show_channel(namespace: Namespace, request: Request) -> Handled:
     """Whether the channel is occupied, and what `info` asks for."""
-    rules = ensure_channel_name(name, app.limits)
-    info = parse_info(params.get("info"))
+    rules = ensure_channel_name(request.name, namespace.app.limits)
+    info = parse_info(request.params.get("info"))
     ensure_info_fits(info, rules)
-    return {"occupied": node.channel(app, name) is not None, **channel_info(node, app, rules, info)}
+    occupied = asked(partial(namespace.show_channel, rules.name, _wanted(info)))
+    return after(occupied, partial(_shown, namespace, rules, info))
 
 
-def list_users(node: Node, app: App, name: str) -> dict[str, object]:
+def list_users(namespace: Namespace, request: Request) -> Handled:
     """The users of a presence channel."""
-    rules = ensure_channel_name(name, app.limits)
+    rules = ensure_channel_name(request.name, namespace.app.limits)
     if not rules.is_presence:
-        raise BadRequest(f"Only a presence channel has users, {name!r} is none")
-    channel = node.channel(app, name)
-    ids = channel.presence if channel is not None and channel.presence is not None else ()
-    return {"users": [{"id": user_id} for user_id in ids]}
+        raise BadRequest(f"Only a presence channel has users, {rules.name!r} is none")
+    return after(asked(partial(namespace.list_members, rules.name)), _users)
 
 
-def channel_info(node: Node, app: App, rules: ChannelRules, info: Iterable[str]) -> dict[str, object]:
+def channel_info(namespace: Namespace, rules: ChannelRules, info: Iterable[str]) -> Fields | Later[Fields]:
     """The fields that `info` names of one channel, as far as its kind and the app have them."""
-    channel = node.channel(app, rules.name)
-    fields: dict[str, object] = {}
+    wanted = _wanted(info)
+    if not wanted.subscriptions and not wanted.members:
+        return _with_cache(namespace, ChannelInfo(rules.name), info)
+    occupied = asked(partial(namespace.show_channel, rules.name, wanted))
+    return after(occupied, lambda occupied: _with_cache(namespace, _or_nobody(rules, occupied), info))
+
+
+def _wanted(info: Iterable[str]) -> Wanted:
+    return Wanted("subscription_count" in info, "user_count" in info)
+
+
+def _or_nobody(rules: ChannelRules, occupied: ChannelInfo | Unavailable | None) -> ChannelInfo:
+    """Raises ServiceUnavailable."""
+    return ensure_known(occupied) or ChannelInfo(rules.name)
+
+
+def _shown(
+    namespace: Namespace, rules: ChannelRules, info: Iterable[str], occupied: ChannelInfo | Unavailable | None
+) -> Handled:
+    fields = _with_cache(namespace, _or_nobody(rules, occupied), info)
+    return after(fields, lambda fields: json_answer({"occupied": occupied is not None, **fields}))
+
+
+def _users(members: Sequence[str] | Unavailable) -> Answer:
+    return json_answer({"users": [{"id": user_id} for user_id in ensure_known(members)]})
+
+
+def _with_cache(namespace: Namespace, channel: ChannelInfo, info: Iterable[str]) -> Fields | Later[Fields]:
+    """The fields of a channel, its last event among them where it is asked for."""
+    if "cache" not in info:
+        return _fields(channel, info, None)
+    if not rules_for(channel.name).is_cache:
+        return _fields(channel, info, None)
+    return after(asked(partial(namespace.last, channel.name)), partial(_fields, channel, info))
+
+
+def _fields(channel: ChannelInfo, info: Iterable[str], last: LastEvent | Unavailable | None) -> Fields:
+    fields: Fields = {}
     if "user_count" in info:
-        fields["user_count"] = len(channel.presence) if channel is not None and channel.presence is not None else 0
+        fields["user_count"] = channel.members
     if "subscription_count" in info:
-        fields["subscription_count"] = 0 if channel is None else len(channel)
+        fields["subscription_count"] = channel.subscriptions
     if "cache" in info:
-        fields["cache"] = _cache_info(node, app, rules)
+        event = ensure_known(last)
+        fields["cache"] = None if event is None else {"data": halves.loads(event.data), "ttl": math.ceil(event.ttl)}
     return fields
 
 
-def _cache_info(node: Node, app: App, rules: ChannelRules) -> dict[str, object] | None:
-    cached = node.cached(app, rules.name)
-    return None if cached is None else {"data": halves.loads(cached[0].data), "ttl": math.ceil(cached[1])}
+def _listed(namespace: Namespace, info: Iterable[str], pages: Iterator[Sequence[ChannelInfo]] | Unavailable) -> Handled:
+    """The list: at once where it is one page, else a page in each turn of the event loop."""
+    pages = ensure_known(pages)
+    first, second = next(pages, ()), next(pages, None)
+    if second is None:
+        return after(_page(namespace, info, first), lambda fields: json_answer({"channels": fields}))
+    return _parts(namespace, info, chain((first, second), pages))
+
+
+def _page(namespace: Namespace, info: Iterable[str], page: Sequence[ChannelInfo]) -> Fields | Later[Fields]:
+    names = [channel.name for channel in page]
+    fields = gathered([_with_cache(namespace, channel, info) for channel in page])
+    return after(fields, lambda fields: dict(zip(names, fields, strict=True)))
+
+
+def _parts(
+    namespace: Namespace, info: Iterable[str], pages: Iterable[Sequence[ChannelInfo]]
+) -> Iterator[bytes | Later[bytes]]:
+    """The JSON of the list, page by page."""
+    yield b'{"channels":{'
+    separator = b""
+    for page in pages:
+        if page:
+            yield after(_page(namespace, info, page), partial(_encoded, separator))
+            separator = b","
+    yield b"}}"
+
+
+def _encoded(separator: bytes, fields: Fields) -> bytes:
+    return separator + halves.dumps(fields)[1:-1]

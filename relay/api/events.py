@@ -1,29 +1,70 @@
 """POST /events and POST /batch_events: publish what a back end triggers."""
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from relay.api.adapter import Namespace
 from relay.api.channels import channel_info
-from relay.apps import App
-from relay.node.node import Node
+from relay.api.request import Request
+from relay.api.responses import Handled, ensure_published, json_answer
+from relay.cluster.bus import Accepted, Outcome, Unavailable
 from relay.protocol.requests import Publish, parse_batch, parse_publish
+from relay.wire.http import NO_HEADERS, Answer
+from relay.wire.later import Later, after, asked, gathered
+
+# Of an answer whose events were all published before, under their idempotency keys.
+_REPLAY: Final = {"X-Idempotent-Replay": "1"}
+
+# What nearly all of them are answered (bench/, scenario "triggers").
+_DONE: Final = json_answer({})
 
 
-def publish(node: Node, app: App, body: bytes) -> dict[str, object]:
+def publish(namespace: Namespace, request: Request) -> Handled:
     """One event to its channels; with `info`, what the channels are like now (C)."""
-    event = parse_publish(body, app.limits)
-    node.publish(app, event)
-    if not event.info:
-        return {}
-    return {"channels": {rules.name: channel_info(node, app, rules, event.info) for rules in event.channels}}
+    event = parse_publish(request.body, namespace.app.limits)
+    return after(asked(partial(namespace.publish, event)), partial(_published, namespace, event))
 
 
-def publish_batch(node: Node, app: App, body: bytes) -> dict[str, object]:
+def publish_batch(namespace: Namespace, request: Request) -> Handled:
     """Several events in their order; with any `info`, an object an event."""
-    batch = parse_batch(body, app.limits)
-    for event in batch:
-        node.publish(app, event)
+    batch = parse_batch(request.body, namespace.app.limits)
+    outcomes = gathered([asked(partial(namespace.publish, event)) for event in batch])
+    return after(outcomes, partial(_batch_published, namespace, batch))
+
+
+def _published(namespace: Namespace, event: Publish, outcome: Outcome) -> Handled:
+    accepted = ensure_published(outcome)
+    if not event.info:
+        return _answer({}, accepted)
+    infos = gathered([channel_info(namespace, rules, event.info) for rules in event.channels])
+    names = [rules.name for rules in event.channels]
+    return after(infos, lambda infos: _answer({"channels": dict(zip(names, infos, strict=True))}, accepted))
+
+
+def _batch_published(namespace: Namespace, batch: Sequence[Publish], outcomes: Sequence[Outcome]) -> Handled:
+    accepted = ensure_published(_of_all(outcomes))
     if not any(event.info for event in batch):
-        return {}
-    return {"batch": [_item_info(node, app, event) for event in batch]}
+        return _answer({}, accepted)
+    infos = gathered([_item_info(namespace, event) for event in batch])
+    return after(infos, lambda infos: _answer({"batch": infos}, accepted))
 
 
-def _item_info(node: Node, app: App, event: Publish) -> dict[str, object]:
-    return channel_info(node, app, event.channels[0], event.info) if event.info else {}
+def _item_info(namespace: Namespace, event: Publish) -> dict[str, object] | Later[dict[str, object]]:
+    return channel_info(namespace, event.channels[0], event.info) if event.info else {}
+
+
+def _of_all(outcomes: Sequence[Outcome]) -> Outcome:
+    """What became of several events: the worst. Where some were accepted, nobody can say of the rest that nobody got it."""
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
+    if refused:
+        is_unknown = len(refused) < len(outcomes) or any(outcome.is_unknown for outcome in refused)
+        return Unavailable(refused[0].reason, is_unknown)
+    replays = [isinstance(outcome, Accepted) and outcome.is_replay for outcome in outcomes]
+    return Accepted(is_replay=bool(replays) and all(replays))
+
+
+def _answer(body: dict[str, object], accepted: Accepted) -> Answer:
+    if not body and not accepted.is_replay:
+        return _DONE
+    return json_answer(body, headers=_REPLAY if accepted.is_replay else NO_HEADERS)

@@ -2,18 +2,23 @@
 
 ApiError
 ├── NotFound, MethodNotAllowed, Forbidden, BodyTooLarge, RequestTimeout, TooManyRequests, UpgradeRequired
+├── ServiceUnavailable, OutcomeUnknown: the other nodes cannot be reached
 └── made from the protocol's own exceptions by `status_of`
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
+from relay.cluster.bus import Accepted, Outcome, Unavailable
 from relay.protocol.errors import ProtocolError
 from relay.protocol.requests import BadRequest, TooLarge
 from relay.protocol.signatures import RequestUnsigned
 from relay.wire import halves
 from relay.wire.http import NO_HEADERS, Answer
+from relay.wire.later import Later
+
+T = TypeVar("T")
 
 
 class ApiError(Exception):
@@ -70,6 +75,54 @@ class RequestTimeout(ApiError):
     """The body did not come in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class ServiceUnavailable(ApiError):
+    """The other nodes cannot be reached, and nothing has happened."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers: ClassVar = {"Retry-After": "1"}
+
+
+class OutcomeUnknown(ApiError):
+    """The other nodes cannot be reached, or not all of them, and something may have happened."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+# The body of an answer that takes long to make: see LongAnswer.
+Parts = Iterator[bytes | Later[bytes]]
+
+# What a handler has for an answer, and what it returns: it may come later.
+Done = Answer | Parts
+Handled = Done | Later[Done]
+
+
+def ensure_published(outcome: Outcome) -> Accepted:
+    """Raises ServiceUnavailable or OutcomeUnknown unless the cluster has what was published."""
+    match outcome:
+        case Accepted():
+            return outcome
+        case Unavailable(is_unknown=False):
+            raise ServiceUnavailable(f"{outcome.reason}: nobody got it, send it again")
+        case Unavailable():
+            text = f"{outcome.reason}: it may have been published, repeat it with an idempotency_key"
+            raise OutcomeUnknown(text)
+
+
+def ensure_done(outcome: Outcome) -> None:
+    """Raises ServiceUnavailable or OutcomeUnknown unless all nodes do what they were told to."""
+    if isinstance(outcome, Unavailable):
+        if outcome.is_unknown:
+            raise OutcomeUnknown(f"{outcome.reason}: it may have been done, send it again")
+        raise ServiceUnavailable(f"{outcome.reason}: nothing was done, send it again")
+
+
+def ensure_known(answer: T | Unavailable) -> T:
+    """Raises ServiceUnavailable in the place of an answer that nobody has."""
+    if isinstance(answer, Unavailable):
+        raise ServiceUnavailable(f"{answer.reason}: nobody knows now, ask again")
+    return answer
 
 
 def json_answer(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] = NO_HEADERS) -> Answer:

@@ -5,20 +5,26 @@ A table of our own costs less per request than a general router (docs/performanc
 
 import time
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import Final
-from urllib.parse import unquote
+from typing import Final, cast
 
 import structlog
 
+from relay.api.adapter import Namespace
 from relay.api.channels import list_channels, list_users, show_channel
 from relay.api.events import publish, publish_batch
+from relay.api.request import WILDCARD, Request, request_of
 from relay.api.responses import (
     ApiError,
     BodyTooLarge,
+    Done,
     Forbidden,
+    Handled,
     MethodNotAllowed,
     NotFound,
+    OutcomeUnknown,
+    Parts,
     RequestTimeout,
     TooManyRequests,
     UpgradeRequired,
@@ -32,37 +38,35 @@ from relay.protocol.errors import ProtocolError
 from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.signatures import verify_request
 from relay.watch.happenings import RefusedRequest
-from relay.wire.http import Answer, LongAnswer, parse_query
+from relay.wire.http import Answer, LongAnswer
+from relay.wire.later import Later, TooLate
 
 log = structlog.get_logger()
 
 # How large the body of a request may be, in bytes: a batch of ten events at the default limit, each byte escaped, fits.
 MAX_BODY: Final = 1_048_576
 
-_WILDCARD: Final = "*"
-
-
-# (node, app, the wildcard of the path, query, body) → the answer's body, or an answer that takes long to make
-Handler = Callable[[Node, App, str, dict[str, str], bytes], dict[str, object] | LongAnswer]
+# (the app on this node, the request) → what is answered
+Handler = Callable[[Namespace, Request], Handled]
 
 # Told the route, the status and the seconds of a request.
 Observe = Callable[[str, int, float], None]
 
+# What the front door is given.
+Answered = Answer | LongAnswer | Later[Answer | LongAnswer]
+
 _ROUTES: Final[dict[tuple[str, ...], tuple[str, Handler]]] = {
-    ("events",): ("POST", lambda node, app, _name, _params, body: publish(node, app, body)),
-    ("batch_events",): ("POST", lambda node, app, _name, _params, body: publish_batch(node, app, body)),
-    ("channels",): ("GET", lambda node, app, _name, params, _body: list_channels(node, app, params)),
-    ("channels", _WILDCARD): ("GET", lambda node, app, name, params, _body: show_channel(node, app, name, params)),
-    ("users", _WILDCARD, "terminate_connections"): (
-        "POST",
-        lambda node, app, name, _params, _body: terminate(node, app, name),
-    ),
-    ("users", _WILDCARD, "unsubscribe"): (
-        "POST",
-        lambda node, app, name, _params, body: unsubscribe(node, app, name, body),
-    ),
-    ("channels", _WILDCARD, "users"): ("GET", lambda node, app, name, _params, _body: list_users(node, app, name)),
+    ("events",): ("POST", publish),
+    ("batch_events",): ("POST", publish_batch),
+    ("channels",): ("GET", list_channels),
+    ("channels", WILDCARD): ("GET", show_channel),
+    ("channels", WILDCARD, "users"): ("GET", list_users),
+    ("users", WILDCARD, "terminate_connections"): ("POST", terminate),
+    ("users", WILDCARD, "unsubscribe"): ("POST", unsubscribe),
 }
+
+# The route of a path for the metrics is one of a few, whatever the path.
+_LABELS: Final = {shape: "/" + "/".join(shape) for shape in (*_ROUTES, ("up",), ("ready",))}
 
 
 class Api:
@@ -87,74 +91,95 @@ class Api:
         self._observe = observe
         self._buckets: dict[str, TokenBucket] = {}
 
-    def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answer | LongAnswer:
-        """Answer one request, whatever it is. `address` says where it came from, if somebody wants to know."""
-        answer: Answer | LongAnswer
+    def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answered:
+        """Answer one request, whatever it is, now or later. `address` says where it came from, if somebody wants to know."""
         started = time.perf_counter()
-        path, _, query = target.removeprefix(self._prefix).partition("?")
-        parts = _parts_of(path)
-        try:
-            answer = self._route(method, path, query, parts, body)
-        except Exception as error:
-            answer = self._fail(error, method, path, parts, query, address())
-        status = HTTPStatus.OK if isinstance(answer, LongAnswer) else answer.status
-        self._observe(_label(parts), status, time.perf_counter() - started)
-        return answer
+        request = request_of(method, target, self._prefix, body)
+        return self._answer(request, self._route, started, address)
 
-    def publish(self, app: App, body: bytes, address: str) -> Answer:
+    def publish(self, app: App, body: bytes, address: str) -> Answer | Later[Answer]:
         """Answer a POST /events of somebody at `address` who was let in by another door, and need not sign it: all else is as
         for a back end, the app's limits and its rate too."""
         started = time.perf_counter()
-        parts = ["apps", app.id, "events"]
-        path = "/" + "/".join(parts)
-        try:
-            self._ensure_admitted(app)
-            answer = json_answer(publish(self._node, app, body))
-        except Exception as error:
-            answer = self._fail(error, "POST", path, parts, "", address)
-        self._observe(_label(parts), answer.status, time.perf_counter() - started)
-        return answer
-
-    def _fail(self, error: Exception, method: str, path: str, parts: list[str], query: str, address: str) -> Answer:
-        if isinstance(error, (ApiError, ProtocolError)):
-            return self._refuse(error, method, path, parts, query, address)
-        log.exception("request_failed", method=method, path=path, address=address)
-        return json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
+        request = Request("POST", f"/apps/{app.id}/events", "", ["apps", app.id, "events"], body, ("events",))
+        answer = self._answer(request, partial(self._handle, app, publish), started, lambda: address)
+        return cast(Answer | Later[Answer], answer)  # no list
 
     def refuse_body(self, method: str, target: str, status: int, reason: str, address: str) -> Answer:
         """Refuse a request whose body is no good: it does not come in time (408), or is too large (413)."""
-        path, _, query = target.removeprefix(self._prefix).partition("?")
-        parts = _parts_of(path)
         error = RequestTimeout(reason) if status == RequestTimeout.status else BodyTooLarge(reason)
-        return self._refuse(error, method, path, parts, query, address)
+        return self._refuse(error, request_of(method, target, self._prefix), address)
 
-    def _refuse(
-        self, error: ApiError | ProtocolError, method: str, path: str, parts: list[str], query: str, address: str
-    ) -> Answer:
+    def _answer(
+        self, request: Request, handle: Callable[[Request], Handled], started: float, address: Callable[[], str]
+    ) -> Answered:
+        try:
+            handled = handle(request)
+            if isinstance(handled, Later):
+                return self._answer_later(handled, request, started, address())
+            answer = handled if isinstance(handled, Answer) else self._long(handled, request, address())
+        except Exception as error:
+            answer = self._fail(error, request, address())
+        self._seen(answer, request, started)
+        return answer
+
+    def _answer_later(
+        self, handled: Later[Done], request: Request, started: float, address: str
+    ) -> Later[Answer | LongAnswer]:
+        """Answer when it is known what; the client may be gone by then, and it counts all the same."""
+        later: Later[Answer | LongAnswer] = Later(handled)
+
+        def finish(come: Later[Done]) -> None:
+            try:
+                done = come.get()
+                answer = done if isinstance(done, Answer) else self._long(done, request, address)
+            except Exception as error:
+                answer = self._fail(error, request, address)
+            self._seen(answer, request, started)
+            later.settle(answer)
+
+        handled.watch(finish)
+        return later
+
+    def _long(self, parts: Parts, request: Request, address: str) -> LongAnswer:
+        return LongAnswer(parts, lambda error: self._fail(error, request, address))
+
+    def _seen(self, answer: Answer | LongAnswer, request: Request, started: float) -> None:
+        status = HTTPStatus.OK if isinstance(answer, LongAnswer) else answer.status
+        self._observe(_LABELS.get(request.shape, "other"), status, time.perf_counter() - started)
+
+    def _fail(self, error: Exception, request: Request, address: str) -> Answer:
+        if isinstance(error, TooLate):
+            text = "Nobody has answered in time: it may have been published, repeat it with an idempotency_key"
+            return self._refuse(OutcomeUnknown(text), request, address)
+        if isinstance(error, (ApiError, ProtocolError)):
+            return self._refuse(error, request, address)
+        log.exception("request_failed", method=request.method, path=request.path, address=address)
+        return json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _refuse(self, error: ApiError | ProtocolError, request: Request, address: str) -> Answer:
         answer = error_answer(error)
-        app = self._node.apps.by_id_or_key(_app_name(parts, query))
+        app = self._node.apps.by_id_or_key(request.app)
         if app is not None:
             self._node.stats(app).hit(error.limit)
         log.info(
             "request_refused",
             app=None if app is None else app.id,
             address=address,
-            method=method,
-            path=path,
+            method=request.method,
+            path=request.path,
             status=answer.status,
             reason=error.message,
         )
         if self._node.observers:
-            refused = RefusedRequest(method, path, answer.status, error.message, address)
+            refused = RefusedRequest(request.method, request.path, answer.status, error.message, address)
             self._node.observers.tell(None if app is None else app.id, refused)
         return answer
 
-    def _route(self, method: str, path: str, query: str, parts: list[str], body: bytes) -> Answer | LongAnswer:
-        match parts:
-            case ["apps", _, *rest]:
-                return self._answer_app(method, path, query, _app_name(parts, query), rest, body)
-            case ["users", _, "terminate_connections"]:
-                return self._answer_app(method, path, query, _app_name(parts, query), parts, body)
+    def _route(self, request: Request) -> Handled:
+        match request.parts:
+            case ["apps", _, *_] | ["users", _, "terminate_connections"]:
+                return self._answer_app(request)
             case ["up"]:
                 return json_answer({"ok": True})
             case ["ready"]:
@@ -165,35 +190,33 @@ class Api:
                     "This is an address for WebSockets: the request did not ask for an upgrade to one"
                 )
             case _:
-                raise NotFound(self._nothing_at(path))
+                raise NotFound(self._nothing_at(request.path))
 
     def _nothing_at(self, path: str) -> str:
         hint = ", and this one has a slash too many" if "//" in path else ""
         return f"There is nothing at this path: the API is below {self._prefix}/apps/APP_ID{hint}"
 
-    def _answer_app(
-        self, method: str, path: str, query: str, app_name: str, rest: list[str], body: bytes
-    ) -> Answer | LongAnswer:
-        handler, wildcard = _handler_of(method, rest)
-        app = self._node.apps.by_id_or_key(app_name)
+    def _answer_app(self, request: Request) -> Handled:
+        handler = _handler_of(request)
+        name = request.app
+        app = self._node.apps.by_id_or_key(name)
         if app is None:
-            raise NotFound(f"There is no app {app_name[:100]!r}")
-        params = parse_query(query)
+            raise NotFound(f"There is no app {name[:100]!r}")
+        params = request.params
         # While keys are rotated, an app has several; a key of no app is refused by the check itself.
         key = params.get("auth_key", app.key)
         secret = app.secret_for(key)
         if secret is None:
             key, secret = app.key, app.secret
-        verify_request(key, secret, method, path, params, body, self._clock())
-        self._ensure_admitted(app)
-        answer = handler(self._node, app, wildcard, params, body)
-        return answer if isinstance(answer, LongAnswer) else json_answer(answer)
+        verify_request(key, secret, request.method, request.path, params, request.body, self._clock())
+        return self._handle(app, handler, request)
 
-    def _ensure_admitted(self, app: App) -> None:
-        """Raises ApiError unless the app takes one more request."""
+    def _handle(self, app: App, handler: Handler, request: Request) -> Handled:
+        """Handle a request of somebody who may make it. Raises ApiError unless the app takes one more."""
         if not app.enabled:
             raise Forbidden("The app is disabled")
         self._ensure_within_rate(app)
+        return handler(Namespace(self._node, app), request)
 
     def _ensure_within_rate(self, app: App) -> None:
         """Raises TooManyRequests when the app's back ends come too often."""
@@ -209,47 +232,12 @@ class Api:
             raise TooManyRequests(f"The app may make {rate} requests a second", limit="api_requests_per_second")
 
 
-def _parts_of(path: str) -> list[str]:
-    """The parts of a path. The id of a user is one of them, also where a client let its slashes stand as they are."""
-    _, *parts = path.split("/")
-    if len(parts) > 3:
-        at = 2 if parts[0] == "apps" else 0
-        if parts[at] == "users" and len(parts) > at + 3:
-            parts[at + 1 : -1] = ["/".join(parts[at + 1 : -1])]
-    return parts
-
-
-def _app_name(parts: list[str], query: str) -> str:
-    """The id or key of the app that a request is for; empty where the path names none."""
-    match parts:
-        case ["apps", name, *_]:
-            return unquote(name)
-        case ["users", _, "terminate_connections"]:
-            # pusher-http-python leaves the app out of this one path (B): its key is in the query.
-            return parse_query(query).get("auth_key", "")
-        case _:
-            return ""
-
-
-_LABELS: Final = {shape: "/" + "/".join(shape) for shape in (*_ROUTES, ("up",), ("ready",))}
-
-
-def _label(parts: list[str]) -> str:
-    """The route of a path for the metrics: one of a few, whatever the path."""
-    shape = _shape(parts[2:] if parts[:1] == ["apps"] else parts)
-    return _LABELS.get(shape, "other")
-
-
-def _shape(rest: list[str]) -> tuple[str, ...]:
-    return tuple(rest) if len(rest) < 2 else (rest[0], _WILDCARD, *rest[2:])
-
-
-def _handler_of(method: str, rest: list[str]) -> tuple[Handler, str]:
-    """The handler of a path below an app, and the part of the path that stands for a wildcard. Raises ApiError."""
-    route = _ROUTES.get(_shape(rest))
+def _handler_of(request: Request) -> Handler:
+    """The handler of a path below an app. Raises ApiError."""
+    route = _ROUTES.get(request.shape)
     if route is None:
         raise NotFound("There is nothing at this path of the API")
     allowed, handler = route
-    if method != allowed:
-        raise MethodNotAllowed(f"This path takes {allowed}, not {method[:20]}")
-    return handler, unquote(rest[1]) if len(rest) > 1 else ""
+    if request.method != allowed:
+        raise MethodNotAllowed(f"This path takes {allowed}, not {request.method[:20]}")
+    return handler

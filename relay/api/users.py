@@ -1,26 +1,38 @@
 """POST /users/ID/…: end what a user has open, or is subscribed to."""
 
-from relay.apps import App
-from relay.node.node import Node
+from functools import partial
+
+from relay.api.adapter import Namespace
+from relay.api.request import Request
+from relay.api.responses import Handled, ensure_done, json_answer
+from relay.cluster.bus import Outcome
 from relay.protocol.requests import BadRequest, parse_unsubscribe
+from relay.wire.http import Answer
+from relay.wire.later import after, asked
 
 
-def terminate(node: Node, app: App, user_id: str) -> dict[str, object]:
+def terminate(namespace: Namespace, request: Request) -> Handled:
     """Close every connection that is signed in as the user; there may be none."""
+    user_id = request.name
     _ensure_named(user_id)
-    node.terminate(app, user_id)
-    return {}
+    return after(asked(partial(namespace.terminate, user_id)), _done)
 
 
-def unsubscribe(node: Node, app: App, user_id: str, body: bytes) -> dict[str, object]:
+def unsubscribe(namespace: Namespace, request: Request) -> Handled:
     """End the user's subscriptions to a channel, or to all; there may be none."""
+    user_id, limits = request.name, namespace.app.limits
     _ensure_named(user_id)
-    if len(user_id) > app.limits.user_id_length:
+    if len(user_id) > limits.user_id_length:
         # In signed data of private channels such an id is passed over: nobody would lose anything.
-        text = f"The id of a user is 1 to {app.limits.user_id_length} characters long, a longer one names nobody"
+        text = f"The id of a user is 1 to {limits.user_id_length} characters long, a longer one names nobody"
         raise BadRequest(text, limit="user_id_length")
-    node.unsubscribe(app, user_id, parse_unsubscribe(body, app.limits))
-    return {}
+    channel = parse_unsubscribe(request.body, limits)
+    return after(asked(partial(namespace.unsubscribe, user_id, channel)), _done)
+
+
+def _done(outcome: Outcome) -> Answer:
+    ensure_done(outcome)
+    return json_answer({})
 
 
 def _ensure_named(user_id: str) -> None:

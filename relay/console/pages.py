@@ -20,9 +20,11 @@ from pushdesk.http_server import HttpServer, Patience
 from relay.apps import App
 from relay.console.access import Access, Denied
 from relay.console.feed import Feeds, TooManyViewers, Viewer
+from relay.net.settled import settled
 from relay.net.sockets import reset
 from relay.node.node import Node
 from relay.wire.http import Answer
+from relay.wire.later import Later
 
 log = structlog.get_logger()
 
@@ -78,7 +80,7 @@ class Console:
         password: str,
         trusted: Sequence[Network],
         now: Callable[[], float],
-        publish: Callable[[App, bytes, str], Answer],
+        publish: Callable[[App, bytes, str], Answer | Later[Answer]],
     ) -> None:
         self._publish = publish
         self._node = node
@@ -173,6 +175,8 @@ class Console:
         app = self._app_of(request)
         body, address = await request.read(), requester(request, self._trusted)
         answer = self._publish(app, body, address)
+        if isinstance(answer, Later):
+            answer = await settled(answer)
         if answer.status == HTTPStatus.OK:
             event = orjson.loads(body)
             channels = event.get("channels") or [event.get("channel")]

@@ -14,11 +14,12 @@ from relay.net.liveness import Wheel
 from relay.transports.exchange import Exchange
 from relay.transports.websocket import WebSocket
 from relay.wire.http import Answer, LongAnswer
+from relay.wire.later import Later
 
 APP_PATH: Final = "/app/"
 
-# (method, target, body, what gives the client's address) → the answer
-AnswerRequest = Callable[[str, str, bytes, Callable[[], str]], Answer | LongAnswer]
+# (method, target, body, what gives the client's address) → the answer, which may come later
+AnswerRequest = Callable[[str, str, bytes, Callable[[], str]], Answer | LongAnswer | Later[Answer | LongAnswer]]
 
 # (method, target, status, reason, what gives the client's address) → the answer to a request whose body is no good
 RefuseBody = Callable[[str, str, int, str, Callable[[], str]], Answer]
@@ -34,6 +35,15 @@ class Door:
 
     def close(self) -> None:
         """End the connection when what was written has gone out."""
+        raise NotImplementedError
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a request is to be answered when it is known what."""
+        raise NotImplementedError
+
+    def give_up(self) -> None:
+        """Wait no longer for what to answer."""
         raise NotImplementedError
 
 
@@ -71,6 +81,7 @@ class Doors:
         self.loop = asyncio.get_running_loop()
         self.is_closed = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._has_ended = asyncio.Event()
         self._second = 0
         self._date = ""
 
@@ -89,10 +100,22 @@ class Doors:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def ended(self) -> None:
+        """A door waits no more for what to answer."""
+        if self.is_closed:
+            self._has_ended.set()
+
     async def finish(self, seconds: float) -> None:
-        """Let the tasks end within so many seconds, then end them."""
+        """Let all answers that take time end within so many seconds, then end them."""
+        deadline = self.loop.time() + seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._wait_for_doors()
+        except TimeoutError:
+            for door in self._waiting():
+                door.give_up()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+            await asyncio.wait(self._tasks, timeout=max(0.0, deadline - self.loop.time()))
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -101,5 +124,17 @@ class Doors:
     def close(self) -> None:
         """End the connections that wait for a request, and each other one when its present request is answered."""
         self.is_closed = True
-        for door in [watched for watched in self.wheel if isinstance(watched, Door)]:
-            door.close()
+        for door in self._watched():
+            if not door.is_waiting:
+                door.close()
+
+    async def _wait_for_doors(self) -> None:
+        while self._waiting():
+            self._has_ended.clear()
+            await self._has_ended.wait()
+
+    def _watched(self) -> list[Door]:
+        return [watched for watched in self.wheel if isinstance(watched, Door)]
+
+    def _waiting(self) -> list[Door]:
+        return [door for door in self._watched() if door.is_waiting]

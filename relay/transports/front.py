@@ -2,12 +2,13 @@
 
 A WebSocket upgrade takes the connection with it: it costs one protocol object, where an HTTP server would keep a task, a
 request and queues for it (docs/performance.md, "connections"). A request to the API is answered on the spot, a plain one at
-half of what a full HTTP server spends on it ("triggers"). A request of a fallback is answered by a task, as that may take
-long. Whatever came before, the next request may be of any kind (docs/decisions/0012).
+half of what a full HTTP server spends on it ("triggers"), or when other nodes have answered: nothing of the connection is
+looked at until then. A request of a fallback is answered by a task, as that may take long. Whatever came before, the next
+request may be of any kind (docs/decisions/0012).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Final, cast
@@ -16,6 +17,7 @@ import structlog
 from msgspec import Struct
 
 from pushdesk.addresses import client_address, peer_of
+from relay.net.settled import settled
 from relay.net.sockets import reset
 from relay.transports.doors import Door, Doors
 from relay.transports.exchange import Exchange
@@ -38,6 +40,7 @@ from relay.wire.http import (
     parse_plain,
     text_answer,
 )
+from relay.wire.later import PATIENCE, Later
 
 log = structlog.get_logger()
 
@@ -54,6 +57,8 @@ PORTION: Final = 16_384
 _NOTHING: Final[Iterator[bytes]] = iter(())
 _LINE_BREAKS: Final = (b"\r", b"\n")
 
+Done = Answer | LongAnswer
+
 # Writes the answer of an exchange.
 Respond = Callable[[Exchange], Awaitable[None]]
 
@@ -67,9 +72,12 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         "_exchange",
         "_incoming",
         "_is_answering",
+        "_is_busy",
+        "_is_half_closed",
         "_is_lingering",
         "_is_over",
         "_is_paused",
+        "_later",
         "_since",
         "_successor",
         "_task",
@@ -85,10 +93,15 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         self._doors = doors
         self._loop = doors.loop
         self._data = b""
-        # The request whose body is being read, and the one that is being answered in a task.
+        # The request whose body is being read, and the one that is answered in a task.
         self._incoming: _Incoming | None = None
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
+        # The answer that is not known yet.
+        self._later: Later[Done] | None = None
+        # Whether one of these two is under way: no other request is looked at meanwhile.
+        self._is_busy = False
+        self._is_half_closed = False
         self._is_answering = False
         self._is_lingering = False
         # Whether nothing more is answered: the connection ends, or is a WebSocket, which then is the successor.
@@ -105,7 +118,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         """A client came."""
         # A server's TCP transport; uvloop's is not a subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self._doors.wheel.watch(self, self._since + REQUEST_TIMEOUT)
+        self._doors.wheel.watch(self, self._since + PATIENCE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went."""
@@ -113,6 +126,15 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         self._doors.wheel.forget(self)
         if self._task is not None:
             self._task.cancel()
+        if self._later is not None:
+            self._later.forget()
+            self._later = None
+            self._doors.ended()
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more; it gets what it has asked for. Only TCP knows half a connection."""
+        self._is_half_closed = self._later is not None and self._transport.get_extra_info("sslcontext") is None
+        return self._is_half_closed
 
     def on_deadline(self, now: float) -> float | None:
         """End what takes too long: the first request, or a later one that has begun, or the taking of an answer; and an idle
@@ -120,17 +142,28 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         if self._transport.is_closing() or self._is_lingering:
             reset(self._transport)
             return None
+        if self._later is not None:
+            return self._look_at_later(self._later, now)
         if self._is_paused:
             return self._look_at_unsent(now)
         is_idle = self._is_answering and not self._data and self._incoming is None and self._held is None
         due = self._since + (KEEPALIVE if is_idle else REQUEST_TIMEOUT)
         if due > now:
-            # A request that begins now must not wait for the end of the keep-alive time.
-            return min(due, now + REQUEST_TIMEOUT)
+            # A request that begins now must not wait for the end of the keep-alive time, nor one that is answered later.
+            return min(due, now + PATIENCE)
         if is_idle:
             self.close()
         else:
             self._refuse_slow()
+        return None
+
+    def _look_at_later(self, later: Later[Done], now: float) -> float | None:
+        """Wait for an answer no longer than PATIENCE."""
+        if self._since + PATIENCE > now:
+            return self._since + PATIENCE
+        # What follows may end the connection, or make it a WebSocket.
+        self._doors.wheel.watch(self, now + PATIENCE)
+        later.give_up()
         return None
 
     def _look_at_unsent(self, now: float) -> float | None:
@@ -139,7 +172,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         if self._unsent < unsent:
             self._since = now
         if self._since + REQUEST_TIMEOUT > now:
-            return now + REQUEST_TIMEOUT
+            return now + PATIENCE
         self.close()
         return None
 
@@ -151,6 +184,16 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         self._transport.close()
         if self._transport.get_write_buffer_size():
             self._doors.wheel.watch(self, self._doors.loop.time() + REQUEST_TIMEOUT)
+
+    @property
+    def is_waiting(self) -> bool:
+        """See Door."""
+        return self._later is not None
+
+    def give_up(self) -> None:
+        """See Door."""
+        if self._later is not None:
+            self._later.give_up()
 
     def pause_writing(self) -> None:
         """The client does not read its answers: read no more of its requests, and answer none of those that came."""
@@ -176,7 +219,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """More of a request, or of several."""
-        if self._exchange is not None:
+        if self._is_busy:
             self._keep(data)
         elif self._is_over:
             return  # what a client still sends that was refused
@@ -188,10 +231,10 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
 
     def _handle(self, pieces: Iterator[bytes], most: int) -> None:
         """See Intake. A portion counts as much as so many kilobytes."""
-        while not self._is_over and not self._is_paused and self._exchange is None:
+        while not self._is_over and not self._is_paused and not self._is_busy:
             if self._data and self._handle_next():
                 most -= 1
-            elif self._is_over or self._exchange is not None:
+            elif self._is_over or self._is_busy:
                 break
             elif (piece := next(pieces, None)) is not None:
                 # A portion may hold thousands of chunks, which take as long as a turn should.
@@ -210,7 +253,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
             if self._successor is not None:
                 for piece in pieces:
                     self._successor.data_received(piece)
-        elif self._exchange is not None:
+        elif self._is_busy:
             self._keep(b"".join(pieces))
         elif self._is_paused:
             self._park(pieces)
@@ -229,7 +272,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
 
     def _resume(self) -> None:
         """See Intake."""
-        is_full = self._exchange is not None and len(self._data) > MAX_HEAD
+        is_full = self._is_busy and len(self._data) > MAX_HEAD
         if not self._is_paused and not is_full and (self._is_lingering or not self._is_over):
             self._transport.resume_reading()
 
@@ -272,10 +315,10 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         end = request.start + request.length
         body = self._data[request.start : end]
         answer = self._doors.answer(request.method, request.target, body, self._address)
-        if isinstance(answer, LongAnswer):
-            exchange = self._exchange_of(Head(request.method, request.target, {}), b"", is_last=request.is_last)
+        if not isinstance(answer, Answer):
+            self._answer_otherwise(answer, Head(request.method, request.target, {}), is_last=request.is_last)
             self._begin(self._data[end:])
-            return self._start_answer(exchange, partial(_send_long, answer))
+            return False
         self._begin(self._data[end:])
         self._is_answering = True
         self._transport.write(answer.encode(self._doors.date(), is_last=request.is_last))
@@ -355,15 +398,49 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         if self._doors.is_fallback(head.target):
             return self._start_answer(self._exchange_of(head, body, is_last=is_last), self._doors.fallback)
         answer = self._doors.answer(head.method, head.target, body, self._address)
-        if isinstance(answer, LongAnswer):
-            return self._start_answer(self._exchange_of(head, b"", is_last=is_last), partial(_send_long, answer))
+        if not isinstance(answer, Answer):
+            self._answer_otherwise(answer, head, is_last=is_last)
+            return False
         self._incoming = None
+        self._write(answer, head, is_last=is_last)
+        return not is_last
+
+    def _write(self, answer: Answer, head: Head, *, is_last: bool) -> None:
+        """Write the answer to a request; the connection may end with it."""
         self._is_answering = True
         encode = answer.encode_head if head.method == "HEAD" else answer.encode
         self._transport.write(encode(self._doors.date(), is_last=is_last))
         if is_last:
             self.close()
-        return not is_last
+
+    def _answer_otherwise(self, answer: LongAnswer | Later[Done], head: Head, *, is_last: bool) -> None:
+        """Answer a request in a task, or when it is known what; there is no other one until then."""
+        address = self._address()
+        self._incoming = None
+        if isinstance(answer, LongAnswer):
+            self._answer_long(answer, head, address, is_last=is_last)
+            return
+        self._later = answer
+        self._is_busy = True
+        self._since = self._doors.loop.time()
+        answer.watch(partial(self._answer_now, head, address, is_last))
+
+    def _answer_now(self, head: Head, address: str, is_last: bool, come: Later[Done]) -> None:
+        """It is known what to answer."""
+        self._later = None
+        self._is_busy = False
+        is_last, answer = is_last or self._doors.is_closed, come.get()
+        if isinstance(answer, LongAnswer):
+            self._answer_long(answer, head, address, is_last=is_last)
+        elif not self._transport.is_closing():
+            self._write(answer, head, is_last=is_last)
+            if not is_last:
+                self._go_on_reading()
+        self._doors.ended()
+
+    def _answer_long(self, answer: LongAnswer, head: Head, address: str, *, is_last: bool) -> None:
+        exchange = Exchange(self._transport, head, b"", address, self._doors.date, is_last=is_last)
+        self._start_answer(exchange, partial(_send_long, answer))
 
     def _exchange_of(self, head: Head, body: bytes, *, is_last: bool) -> Exchange:
         return Exchange(self._transport, head, body, self._address(), self._doors.date, is_last=is_last)
@@ -373,6 +450,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         self._incoming = None
         self._doors.wheel.forget(self)
         self._exchange = exchange
+        self._is_busy = True
         exchange.open()
         self._task = self._doors.start(self._run(exchange, respond))
         return False
@@ -392,6 +470,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         finally:
             exchange.close()
             self._exchange = self._task = None
+            self._is_busy = False
         if not self._transport.is_closing():
             self._finish(exchange)
 
@@ -402,11 +481,18 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
             self.close()
             return
         self._is_answering = True
+        self._doors.wheel.watch(self, self._doors.loop.time() + PATIENCE)
+        self._go_on_reading()
+
+    def _go_on_reading(self) -> None:
+        """An answer is out that was waited for: handle what the client has sent since."""
         self._since = self._doors.loop.time()
-        self._doors.wheel.watch(self, self._since + REQUEST_TIMEOUT)
-        self._resume()
-        data, self._data = self._data, b""
-        self._take(_portions(data), len(data))
+        if self._held is None:
+            self._resume()
+            data, self._data = self._data, b""
+            self._take(_portions(data), len(data))
+        if self._is_half_closed and not self._is_busy:
+            self.close()
 
     def _address(self) -> str:
         """Where the client of the present request is."""
@@ -475,8 +561,14 @@ def _portions(data: bytes) -> Iterator[bytes]:
 
 async def _send_long(answer: LongAnswer, exchange: Exchange) -> None:
     """Make the answer, a part in each turn of the loop, and send it."""
-    parts = []
+    try:
+        made = Answer(HTTPStatus.OK, b"".join([part async for part in _parts_of(answer)]))
+    except Exception as error:
+        made = answer.refuse(error)
+    await exchange.send(made)
+
+
+async def _parts_of(answer: LongAnswer) -> AsyncIterator[bytes]:
     for part in answer.parts:
-        parts.append(part)
+        yield await settled(part) if isinstance(part, Later) else part
         await asyncio.sleep(0)
-    await exchange.send(Answer(HTTPStatus.OK, b"".join(parts)))

@@ -6,7 +6,7 @@ could take for different requests is refused. Must not know sockets or the API.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from types import MappingProxyType
@@ -14,6 +14,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from msgspec import Struct
+
+from relay.wire.later import Later
 
 END_OF_HEAD: Final = b"\r\n\r\n"
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -260,9 +262,10 @@ class Answer(Struct, frozen=True):
 
 class LongAnswer(Struct, frozen=True):
     """A response of 200 whose body takes so long to make that each of its `parts` is for a turn of the event loop of its own.
-    An error while it is made is a bug."""
+    `refuse` says what to answer in its place when one of them cannot be made."""
 
-    parts: Iterator[bytes]
+    parts: Iterator[bytes | Later[bytes]]
+    refuse: Callable[[Exception], Answer]
 
 
 def stream_head(headers: Mapping[str, str], date: str, *, is_chunked: bool, is_last: bool) -> bytes:

@@ -9,7 +9,8 @@ from relay.transports.doors import Doors
 from relay.transports.exchange import Exchange
 from relay.transports.front import FrontDoor
 from relay.transports.handshake import Upgrade
-from relay.wire.http import Answer, text_answer
+from relay.wire.http import Answer, LongAnswer, text_answer
+from relay.wire.later import Later, TooLate
 from tests.helpers.frames import client_frame
 
 HANDSHAKE = (
@@ -98,6 +99,9 @@ class Door:
         self.websocket = FakeWebSocket()
         self.transport = FakeTransport()
         self.asked: list[tuple[str, str, bytes]] = []
+        # Answers that come when a test settles them, once it has said that they are to be late.
+        self.is_late = False
+        self.late: list[Later[Answer | LongAnswer]] = []
         self.doors = Doors(
             self.wheel,
             lambda *_: self.websocket,  # type: ignore[arg-type] # all that the door uses of one
@@ -111,9 +115,32 @@ class Door:
         self.protocol = FrontDoor(self.doors)
         self.protocol.connection_made(self.transport)
 
-    def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answer:
+    def answer(
+        self, method: str, target: str, body: bytes, address: Callable[[], str]
+    ) -> Answer | Later[Answer | LongAnswer]:
         self.asked.append((method, target, body))
+        if self.is_late:
+            return self._later()
         return Answer(200, b"%d" % len(self.asked))
+
+    def _later(self) -> Later[Answer | LongAnswer]:
+        """As the API does: what is given up is refused."""
+        come: Later[Answer | LongAnswer] = Later()
+        answer: Later[Answer | LongAnswer] = Later(come)
+
+        def finish(_: Later[Answer | LongAnswer]) -> None:
+            try:
+                answer.settle(come.get())
+            except TooLate:
+                answer.settle(text_answer(503, "?"))
+
+        come.watch(finish)
+        self.late.append(come)
+        return answer
+
+    def settle(self, at: int, body: bytes) -> None:
+        """Let a late answer come."""
+        self.late[at].settle(Answer(200, body))
 
     async def fallback(self, exchange: Exchange) -> None:
         """Answered when the test says so."""

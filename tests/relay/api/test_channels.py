@@ -1,12 +1,14 @@
 """GET /channels, /channels/NAME and /channels/NAME/users of a real relay."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
-from relay.api import channels
+from relay.api import adapter
+from relay.api.channels import list_channels
 from relay.apps import App
-from relay.wire.http import LongAnswer
+from tests.helpers.api import handled
 from tests.helpers.clients import app_with, member
 from tests.helpers.relay import RunningRelay, running_relay
 
@@ -21,6 +23,15 @@ async def occupy(relay: RunningRelay) -> None:
     await clients[2].subscribe("c")
     for client in clients:
         await client.told()
+
+
+def parts_of_list(relay: RunningRelay) -> Iterator[bytes]:
+    """The parts of a list that is too long for one turn."""
+    parts = handled(list_channels, relay.node, relay.app, "/channels")
+    assert isinstance(parts, Iterator)
+    for part in parts:
+        assert isinstance(part, bytes)
+        yield part
 
 
 class TestList:
@@ -51,11 +62,11 @@ class TestList:
 
 
 class TestLongList:
-    """Of more channels than SLICE."""
+    """Of more channels than a page holds."""
 
     @pytest.fixture(autouse=True)
     def _small_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(channels, "SLICE", 3)
+        monkeypatch.setattr(adapter, "PAGE", 3)
 
     @pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}])
     async def test_all_are_listed_whatever_slice_they_are_in(
@@ -76,19 +87,16 @@ class TestLongList:
         client = await relay.connect()
         for number in range(10):
             await client.subscribe(f"a-{number}")
-        answer = channels.list_channels(relay.node, relay.app, {})
-        assert isinstance(answer, LongAnswer)
-        assert [part.count(b"{}") for part in answer.parts][1:-1] == [3, 3, 3, 1]
+        assert [part.count(b"{}") for part in parts_of_list(relay)][1:-1] == [3, 3, 3, 1]
 
     async def test_the_list_of_an_app_that_is_taken_out_meanwhile_ends(self, relay: RunningRelay) -> None:
         client = await relay.connect()
         for number in range(10):
             await client.subscribe(f"a-{number}")
-        answer = channels.list_channels(relay.node, relay.app, {})
-        assert isinstance(answer, LongAnswer)
-        parts = [next(answer.parts), next(answer.parts)]
+        rest = parts_of_list(relay)
+        begun = [next(rest), next(rest), next(rest)]
         relay.reload([app_with(app_id="other")])
-        assert len(json.loads(b"".join([*parts, *answer.parts]))["channels"]) == 3
+        assert len(json.loads(b"".join([*begun, *rest]))["channels"]) == 6
 
     async def test_requests_that_come_meanwhile_on_the_same_connection_are_answered_after_it(
         self, relay: RunningRelay

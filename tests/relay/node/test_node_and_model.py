@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -25,6 +24,7 @@ from relay.protocol.requests import Publish
 from relay.webhooks.base import Pace, cause_of
 from relay.webhooks.delivery import HttpWebhooks
 from tests.helpers import model
+from tests.helpers.api import told
 from tests.helpers.clients import app_with, message, subscription
 from tests.helpers.model import OWN_CHANNEL, Fact, Guest, Model, Rules, as_seen, is_within, views, without_visits
 from tests.helpers.node import Client, Clock, DirectBus, end_turn, node_of
@@ -411,18 +411,17 @@ class RelayAndModel(RuleBasedStateMachine):
     @invariant()
     def the_api_says_what_the_model_says(self) -> None:
         rooms = self.model.rooms
-        assert list_channels(self.node, self.app, {"info": "subscription_count"}) == {
-            "channels": {name: {"subscription_count": len(room)} for name, room in rooms.items()}
-        }
+        listed = told(list_channels, self.node, self.app, "/channels", info="subscription_count")
+        assert listed == {"channels": {name: {"subscription_count": len(room)} for name, room in rooms.items()}}
         for name in PRESENCE:
             users = list(self.model.members.get(name, {}))
-            shown = show_channel(self.node, self.app, name, {"info": "user_count"})
+            path = f"/channels/{name}"
+            shown = told(show_channel, self.node, self.app, path, info="user_count")
             assert shown == {"occupied": name in rooms, "user_count": len(users)}
-            assert list_users(self.node, self.app, name) == {"users": [{"id": user} for user in users]}
+            assert told(list_users, self.node, self.app, f"{path}/users") == {"users": [{"id": user} for user in users]}
         for name in filter(model.is_cache, CHANNELS):
             last = self.model.last_event(name)
-            # As back ends get it: the data is passed on as it was published.
-            shown = orjson.loads(orjson.dumps(show_channel(self.node, self.app, name, {"info": "cache"})))
+            shown = told(show_channel, self.node, self.app, f"/channels/{name}", info="cache")
             assert shown["cache"] == (None if last is None else {"data": last[0]["data"], "ttl": last[1]})
 
     @precondition(lambda self: self.is_served)

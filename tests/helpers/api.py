@@ -1,0 +1,25 @@
+"""Handlers of the HTTP API, asked without HTTP."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from relay.api.adapter import Namespace
+from relay.api.request import request_of
+from relay.api.responses import Handled
+from relay.api.routes import Handler
+from relay.apps import App
+from relay.node.node import Node
+from relay.wire.http import Answer
+
+
+def handled(handler: Handler, node: Node, app: App, path: str, **params: str) -> Handled:
+    """What the handler makes of a GET."""
+    return handler(Namespace(node, app), request_of("GET", f"/apps/{app.id}{path}?{urlencode(params)}", ""))
+
+
+def told(handler: Handler, node: Node, app: App, path: str, **params: str) -> Any:
+    """What the handler answers to a GET at once."""
+    answer = handled(handler, node, app, path, **params)
+    assert isinstance(answer, Answer)
+    return json.loads(answer.body)
