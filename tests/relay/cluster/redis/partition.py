@@ -28,7 +28,7 @@ class Partition:
     def has_nodes(self, *nodes: str) -> None:
         """Nodes with a lease, in a cluster that has its data."""
         for node in nodes:
-            self.run("hello", node, "epoch")
+            self.run("hello", node, "epoch", "", "")
         self.redis.hdel(f"{PREFIX}beat", "rebuild_until", "quiet_until")
         self.told()
 
