@@ -36,17 +36,13 @@ _Place = tuple[int, int]
 
 
 class _Ring:
-    """One channel: its last events, oldest first, and what is known of those that are gone.
+    """One channel: its last events, oldest first. `top` is the newest event of all, `gone` the newest that is forgotten: of
+    what came up to it nothing is known."""
 
-    `base`: nothing is known of what came before. `trimmed` is the newest event after it that had to make room. `top` is the
-    newest event of all; while there is none, `base`.
-    """
+    __slots__ = ("entries", "expires", "forget_at", "gone", "top", "weight")
 
-    __slots__ = ("base", "entries", "expires", "forget_at", "top", "trimmed", "weight")
-
-    def __init__(self, base: _Place) -> None:
-        self.base = self.top = base
-        self.trimmed: _Place | None = None
+    def __init__(self, floor: _Place) -> None:
+        self.gone = self.top = floor
         self.entries: deque[tuple[_Place, bytes]] = deque()
         self.weight = CHANNEL_BYTES
         self.expires = self.forget_at = 0.0
@@ -62,7 +58,7 @@ class _Ring:
 
     def trim(self) -> None:
         """Forget the oldest event."""
-        self.trimmed, frame = self.entries.popleft()
+        self.gone, frame = self.entries.popleft()
         self.weight -= EVENT_BYTES + len(frame)
 
     def expire(self, now: float) -> None:
@@ -70,13 +66,7 @@ class _Ring:
         if self.entries and self.expires <= now:
             self.entries = deque()
             self.weight = CHANNEL_BYTES
-            self.base, self.trimmed = self.top, None
-
-    def has_all_after(self, place: _Place) -> bool:
-        """Whether nothing is missing of what came after an event."""
-        if place == self.top:
-            return True
-        return place >= self.base if self.trimmed is None else place > self.trimmed
+            self.gone = self.top
 
     def after(self, place: _Place) -> tuple[bytes, ...]:
         """The frames of the events after one."""
@@ -144,7 +134,7 @@ class Histories:
         if not position:
             return Recovered(top, is_complete=True)
         place = self._place_of(position)
-        if place is None or not ring.has_all_after(place):
+        if place is None or place < ring.gone:
             return Recovered(top, is_complete=False)
         return Recovered(top, is_complete=True, frames=ring.after(place))
 

@@ -50,9 +50,8 @@ class Memory(Protocol):
     ) -> None:
         """What was published to the channel after `position`; "" for a client that has none yet.
 
-        Complete: `position` is the channel's newest event; or an event that is still remembered; or what was its newest
-        event (of a channel without any: "EPOCH.0-0") when the first remembered one came, and none of those that came since
-        had to make room for another.
+        Complete: nothing is forgotten that came to the channel after `position`. "EPOCH.0-0" is the position of a channel
+        without any event.
         """
 
     def take(self, app_id: str, rate: int, done: Callable[[bool | Unavailable], None], /) -> None:

@@ -50,18 +50,17 @@ class Log:
     def expected(self, position: str, channel: str) -> Recovered:
         """What a naive reading of the rules says, while no channel had to be forgotten."""
         events = self.published.get(channel, [])
-        stretch: list[Happening] = []
-        base = START
+        remembered: list[Happening] = []
         for event in events:
-            if stretch and stretch[-1].at + self.history.ttl <= event.at:
-                base, stretch = stretch[-1].id, []
-            stretch.append(event)
-        if stretch and stretch[-1].at + self.history.ttl <= self.now:
-            base, stretch = stretch[-1].id, []
-        known = [event.id for event in stretch[-self.history.size :]]
+            if remembered and remembered[-1].at + self.history.ttl <= event.at:
+                remembered = []
+            remembered = [*remembered, event][-self.history.size :]
+        if remembered and remembered[-1].at + self.history.ttl <= self.now:
+            remembered = []
+        # Nothing of what came after these is forgotten.
+        known = [START, *(event.id for event in events)][len(events) - len(remembered) :]
         top = events[-1].id if events else START
-        is_whole = len(stretch) <= self.history.size
-        if position in (top, *known) or (position == base and is_whole):
+        if position in known:
             return Recovered(top, is_complete=True, frames=self.after(position, channel))
         return Recovered(top, is_complete=False)
 
@@ -172,7 +171,7 @@ class TestPositions:
         ids = [log.publish() for _ in range(3)]
         log.history = History(1, 10)
         ids.append(log.publish())
-        assert [log.since(position).is_complete for position in ids] == [False, False, False, True]
+        assert [log.since(position).is_complete for position in ids] == [False, False, True, True]
 
 
 class TestBounds:
@@ -201,7 +200,7 @@ class TestBounds:
     def test_one_channel_alone_gives_up_its_oldest_events(self) -> None:
         log = Log(max_bytes=CHANNEL_BYTES + 2 * EVENT_BYTES + 200)
         ids = [log.publish() for _ in range(3)]
-        assert [log.since(position).is_complete for position in (START, *ids)] == [False, False, True, True]
+        assert [log.since(position).is_complete for position in (START, *ids)] == [False, True, True, True]
 
     def test_an_event_that_is_larger_than_the_bound_is_sent_and_not_remembered(self) -> None:
         log = Log(max_bytes=CHANNEL_BYTES + EVENT_BYTES)
