@@ -17,6 +17,9 @@ from pushdesk import origins
 from pushdesk.addresses import is_loopback, parse_networks
 from pushdesk.reach import sign_of_outside
 from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, ChannelHistory, KeyPair, Webhook
+from relay.cluster.keys import DEFAULT_PREFIX
+from relay.cluster.redis.cluster import LOG_ENTRIES
+from relay.cluster.redis.topology import BadUrl, parse_url
 from relay.protocol.limits import Limits
 
 T = TypeVar("T", bound=Struct)
@@ -69,6 +72,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds over which a stop closes the connections, so that they do not all come back at once to the other nodes. 0, for
     a relay alone: at once, and clients come back after a pause."""
 
+    redis_url: Annotated[str, Meta(max_length=2_000)] = ""
+    """The Redis or Valkey over which several nodes are one relay; empty: this one is alone. See `parse_url` for its forms."""
+
+    redis_prefix: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.:-]{1,50}\Z")] = DEFAULT_PREFIX
+    """What all keys in Redis begin with; nodes of one relay share it, other relays in the same Redis have another one."""
+
+    redis_partitions: Annotated[int, Meta(ge=0, le=1_024)] = 0
+    """Into how many parts the relay is divided in Redis, the same on all nodes; 0: 1, in a Redis Cluster 64."""
+
+    redis_log: Annotated[int, Meta(ge=1_000, le=10_000_000)] = LOG_ENTRIES
+    """Messages that Redis keeps of each part, for nodes whose connection was cut."""
+
+    on_gap: Literal["tell", "reconnect"] = "tell"
+    """When this node was cut off for so long that messages are lost: only say so, or have the clients concerned come back."""
+
     metrics_host: str = "127.0.0.1"
     """The address of the metrics."""
 
@@ -93,10 +111,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def shown(self) -> dict[str, str]:
         """Each setting as text, secrets masked."""
-        return {
+        shown = {
             name: "'***'" if name in _SECRETS and getattr(self, name) else repr(getattr(self, name))
             for name in self.__struct_fields__
         }
+        return shown | {"redis_url": repr(str(parse_url(self.redis_url)) if self.redis_url else "")}
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={text}' for name, text in self.shown().items())})"
@@ -302,6 +321,11 @@ def _check_whole(settings: Settings) -> list[str]:
         parse_networks(settings.trusted_proxies)
     except ValueError as error:
         problems.append(f"trusted_proxies: expected addresses and networks such as 127.0.0.1, 10.0.0.0/8: {error}")
+    try:
+        if settings.redis_url:
+            parse_url(settings.redis_url)
+    except BadUrl as error:
+        problems.append(f"redis_url: expected redis://HOST:PORT, or another URL of a Redis: {error}")
     if not settings.apps:
         problems.append("apps: expected at least one [[apps]] table")
     problems += _weak_secrets(settings)

@@ -115,6 +115,43 @@ class TestEnvironment:
         ]
 
 
+class TestRedis:
+    def test_without_a_url_the_relay_is_alone(self) -> None:
+        settings = load({})
+        assert (settings.redis_url, settings.redis_prefix, settings.redis_partitions) == ("", "pd", 0)
+        assert settings.shown()["redis_url"] == "''"
+
+    def test_each_variable_sets_its_field_and_the_password_is_never_shown(self) -> None:
+        settings = load(
+            {
+                "RELAY_REDIS_URL": f"rediss://relay:{SECRET}@redis.internal:6380/2",
+                "RELAY_REDIS_PREFIX": "shop:pd",
+                "RELAY_REDIS_PARTITIONS": "64",
+                "RELAY_REDIS_LOG": "50000",
+                "RELAY_ON_GAP": "reconnect",
+            }
+        )
+        assert (settings.redis_prefix, settings.redis_partitions, settings.redis_log) == ("shop:pd", 64, 50_000)
+        assert settings.on_gap == "reconnect"
+        assert settings.shown()["redis_url"] == "'rediss://relay:***@redis.internal:6380/2'"
+        assert SECRET not in repr(settings)
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "expected"),
+        [
+            ("RELAY_REDIS_URL", "redis.internal", "redis_url: expected redis://HOST:PORT, or another URL of a Redis: "),
+            ("RELAY_REDIS_URL", f"redis://x:{SECRET}@:6379", "redis_url: expected redis://HOST:PORT, "),
+            ("RELAY_REDIS_PREFIX", "a{b}", "RELAY_REDIS_PREFIX: expected `str`"),
+            ("RELAY_REDIS_PARTITIONS", "1025", "RELAY_REDIS_PARTITIONS: expected `int` <= 1024"),
+            ("RELAY_REDIS_LOG", "999", "RELAY_REDIS_LOG: expected `int` >= 1000"),
+            ("RELAY_ON_GAP", "ignore", "RELAY_ON_GAP: expected one of tell, reconnect"),
+        ],
+    )
+    def test_a_wrong_value_is_named_with_what_was_expected(self, variable: str, value: str, expected: str) -> None:
+        (problem,) = problems({variable: value})
+        assert problem.startswith(expected)
+
+
 class TestTrustedProxies:
     def test_the_environment_has_commas_between_them(self) -> None:
         settings = load(APP_VARIABLES | {"RELAY_TRUSTED_PROXIES": " 127.0.0.1, 10.0.0.0/8,,fd00::/8 "})
