@@ -67,7 +67,7 @@ class _Line:
             return
         if type(payload) is bytes:
             topic.partition.push(self.link, topic, payload)
-        elif kind == b"sunsubscribe":
+        elif kind == b"sunsubscribe" and not topic.partition.is_unsubscribing(name):
             # Unasked for, as the topic is still listened to: its slot has moved.
             self.on_moved(topic.partition, "MOVED")
 

@@ -4,6 +4,7 @@ Must not know what a message or a report means. Everything happens in the reader
 answer and the push behind it would lose the push (docs/decisions/0021).
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -160,6 +161,7 @@ class Partition:
         self._scripts = scripts
         self._topics = topics
         self._own: dict[bytes, Topic] = {}
+        self._unsubscribing: Counter[bytes] = Counter()
         self._host = host
         self._clock = clock
         self._subscribe_verb, self._unsubscribe_verb = (
@@ -295,14 +297,15 @@ class Partition:
         self._heal = None
         self.is_ready = True
         self.figures.replayed += heal.replayed
+        # First what this node holds: what is asked then has it.
+        if self.lease.must_assert:
+            self._assert_all()
+        self._send_reports()
         if heal.is_gap:
             self.figures.gaps += 1
             self._host.lost_messages(self)
         for topic in list(self._own.values()):
             self._confirm(topic)
-        if self.lease.must_assert:
-            self._assert_all()
-        self._send_reports()
         self._host.ready(self)
 
     def _give_up(self, link: Link, answer: Answer) -> None:
@@ -331,7 +334,19 @@ class Partition:
         if self._own.pop(topic_name, None) is not None:
             del self._topics[topic_name]
             if self.link is not None:
-                self.link.subscribe(self._unsubscribe_verb, (topic_name,), _ignore)
+                self._unsubscribing[topic_name] += 1
+                self.link.subscribe(
+                    self._unsubscribe_verb, (topic_name,), lambda _answer: self._take_unsubscribed(topic_name)
+                )
+
+    def _take_unsubscribed(self, topic_name: bytes) -> None:
+        self._unsubscribing[topic_name] -= 1
+        if not self._unsubscribing[topic_name]:
+            del self._unsubscribing[topic_name]
+
+    def is_unsubscribing(self, topic_name: bytes) -> bool:
+        """Whether Redis has yet to confirm that it sends nothing more of a topic, which may be listened to again by now."""
+        return topic_name in self._unsubscribing
 
     def listens_to(self, topic_name: bytes) -> bool:
         """Whether it is listened to."""
