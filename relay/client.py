@@ -7,8 +7,10 @@ RelayError
 └── RelayRefused       the request is wrong (`status`, `text`): trying again unchanged is pointless, but for 429
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, NotRequired, Self, TypedDict
 from urllib.parse import quote, urlencode
@@ -25,7 +27,14 @@ from relay.wire import halves
 DEFAULT_URL: Final = "http://127.0.0.1:6001"
 DEFAULT_TIMEOUT: Final = 5.0
 
+# What is sent with idempotency keys is sent again after so many seconds when nobody knows whether it was published.
+PAUSES: Final = (0.1, 1.0)
+
+_ELSEWHERE: Final = ": is another server on this address?"
 _HEADERS: Final = {"Content-Type": "application/json"}
+
+# Answers after which nobody knows, or nobody got it: the relay's own, and those of proxies that got none.
+_NO_ANSWER: Final = frozenset({None, 502, 503, 504})
 
 
 class Event(TypedDict):
@@ -36,6 +45,7 @@ class Event(TypedDict):
     data: object
     socket_id: NotRequired[str | None]
     info: NotRequired[str]
+    idempotency_key: NotRequired[str]
 
 
 class RelayError(Exception):
@@ -43,12 +53,14 @@ class RelayError(Exception):
 
 
 class RelayUnavailable(RelayError):
-    """The relay could not be reached, took too long, or had an error of its own. `reason` says which."""
+    """The relay could not be reached, took too long, or had an error of its own. `reason` says which, `status` is that of its
+    answer, if there was one."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(url, reason)
+    def __init__(self, url: str, reason: str, status: int | None = None) -> None:
+        super().__init__(url, reason, status)
         self.url = url
         self.reason = reason
+        self.status = status
 
     def __str__(self) -> str:
         return f"the relay at {self.url} is not available: {self.reason}"
@@ -72,7 +84,8 @@ class PushlerClient:
     """A client of one app. Keeps connections alive; create it once, close it at the end.
 
     `app_id` may be left out where the relay finds the app by its key. `url` is the relay's base address, `timeout` is in
-    seconds and covers one whole request.
+    seconds and covers one whole request. `pauses` (seconds) are made before what is sent with idempotency keys is sent again,
+    once each: none for those who do that themselves.
     """
 
     def __init__(
@@ -83,12 +96,14 @@ class PushlerClient:
         app_id: str | None = None,
         url: str = DEFAULT_URL,
         timeout: float = DEFAULT_TIMEOUT,
+        pauses: Sequence[float] = PAUSES,
     ) -> None:
         self.key = key
         self._secret = secret
         self._url = url.rstrip("/")
         self._app_path = f"/apps/{quote(app_id or key, safe='')}"
         self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._pauses = pauses
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -116,11 +131,15 @@ class PushlerClient:
         socket_id: str | None = None,
         *,
         info: Sequence[str] = (),
+        idempotency_key: str | None = None,
     ) -> dict[str, Any]:
         """Publish one event to one or many channels, leaving out the connection `socket_id`.
 
         `data` is any JSON value; text is sent as it is. Returns the relay's answer: {} or, with `info`, {"channels": {…}}.
-        Raises RelayError.
+
+        With an `idempotency_key`, 1 to 128 characters that no other event has, Pushdesk's relay sends the event to a channel
+        once, however often it is published in 120 s; it is published again here where nobody knows whether it was. Raises
+        RelayError.
         """
         body: dict[str, object] = {"name": event, "data": encode_data(data)}
         if isinstance(channels, str):
@@ -131,15 +150,19 @@ class PushlerClient:
             body["socket_id"] = socket_id
         if info:
             body["info"] = ",".join(info)
-        return await self._post("/events", body)
+        if idempotency_key is not None:
+            body["idempotency_key"] = idempotency_key
+        return await self._publish("/events", body, is_idempotent=idempotency_key is not None)
 
     async def trigger_batch(self, batch: Sequence[Event]) -> dict[str, Any]:
-        """Publish up to ten different events in one request, in this order. Raises RelayError."""
+        """Publish up to ten different events in one request, in this order; again as above, if each has an `idempotency_key`.
+        Raises RelayError."""
         items = [{**event, "data": encode_data(event["data"])} for event in batch]
         for item in items:
             if item.get("socket_id") is None:
                 item.pop("socket_id", None)
-        return await self._post("/batch_events", {"batch": items})
+        is_idempotent = all(item.get("idempotency_key") is not None for item in items)
+        return await self._publish("/batch_events", {"batch": items}, is_idempotent=is_idempotent)
 
     async def channels(self, prefix: str | None = None, info: Sequence[str] = ()) -> dict[str, Any]:
         """The occupied channels by name, those that begin with `prefix`: {"channels": {name: {…}}}. Raises RelayError."""
@@ -228,6 +251,17 @@ class PushlerClient:
         """Publish an event to every connection that is signed in as the user. Raises RelayError."""
         return await self.trigger(channel_of(user_id), event, data)
 
+    async def _publish(self, path: str, body: object, *, is_idempotent: bool) -> dict[str, Any]:
+        """Publish, and again after each of the pauses as long as nobody knows whether it was, if that does no harm."""
+        for pause in self._pauses if is_idempotent else ():
+            try:
+                return await self._post(path, body)
+            except RelayUnavailable as error:
+                if error.status not in _NO_ANSWER:
+                    raise
+            await asyncio.sleep(pause)
+        return await self._post(path, body)
+
     async def _post(self, path: str, body: object) -> dict[str, Any]:
         return await self._signed("POST", path, [], halves.dumps(body))
 
@@ -245,9 +279,9 @@ class PushlerClient:
         try:
             decoded = halves.loads(answer)
         except ValueError:
-            raise RelayUnavailable(self._url, "its answer is not JSON: is another server on this address?") from None
+            raise RelayUnavailable(self._url, f"its answer is not JSON{_ELSEWHERE}", HTTPStatus.OK) from None
         if not isinstance(decoded, dict):
-            raise RelayUnavailable(self._url, "its answer is not a JSON object: is another server on this address?")
+            raise RelayUnavailable(self._url, f"its answer is not a JSON object{_ELSEWHERE}", HTTPStatus.OK)
         return decoded
 
     async def _request(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -265,7 +299,7 @@ class PushlerClient:
         except aiohttp.ClientError as error:
             raise RelayUnavailable(self._url, str(error) or type(error).__name__) from error
         if status >= 500:
-            raise RelayUnavailable(self._url, f"it answered {status}")
+            raise RelayUnavailable(self._url, f"it answered {status}", status)
         if status >= 300:
             raise RelayRefused(status, answer.decode("utf-8", "replace").strip(), _event_at_fault(status, answer))
         return answer

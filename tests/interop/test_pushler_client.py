@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from relay.client import PushlerClient, RelayRefused, RelayUnavailable
+from relay.client import DEFAULT_TIMEOUT, PushlerClient, RelayRefused, RelayUnavailable
 from tests.helpers.processes import HOST, RelayProcess, free_port, running_relay
 from tests.interop.subscribers import Connect, SubscribeTo
 
@@ -21,8 +21,8 @@ def own_relay() -> Iterator[RelayProcess]:
         yield relay
 
 
-def client_of(relay: RelayProcess, url: str = "", **options: float) -> PushlerClient:
-    return PushlerClient(relay.key, relay.secret, app_id=relay.app_id, url=url or relay.url, **options)
+def client_of(relay: RelayProcess, url: str = "", timeout: float = DEFAULT_TIMEOUT) -> PushlerClient:
+    return PushlerClient(relay.key, relay.secret, app_id=relay.app_id, url=url or relay.url, timeout=timeout)
 
 
 async def test_trigger_reaches_one_channel(publisher: PushlerClient, subscribe_to: SubscribeTo) -> None:

@@ -166,6 +166,84 @@ def response(status: str, body: bytes) -> bytes:
     return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status.encode(), len(body), body)
 
 
+class Answering:
+    """A server that has one answer ready for each request; none for b"", and the last one for all that follow."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self._answers = list(answers)
+        self.bodies: list[bytes] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        self.bodies.append(await reader.readexactly(length))
+        writer.write(self._answers[0] if len(self._answers) == 1 else self._answers.pop(0))
+        writer.close()
+
+    @asynccontextmanager
+    async def client(self, pauses: tuple[float, ...] = (0.0, 0.0)) -> AsyncIterator[PushlerClient]:
+        server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, PushlerClient("k", "s", url=url, pauses=pauses) as client:
+            yield client
+
+
+BUSY = response("503 Service Unavailable", b'{"error":"nobody got it","code":503}')
+TAKEN = response("200 OK", b"{}")
+
+
+class TestIdempotency:
+    @pytest.mark.parametrize("failures", [[b""], [BUSY], [BUSY, b""], [response("504 Gateway Timeout", b"")]])
+    async def test_what_has_a_key_is_sent_again_when_nobody_knows_whether_it_was_published(
+        self, failures: list[bytes]
+    ) -> None:
+        server = Answering(*failures, TAKEN)
+        async with server.client() as client:
+            assert await client.trigger("a", "event", 1, idempotency_key="k-1") == {}
+            assert await client.trigger_batch([]) == {}
+        *sent, _batch = server.bodies
+        assert sent == [b'{"name":"event","data":"1","channel":"a","idempotency_key":"k-1"}'] * (len(failures) + 1)
+
+    async def test_a_batch_is_sent_again_when_each_event_has_a_key(self) -> None:
+        batch: list[Event] = [{"channel": "a", "name": "1", "data": "", "idempotency_key": "k-1"}]
+        server = Answering(BUSY, TAKEN)
+        async with server.client() as client:
+            await client.trigger_batch(batch)
+        assert len(server.bodies) == 2
+        server = Answering(BUSY)
+        async with server.client() as client:
+            with pytest.raises(RelayUnavailable):
+                await client.trigger_batch([*batch, {"channel": "a", "name": "2", "data": ""}])
+        assert len(server.bodies) == 1
+
+    async def test_after_the_last_pause_it_is_not_available(self) -> None:
+        server = Answering(BUSY)
+        async with server.client() as client:
+            with pytest.raises(RelayUnavailable, match="it answered 503") as failed:
+                await client.trigger("a", "event", 1, idempotency_key="k-1")
+        assert (failed.value.status, len(server.bodies)) == (503, 3)
+
+    @pytest.mark.parametrize(
+        "answer", [response("500 Oops", b""), response("200 OK", b"<html>"), response("400 No", b'{"error":"no"}')]
+    )
+    async def test_an_answer_that_says_more_is_not_asked_for_again(self, answer: bytes) -> None:
+        server = Answering(answer)
+        async with server.client() as client:
+            with pytest.raises(RelayError):
+                await client.trigger("a", "event", 1, idempotency_key="k-1")
+        assert len(server.bodies) == 1
+
+    @pytest.mark.parametrize(("key", "pauses"), [(None, (0.0, 0.0)), ("k-1", ())])
+    async def test_what_has_no_key_is_sent_once_and_so_is_all_of_who_repeats_it_themselves(
+        self, key: str | None, pauses: tuple[float, ...]
+    ) -> None:
+        server = Answering(BUSY)
+        async with server.client(pauses) as client:
+            with pytest.raises(RelayUnavailable):
+                await client.trigger("a", "event", 1, idempotency_key=key)
+        assert len(server.bodies) == 1
+
+
 class TestFailures:
     @pytest.mark.parametrize(
         ("answer", "reason"),
