@@ -83,6 +83,7 @@ def relay_client(settings: Settings) -> PushlerClient:
         settings.relay_app_secret.reveal(),
         app_id=settings.relay_app_id,
         url=settings.relay_url,
+        pauses=(),  # the outbox makes its own
     )
 
 

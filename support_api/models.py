@@ -243,10 +243,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event that waits in the outbox under its number; the numbers give the order."""
+    """An event that waits in the outbox under its number; the numbers give the order. `key` is one that no other event has,
+    of any database: a new one begins with the same numbers."""
 
     id: int
     event: Event
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
-"""Delivers stored events to the relay: in order, at least once, without anybody waiting for it.
+"""Delivers stored events to the relay: in order, once, without anybody waiting for it.
 
-Promise: an event is removed from the store only after the relay took it, so a crash of either side loses none; it may come
-twice, and receivers drop ids that they know. An event of which the relay itself says that it is at fault is set aside, so
-that the others do not wait for it, until somebody brings it back: then it comes after those that have overtaken it. On any
-other answer, of the relay, of a proxy or of whatever is at that address, all events wait, in their order.
+Promise: an event is removed from the store only after the relay took it, so a crash of either side loses none. It is handed
+over again where nobody knows whether the relay took it, under the same idempotency key: for two minutes the relay sends it
+once; after that, or by another Pusher server, it may come twice, and receivers drop ids that they know. An event of which the
+relay itself says that it is at fault is set aside, so that the others do not wait for it, until somebody brings it back: then
+it comes after those that have overtaken it. On any other answer, of the relay, of a proxy or of whatever is at that address,
+all events wait, in their order.
 
 Must not know tickets or SQL.
 """
@@ -74,7 +76,7 @@ class Pace:
 
 class Outbox:
     """The one task that delivers. `news` is set by whoever stores events; without `extensions` the relay is another Pusher
-    server, which cannot end a subscription, and nothing of that kind is asked of it."""
+    server, which knows no idempotency keys and cannot end a subscription, and nothing of that kind is asked of it."""
 
     def __init__(
         self, queue: Queue, relay: Relay, news: asyncio.Event, pace: Pace | None = None, *, extensions: bool = True
@@ -150,7 +152,7 @@ class Outbox:
         first = stored[0].event
         match first.kind:
             case EventKind.EVENT:
-                await self._relay.trigger_batch([_for_relay(one.event) for one in stored])
+                await self._relay.trigger_batch([self._for_relay(one) for one in stored])
             case EventKind.UNSUBSCRIBE if not self._extensions:
                 return
             case EventKind.UNSUBSCRIBE:
@@ -159,6 +161,15 @@ class Outbox:
                 await self._relay.terminate_connections(_user_of(first))
             case _:
                 assert_never(first.kind)
+
+    def _for_relay(self, stored: StoredEvent) -> RelayEvent:
+        event = stored.event
+        batch_item: RelayEvent = {"channel": event.channel, "name": event.name, "data": event.payload}
+        if event.exclude_socket is not None:
+            batch_item["socket_id"] = event.exclude_socket
+        if self._extensions:
+            batch_item["idempotency_key"] = stored.key
+        return batch_item
 
     async def _set_aside(self, faulty: StoredEvent, refused: RelayRefused) -> None:
         await self._queue.set_aside(faulty.id, refused.text)
@@ -199,13 +210,6 @@ def place_of_fault(refused: RelayRefused, stored: Sequence[StoredEvent]) -> int 
 
 def _user_of(event: Event) -> str:
     return str(event.payload["user_id"])
-
-
-def _for_relay(event: Event) -> RelayEvent:
-    batch_item: RelayEvent = {"channel": event.channel, "name": event.name, "data": event.payload}
-    if event.exclude_socket is not None:
-        batch_item["socket_id"] = event.exclude_socket
-    return batch_item
 
 
 async def _first_of(event: asyncio.Event, seconds: float) -> None:

@@ -66,5 +66,5 @@ def _refused(row: Row[Any]) -> RefusedEvent:
 
 
 def _stored(row: Row[Any]) -> StoredEvent:
-    payload = orjson.loads(row.payload)
-    return StoredEvent(row.id, Event(row.channel, row.event, payload, row.exclude_socket, EventKind(row.kind)))
+    event = Event(row.channel, row.event, orjson.loads(row.payload), row.exclude_socket, EventKind(row.kind))
+    return StoredEvent(row.id, event, f"outbox-{row.id}-{row.created_at.isoformat()}")

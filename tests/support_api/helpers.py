@@ -43,6 +43,7 @@ class Heard:
     name: str
     data: dict[str, Any]
     socket_id: str | None
+    key: str | None = None
 
 
 @dataclass
@@ -119,7 +120,7 @@ class RecordingRelay:
 
 
 def _heard(item: dict[str, Any], channel: str) -> Heard:
-    return Heard(channel, item["name"], orjson.loads(item["data"]), item.get("socket_id"))
+    return Heard(channel, item["name"], orjson.loads(item["data"]), item.get("socket_id"), item.get("idempotency_key"))
 
 
 @asynccontextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from sqlalchemy import update
 
 from relay.apps import App
 from relay.client import Event as RelayEvent
@@ -18,8 +20,9 @@ from support_api.events import lost_all_channels, lost_channel, lost_connections
 from support_api.models import Event, StoredEvent
 from support_api.outbox import REFUSED_IN_A_ROW, Outbox, Pace, place_of_fault
 from support_api.store import Store
+from support_api.tables import outbox
 from tests.helpers.relay import running_relay
-from tests.support_api.helpers import RecordingRelay
+from tests.support_api.helpers import RecordingRelay, SteadyClock
 
 QUICK = Pace(first_pause=0.01, longest_pause=0.02, poll=0.02, deadline=1.0)
 
@@ -252,8 +255,38 @@ async def test_a_real_relay_names_the_place_of_fault_of_a_batch(store: Store) ->
     assert "xxx" not in aside.reason
 
 
+async def test_each_event_goes_out_under_a_key_of_its_own(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    await announce(store, "e1", "e2")
+    keys = [one.key for one in await store.outbox.pending(10)]
+    async with outbox_of(store, client).running():
+        await relay.events(2)
+    assert [one.key for one in relay.heard] == keys
+    assert len({*keys}) == 2
+    assert all(len(key) <= 128 for key in keys)
+
+
+async def test_the_same_number_in_a_new_database_makes_another_key(store: Store, clock: SteadyClock) -> None:
+    await announce(store, "e1")
+    (before,) = await store.outbox.pending(10)
+    async with store.database.writing() as tx:
+        await tx.conn.execute(update(outbox).values(created_at=clock.now + timedelta(seconds=1)))
+    (after,) = await store.outbox.pending(10)
+    assert (before.id == after.id, before.key == after.key) == (True, False)
+
+
+async def test_another_pusher_server_is_sent_no_keys(
+    store: Store, client: PushlerClient, relay: RecordingRelay
+) -> None:
+    await announce(store, "e1")
+    async with Outbox(store.outbox, client, store.database.news, QUICK, extensions=False).running():
+        await relay.events(1)
+    assert relay.heard[0].key is None
+
+
 def test_only_an_event_can_be_at_fault() -> None:
-    stored = [StoredEvent(1, Event("c", "e", {})), StoredEvent(2, lost_channel(5, 1))]
+    stored = [StoredEvent(1, Event("c", "e", {}), "k1"), StoredEvent(2, lost_channel(5, 1), "k2")]
     assert place_of_fault(RelayRefused(400, "no", 0), stored) == 0
     assert place_of_fault(RelayRefused(400, "no", 1), stored) is None
     assert place_of_fault(RelayRefused(400, "no", 2), stored) is None
