@@ -20,7 +20,7 @@ from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
-from relay.cluster.local import LocalBus
+from relay.cluster.local import LocalCluster
 from relay.config import ConfigError, Settings, load
 from relay.console.pages import Address, Console
 from relay.net.liveness import Wheel
@@ -86,12 +86,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     webhooks = HttpWebhooks(settings.apps, loop.time, observers=observers)
     node = Node(
         Apps(settings.apps),
-        LocalBus(),
-        webhooks,
+        LocalCluster(webhooks, loop.time, loop.call_later),
         settings.activity_timeout,
         loop.time,
         loop.call_soon,
-        loop.call_later,
         observers,
     )
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
-from relay.api.adapter import Namespace
 from relay.api.request import Request
 from relay.api.responses import Handled, ensure_known, json_answer
 from relay.cluster.bus import Unavailable
 from relay.cluster.memory import LastEvent
 from relay.cluster.roster import ChannelInfo, Wanted
+from relay.node.namespace import Namespace
 from relay.protocol.channels import ChannelRules, rules_for
 from relay.protocol.requests import BadRequest, ensure_channel_name, ensure_info_fits, parse_info
 from relay.wire import halves
@@ -28,7 +28,7 @@ def list_channels(namespace: Namespace, request: Request) -> Handled:
     info = parse_info(params.get("info"))
     if "user_count" in info and not prefix.startswith("presence-"):
         raise BadRequest("info=user_count needs a filter_by_prefix that begins with presence-")
-    pages = asked(partial(namespace.list_channels, prefix, _wanted(info)))
+    pages = asked(partial(namespace.queries.list_channels, prefix, _wanted(info)))
     return after(pages, partial(_listed, namespace, info))
 
 
@@ -37,7 +37,7 @@ def show_channel(namespace: Namespace, request: Request) -> Handled:
     rules = ensure_channel_name(request.name, namespace.app.limits)
     info = parse_info(request.params.get("info"))
     ensure_info_fits(info, rules)
-    occupied = asked(partial(namespace.show_channel, rules.name, _wanted(info)))
+    occupied = asked(partial(namespace.queries.show_channel, rules.name, _wanted(info)))
     return after(occupied, partial(_shown, namespace, rules, info))
 
 
@@ -46,7 +46,7 @@ def list_users(namespace: Namespace, request: Request) -> Handled:
     rules = ensure_channel_name(request.name, namespace.app.limits)
     if not rules.is_presence:
         raise BadRequest(f"Only a presence channel has users, {rules.name!r} is none")
-    return after(asked(partial(namespace.list_members, rules.name)), _users)
+    return after(asked(partial(namespace.queries.list_members, rules.name)), _users)
 
 
 def channel_info(namespace: Namespace, rules: ChannelRules, info: Iterable[str]) -> Fields | Later[Fields]:
@@ -54,7 +54,7 @@ def channel_info(namespace: Namespace, rules: ChannelRules, info: Iterable[str])
     wanted = _wanted(info)
     if not wanted.subscriptions and not wanted.members:
         return _with_cache(namespace, ChannelInfo(rules.name), info)
-    occupied = asked(partial(namespace.show_channel, rules.name, wanted))
+    occupied = asked(partial(namespace.queries.show_channel, rules.name, wanted))
     return after(occupied, lambda occupied: _with_cache(namespace, _or_nobody(rules, occupied), info))
 
 
@@ -84,7 +84,7 @@ def _with_cache(namespace: Namespace, channel: ChannelInfo, info: Iterable[str])
         return _fields(channel, info, None)
     if not rules_for(channel.name).is_cache:
         return _fields(channel, info, None)
-    return after(asked(partial(namespace.last, channel.name)), partial(_fields, channel, info))
+    return after(asked(partial(namespace.queries.last_event, channel.name)), partial(_fields, channel, info))
 
 
 def _fields(channel: ChannelInfo, info: Iterable[str], last: LastEvent | Unavailable | None) -> Fields:

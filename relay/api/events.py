@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from relay.api.adapter import Namespace
 from relay.api.channels import channel_info
 from relay.api.request import Request
 from relay.api.responses import Handled, ensure_published, json_answer
 from relay.cluster.bus import Accepted, Outcome, Unavailable
+from relay.node.namespace import Namespace
 from relay.protocol.requests import Publish, parse_batch, parse_publish
 from relay.wire.http import NO_HEADERS, Answer
 from relay.wire.later import Later, after, asked, gathered

@@ -11,7 +11,6 @@ from typing import Final, cast
 
 import structlog
 
-from relay.api.adapter import Namespace
 from relay.api.channels import list_channels, list_users, show_channel
 from relay.api.events import publish, publish_batch
 from relay.api.request import WILDCARD, Request, request_of
@@ -33,6 +32,7 @@ from relay.api.responses import (
 )
 from relay.api.users import terminate, unsubscribe
 from relay.apps import App
+from relay.node.namespace import Namespace
 from relay.node.node import Node
 from relay.protocol.errors import ProtocolError
 from relay.protocol.ratelimit import TokenBucket
@@ -161,7 +161,7 @@ class Api:
         answer = error_answer(error)
         app = self._node.apps.by_id_or_key(request.app)
         if app is not None:
-            self._node.stats(app).hit(error.limit)
+            self._node.namespaces[app.id].stats.hit(error.limit)
         log.info(
             "request_refused",
             app=None if app is None else app.id,
@@ -216,7 +216,7 @@ class Api:
         if not app.enabled:
             raise Forbidden("The app is disabled")
         self._ensure_within_rate(app)
-        return handler(Namespace(self._node, app), request)
+        return handler(self._node.namespaces[app.id], request)
 
     def _ensure_within_rate(self, app: App) -> None:
         """Raises TooManyRequests when the app's back ends come too often."""
@@ -228,7 +228,7 @@ class Api:
         if bucket is None or bucket.rate != rate:  # a reload may have changed it
             bucket = self._buckets[app.id] = TokenBucket(rate, now)
         if not bucket.take(now):
-            self._node.stats(app).rate_limited += 1
+            self._node.namespaces[app.id].stats.rate_limited += 1
             raise TooManyRequests(f"The app may make {rate} requests a second", limit="api_requests_per_second")
 
 

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from relay.api.adapter import Namespace
 from relay.api.request import Request
 from relay.api.responses import Handled, ensure_done, json_answer
 from relay.cluster.bus import Outcome
+from relay.node.namespace import Namespace
 from relay.protocol.requests import BadRequest, parse_unsubscribe
 from relay.wire.http import Answer
 from relay.wire.later import after, asked

@@ -13,12 +13,25 @@ class Cluster(Protocol):
     """The nodes of a relay, seen from one of them. Implementations: LocalCluster, which is this process alone, and
     RedisCluster."""
 
-    bus: Bus
-    roster: Roster
-    memory: Memory
-    commands: Commands
-    witness: Witness
-    """Where a node says what only it knows of: client events, cache misses. The roster tells of the rest."""
+    @property
+    def bus(self) -> Bus:
+        """See relay.cluster.bus."""
+
+    @property
+    def roster(self) -> Roster:
+        """See relay.cluster.roster."""
+
+    @property
+    def memory(self) -> Memory:
+        """See relay.cluster.memory."""
+
+    @property
+    def commands(self) -> Commands:
+        """See relay.cluster.commands."""
+
+    @property
+    def witness(self) -> Witness:
+        """Where a node says what only it knows of: client events, cache misses. The roster tells of the rest."""
 
     async def start(self, receiver: Receiver) -> None:
         """Join the others. Raises ConnectionError when they cannot be reached within 10 s, with a text for the operator."""

@@ -1,31 +1,353 @@
-"""The bus of a relay with one node: what is published is delivered at once, here."""
+"""The cluster of a relay with one node: everything is decided here and at once, from what the node itself holds.
 
-from relay.cluster.plain import Deliver
+Keeps the contracts of bus.py, roster.py, memory.py and commands.py; every `done` is called before the method returns. Must
+not know nodes or hubs: they are a Receiver.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from relay.cluster.bus import SENT_ONLY, Accepted, History, Kept, Outcome, Unavailable
+from relay.cluster.cache import CachedEvent, EventCache
+from relay.cluster.counts import SubscriptionCounts
+from relay.cluster.memory import LastEvent, Recovered
+from relay.cluster.receiver import Receiver, Witness
+from relay.cluster.roster import ChannelInfo, Entered, Full, Wanted
+from relay.protocol.ratelimit import TokenBucket
+from relay.protocol.session import Member
+from relay.protocol.webhooks import WebhookEvent
+from relay.wire.frames import text_frame
+
+# Channels of one page of a list, made in one turn of the event loop: about a millisecond.
+PAGE: Final = 1_000
+
+_ACCEPTED: Final = Accepted()
+_ENTERED: Final = Entered()
+_LEFT: Final = Unavailable("this node has left the cluster")
 
 
-def _deliver_nowhere(app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
-    raise RuntimeError("the bus is not started")
+def _say_nowhere(app_id: str, channel: str, frame: bytes, exclude: str | None) -> Unavailable | None:
+    raise RuntimeError("the cluster is not started")
 
 
-def _deliver_no_more(app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
+def _say_no_more(app_id: str, channel: str, frame: bytes, exclude: str | None) -> Unavailable | None:
     """A client's or a back end's last words, come while the node stops."""
+    return _LEFT
+
+
+class LocalMemory:
+    """See relay.cluster.memory.Memory. `clock` gives seconds, monotonic."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._receiver: Receiver | None = None
+        self._caches: dict[str, EventCache] = {}
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def start(self, receiver: Receiver) -> None:
+        """Remember for the apps of this node."""
+        self._receiver = receiver
+
+    def keep(self, app_id: str, channel: str, frame: bytes, kept: Kept) -> None:
+        """Remember what is published."""
+        cache = self._cache_of(app_id)
+        if cache is None or self._receiver is None or not kept.cache_ttl:
+            return
+        if cache.put(channel, CachedEvent(frame, kept.data, self._clock() + kept.cache_ttl)):
+            self._receiver.hit(app_id, "cached_events")
+
+    def last(self, app_id: str, channel: str, done: Callable[[LastEvent | Unavailable | None], None]) -> None:
+        """See Memory."""
+        cache, now = self._caches.get(app_id), self._clock()
+        event = None if cache is None else cache.get(channel, now)
+        done(None if event is None else LastEvent(event.frame, event.data, event.expires - now))
+
+    def since(
+        self,
+        app_id: str,
+        channel: str,
+        position: str,
+        history: History,
+        done: Callable[[Recovered | Unavailable], None],
+    ) -> None:
+        """See Memory."""
+        done(Recovered("", is_complete=not position))
+
+    def take(self, app_id: str, rate: int, done: Callable[[bool | Unavailable], None]) -> None:
+        """See Memory."""
+        now = self._clock()
+        bucket = self._buckets.get(app_id)
+        if bucket is None or bucket.rate != rate:  # a reload may have changed it
+            bucket = self._buckets[app_id] = TokenBucket(rate, now)
+        done(bucket.take(now))
+
+    def reload(self, receiver: Receiver) -> None:
+        """Forget what was of apps that are gone, and what is over the limits of the others."""
+        for app_id in list(self._caches):
+            app = receiver.app(app_id)
+            if app is None:
+                del self._caches[app_id]
+            else:
+                self._caches[app_id].bound(app.limits.cached_events)
+
+    def _cache_of(self, app_id: str) -> EventCache | None:
+        cache = self._caches.get(app_id)
+        if cache is None and self._receiver is not None and (app := self._receiver.app(app_id)) is not None:
+            cache = self._caches[app_id] = EventCache(app.limits.cached_events)
+        return cache
 
 
 class LocalBus:
     """See relay.cluster.bus.Bus."""
 
-    def __init__(self) -> None:
-        # Delivering is all that there is to publishing (bench/, scenario "client-events").
-        self.publish: Deliver = _deliver_nowhere
+    def __init__(self, memory: LocalMemory) -> None:
+        self._memory = memory
+        # Delivering is all that there is to it (bench/, scenario "client-events").
+        self.say: Callable[[str, str, bytes, str | None], Unavailable | None] = _say_nowhere
 
-    async def start(self, deliver: Deliver) -> None:
-        self.publish = deliver
+    def start(self, receiver: Receiver) -> None:
+        """Deliver from now on."""
+        self.say = receiver.deliver
 
-    async def stop(self) -> None:
-        self.publish = _deliver_no_more
+    def stop(self) -> None:
+        """Deliver nothing more."""
+        self.say = _say_no_more
 
-    def listen(self, app_id: str, channel: str) -> None:
-        """Nobody else has to know."""
+    def publish(
+        self,
+        app_id: str,
+        channel: str,
+        message: bytes,
+        exclude: str | None,
+        kept: Kept,
+        done: Callable[[Outcome], None],
+    ) -> None:
+        """See Bus."""
+        frame = text_frame(message)
+        if kept is not SENT_ONLY:
+            self._memory.keep(app_id, channel, frame, kept)
+        refused = self.say(app_id, channel, frame, exclude)
+        done(_ACCEPTED if refused is None else refused)
+
+    def listen(self, app_id: str, channel: str, done: Callable[[], None]) -> None:
+        """See Bus. Nobody else has to know."""
+        done()
 
     def ignore(self, app_id: str, channel: str) -> None:
-        """Nobody else has to know."""
+        """See Bus. Nobody else has to know."""
+
+
+class LocalRoster:
+    """See relay.cluster.roster.Roster. `clock` gives seconds, monotonic, and `later` calls something after some seconds."""
+
+    def __init__(
+        self,
+        witness: Witness,
+        clock: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self._witness = witness
+        self._clock = clock
+        self._counts = SubscriptionCounts(self._tell_count, clock, later)
+        # App id → the channels that back ends were told are occupied.
+        self._occupied: defaultdict[str, set[str]] = defaultdict(set)
+        self._receiver: Receiver | None = None
+
+    def start(self, receiver: Receiver) -> None:
+        """This is the node."""
+        self._receiver = receiver
+
+    @property
+    def _node(self) -> Receiver:
+        if self._receiver is None:
+            raise RuntimeError("the cluster is not started")
+        return self._receiver
+
+    def tick(self, now: float) -> None:
+        """Tell the counts that are due."""
+        self._counts.tick(now)
+
+    def enter(
+        self,
+        app_id: str,
+        channel: str,
+        member: Member,
+        limit: int,
+        exclude: str,
+        done: Callable[[Entered | Full], None],
+    ) -> None:
+        """See Roster."""
+        node = self._node
+        if len(node.members_here(app_id, channel)) >= limit:
+            done(Full())
+            return
+        node.member_added(app_id, channel, member, exclude)
+        self._witness.came(app_id, WebhookEvent("member_added", channel, user_id=member.user_id))
+        done(_ENTERED)
+
+    def leave(self, app_id: str, channel: str, user_id: str, handover: float = 0.0) -> None:
+        """See Roster. There is nobody to hand over to."""
+        self._node.member_removed(app_id, channel, user_id)
+        self._witness.left(app_id, WebhookEvent("member_removed", channel, user_id=user_id), "member_added")
+
+    def count(self, app_id: str, channel: str, subscriptions: int, is_told: bool) -> None:
+        """See Roster."""
+        if subscriptions < 2:
+            self._note_edge(app_id, channel, is_occupied=subscriptions > 0)
+        if is_told and subscriptions:
+            self._counts.changed(app_id, channel, subscriptions, self._clock())
+
+    def _note_edge(self, app_id: str, channel: str, *, is_occupied: bool) -> None:
+        occupied = self._occupied[app_id]
+        if is_occupied and channel not in occupied:
+            occupied.add(channel)
+            self._witness.came(app_id, WebhookEvent("channel_occupied", channel))
+        elif not is_occupied and channel in occupied:
+            occupied.remove(channel)
+            self._witness.left(app_id, WebhookEvent("channel_vacated", channel), "channel_occupied")
+            if not occupied:
+                del self._occupied[app_id]
+
+    def _tell_count(self, app_id: str, channel: str) -> None:
+        """A count is due. A reload may have switched it off while it waited, or the channel may be empty by now."""
+        app, count = self._node.app(app_id), self._node.subscriptions_here(app_id, channel)
+        if app is None or not app.subscription_count or not count:
+            return
+        self._node.count_told(app_id, channel, count)
+        self._witness.happened(app_id, WebhookEvent("subscription_count", channel, subscription_count=count))
+
+    def sign_in(self, app_id: str, user_id: str, exclude: str) -> None:
+        """See Roster."""
+        self._node.went_online(app_id, user_id, exclude)
+
+    def sign_out(self, app_id: str, user_id: str) -> None:
+        """See Roster."""
+        self._node.went_offline(app_id, user_id)
+
+    def watch(self, app_id: str, user_ids: Sequence[str], done: Callable[[frozenset[str]], None]) -> None:
+        """See Roster."""
+        here = self._node.users_here(app_id)
+        done(frozenset(user_id for user_id in user_ids if user_id in here))
+
+    def unwatch(self, app_id: str, user_ids: Sequence[str]) -> None:
+        """See Roster. The node is told of everybody anyway."""
+
+    def connections(self, app_id: str) -> int:
+        """See Roster."""
+        return self._node.connections_here(app_id)
+
+    def list_channels(
+        self,
+        app_id: str,
+        prefix: str,
+        wanted: Wanted,
+        done: Callable[[Iterator[Sequence[ChannelInfo]] | Unavailable], None],
+    ) -> None:
+        """See Roster."""
+        names = [name for name in self._node.channels_here(app_id) if name.startswith(prefix)]
+        done(self._pages(app_id, names, wanted))
+
+    def _pages(self, app_id: str, names: Sequence[str], wanted: Wanted) -> Iterator[Sequence[ChannelInfo]]:
+        """What has been vacated meanwhile is left out."""
+        for at in range(0, len(names), PAGE):
+            infos = [self._info(app_id, name, wanted) for name in names[at : at + PAGE]]
+            yield [info for info in infos if info is not None]
+
+    def _info(self, app_id: str, channel: str, wanted: Wanted) -> ChannelInfo | None:
+        subscriptions = self._node.subscriptions_here(app_id, channel)
+        if not subscriptions:
+            return None
+        members = len(self._node.members_here(app_id, channel)) if wanted.members else 0
+        return ChannelInfo(channel, subscriptions if wanted.subscriptions else 0, members)
+
+    def show_channel(
+        self, app_id: str, channel: str, wanted: Wanted, done: Callable[[ChannelInfo | Unavailable | None], None]
+    ) -> None:
+        """See Roster."""
+        done(self._info(app_id, channel, wanted))
+
+    def list_members(self, app_id: str, channel: str, done: Callable[[Sequence[str] | Unavailable], None]) -> None:
+        """See Roster."""
+        done(list(self._node.members_here(app_id, channel)))
+
+
+class LocalCommands:
+    """See relay.cluster.commands.Commands."""
+
+    def __init__(self) -> None:
+        self._receiver: Receiver | None = None
+
+    def start(self, receiver: Receiver) -> None:
+        """This is the node."""
+        self._receiver = receiver
+
+    def _order(self, carry_out: Callable[[Receiver], None], done: Callable[[Outcome], None]) -> None:
+        if self._receiver is None:
+            raise RuntimeError("the cluster is not started")
+        carry_out(self._receiver)
+        done(_ACCEPTED)
+
+    def terminate(self, app_id: str, user_id: str, done: Callable[[Outcome], None]) -> None:
+        """See Commands."""
+        self._order(lambda node: node.terminated(app_id, user_id), done)
+
+    def unsubscribe(self, app_id: str, user_id: str, channel: str | None, done: Callable[[Outcome], None]) -> None:
+        """See Commands."""
+        self._order(lambda node: node.unsubscribed(app_id, user_id, channel), done)
+
+    def reload(self, done: Callable[[Outcome], None]) -> None:
+        """See Commands."""
+        self._order(lambda node: node.reloaded(), done)
+
+    def observe(self, app_id: str, viewer: str, seconds: float, done: Callable[[Outcome], None]) -> None:
+        """See Commands."""
+        self._order(lambda node: node.observed(app_id, viewer, seconds), done)
+
+    def show(self, viewer: str, happening: bytes) -> None:
+        """See Commands."""
+        self._order(lambda node: node.shown(viewer, happening), lambda _outcome: None)
+
+
+class LocalCluster:
+    """See relay.cluster.cluster.Cluster. `clock` gives seconds, monotonic, and `later` calls something after some seconds."""
+
+    def __init__(
+        self,
+        witness: Witness,
+        clock: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self.witness = witness
+        self.memory = LocalMemory(clock)
+        self.bus = LocalBus(self.memory)
+        self.roster = LocalRoster(witness, clock, later)
+        self.commands = LocalCommands()
+        self._receiver: Receiver | None = None
+
+    async def start(self, receiver: Receiver) -> None:
+        """See Cluster."""
+        self.begin(receiver)
+
+    def begin(self, receiver: Receiver) -> None:
+        """Start: there is nobody to wait for."""
+        self._receiver = receiver
+        for part in (self.memory, self.bus, self.roster, self.commands):
+            part.start(receiver)
+
+    async def stop(self) -> None:
+        """See Cluster."""
+        self.bus.stop()
+
+    def reload(self) -> None:
+        """See Cluster."""
+        if self._receiver is not None:
+            self.memory.reload(self._receiver)
+
+    def tick(self, now: float) -> None:
+        """See Cluster."""
+        self.roster.tick(now)
+
+    def why_not_ready(self) -> str | None:
+        """See Cluster."""
+        return None

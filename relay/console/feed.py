@@ -9,13 +9,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from heapq import nlargest
-from itertools import islice
 from typing import Final
 
 import msgspec
 
 from relay.apps import App
+from relay.node.namespace import Namespace
 from relay.node.node import Node
 from relay.watch.happenings import Happening, Observers
 
@@ -110,7 +109,7 @@ class Feeds:
         if sum(map(len, self._viewers.values())) >= VIEWERS:
             raise TooManyViewers
         viewer = Viewer(app.id)
-        viewer.show(self._state(app))
+        viewer.show(self._state(self._node.namespaces[app.id]))
         self._viewers.setdefault(app.id, []).append(viewer)
         self._observers[app.id] = lambda happening: self._happened(app.id, happening)
         return viewer
@@ -130,12 +129,11 @@ class Feeds:
 
     def tick(self, _now: float) -> None:
         """Look at the state of the apps that are watched; one that is no more ends."""
-        apps = {app.id: app for app in self._node.apps} if self._viewers else {}
         for app_id, viewers in self._viewers.items():
-            app = apps.get(app_id)
-            state = b"" if app is None else self._state(app)
+            namespace = self._node.namespaces.get(app_id)
+            state = b"" if namespace is None else self._state(namespace)
             for viewer in viewers:
-                if app is None:
+                if namespace is None:
                     viewer.end()
                 else:
                     viewer.show(state)
@@ -146,27 +144,10 @@ class Feeds:
         for viewer in self._viewers[app_id]:
             viewer.add(entry)
 
-    def _state(self, app: App) -> bytes:
-        channels, stats = self._node.channels(app), self._node.stats(app)
-        counted = list(islice(channels, CHANNELS_COUNTED))
-        state = {
-            "connections": self._node.connections(app),
-            "channels": len(channels),
-            "subscriptions": sum(map(len, counted)),
-            # With more channels than are looked at, there are more subscriptions than counted.
-            "is_partial": len(channels) > len(counted),
-            "published": stats.events_published,
-            "client_events": stats.client_events,
-            "occupied": [
-                {
-                    "name": channel.rules.name,
-                    "subscriptions": len(channel),
-                    "users": None if channel.presence is None else len(channel.presence),
-                }
-                for channel in nlargest(CHANNELS_SHOWN, counted, len)
-            ],
-        }
-        return _message("state", state)
+    def _state(self, namespace: Namespace) -> bytes:
+        state, stats = namespace.queries.state_here(CHANNELS_SHOWN, CHANNELS_COUNTED), namespace.stats
+        fields = msgspec.to_builtins(state)
+        return _message("state", fields | {"published": stats.events_published, "client_events": stats.client_events})
 
 
 def _message(event: str, data: object) -> bytes:

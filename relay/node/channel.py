@@ -3,7 +3,7 @@
 Must not know who may subscribe, JSON or other nodes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from relay.node.connection import Connection
@@ -68,14 +68,22 @@ class Channel:
         "_stats",
         "_writers",
         "client_events",
+        "coming",
         "gone",
         "presence",
+        "reported",
         "rules",
+        "waiting",
     )
 
     def __init__(self, rules: ChannelRules, batch: Batch, stats: AppStats) -> None:
         self.rules = rules
         self.presence = Presence() if rules.is_presence else None
+        # What waits until the cluster delivers here what is sent to the channel; None once it does.
+        self.waiting: list[Callable[[], None]] | None = None
+        # Connections that may come in and are not subscribed yet, and the number of subscriptions that the cluster was told.
+        self.coming = 0
+        self.reported = 0
         # Of all senders together, where the app limits them.
         self.client_events: TokenBucket | None = None
         self._batch = batch
@@ -93,6 +101,12 @@ class Channel:
 
     def __contains__(self, socket_id: str | None) -> bool:
         return socket_id in self._writers
+
+    def heard(self) -> None:
+        """The cluster delivers here from now on: go on with what has waited for it."""
+        waiting, self.waiting = self.waiting or (), None
+        for go_on in waiting:
+            go_on()
 
     def add(self, connection: Connection) -> None:
         """Subscribe the connection: it gets what is sent from now on."""
@@ -120,6 +134,14 @@ class Channel:
         self._batch.hold(self)
         self._exclude = exclude
         self._frames = [frame]
+
+    def send_to_others(self, frame: bytes, excluded: Collection[str]) -> None:
+        """Hand a frame to every subscriber whose socket id is not excluded, now."""
+        self._batch.flush()
+        recipients = [write for socket_id, write in self._writers.items() if socket_id not in excluded]
+        for write in recipients:
+            write(frame)
+        self._count(len(recipients), [frame])
 
     @property
     def is_holding(self) -> bool:

@@ -3,16 +3,18 @@
 Says what changed; what follows from it is the node's business. Must not know JSON or other nodes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, KeysView
+from typing import Final
 
 from pushdesk.addresses import AddressCounts
-from relay.cluster.cache import EventCache
 from relay.node.channel import Batch, Channel
 from relay.node.connection import Connection
 from relay.node.revocations import Revocations
 from relay.protocol.channels import ChannelRules, channel_of, rules_for
-from relay.protocol.session import User
 from relay.watch.stats import AppStats
+
+# Characters before the user id in the name of a user's own channel.
+_OWN: Final = len(channel_of(""))
 
 
 class Hub:
@@ -24,25 +26,26 @@ class Hub:
         "_personal",
         "_users",
         "_watchers",
+        "_watching",
         "addresses",
         "batch",
-        "cache",
         "connections",
         "opened",
         "revocations",
         "stats",
     )
 
-    def __init__(self, max_cached: int, defer: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(self, defer: Callable[[Callable[[], None]], object]) -> None:
         self.batch = Batch(defer)
         self._channels: dict[str, Channel] = {}
         self._users: dict[str, set[Connection]] = {}
         # User id → how many subscriptions of each connection were signed for that user.
         self._named: dict[str, dict[Connection, int]] = {}
-        # Who gets what is sent to a user: all who are signed in, whether they subscribed to the user's channel or not.
+        # User id → who gets what is sent to the user: all who are signed in, subscribed to the user's channel or not.
         self._personal: dict[str, Channel] = {}
+        # User id → the connections that want to know of the user, and the other way round.
         self._watchers: dict[str, set[Connection]] = {}
-        self.cache = EventCache(max_cached)
+        self._watching: dict[Connection, tuple[str, ...]] = {}
         self.stats = AppStats()
         # In the order in which they were opened.
         self.connections: dict[str, Connection] = {}
@@ -50,6 +53,11 @@ class Hub:
         self.revocations = Revocations()
         # Of the connections that were opened under a limit for each address.
         self.addresses = AddressCounts()
+
+    @property
+    def users(self) -> KeysView[str]:
+        """Who is signed in."""
+        return self._users.keys()
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._channels.values())
@@ -63,7 +71,7 @@ class Hub:
 
     def audience(self, name: str) -> Channel | None:
         """Who gets what is sent to the channel; on the channel of a user, who is signed in."""
-        return self._channels.get(name) if name[0] != "#" else self._personal.get(name)
+        return self._channels.get(name) if name[0] != "#" else self._personal.get(name[_OWN:])
 
     def open(self, rules: ChannelRules) -> tuple[Channel, bool]:
         """The channel to subscribe to, and whether it was empty until now."""
@@ -74,48 +82,51 @@ class Hub:
         return channel, True
 
     def close_if_empty(self, channel: Channel) -> bool:
-        """Forget the channel when its last subscriber has left; True if so."""
-        if len(channel):
+        """Forget the channel when its last subscriber has left, and none is coming; True if so."""
+        if len(channel) or channel.coming:
             return False
         del self._channels[channel.rules.name]
         return True
 
-    def sign_in(self, connection: Connection, user: User, earlier: User | None) -> bool:
-        """The connection is the user's from now on; True when it is the user's first one here.
+    def sign_in(self, connection: Connection, user_id: str) -> tuple[Channel, bool]:
+        """The connection is the user's from now on: who gets what is sent to the user (see `hear`), and whether it is the
+        user's first connection here."""
+        connections = self._users.get(user_id)
+        if connections is not None:
+            connections.add(connection)
+            return self._personal[user_id], False
+        self._users[user_id] = {connection}
+        audience = self._personal[user_id] = Channel(rules_for(channel_of(user_id)), self.batch, self.stats)
+        return audience, True
 
-        `earlier` is as what the connection was signed in before: the same user, perhaps with other people to watch.
-        """
-        connections = self._users.setdefault(user.user_id, set())
-        is_first = not connections
-        connections.add(connection)
-        if earlier is None:
-            self._listen(connection, channel_of(user.user_id))
-        else:
-            self._stop_watching(connection, earlier)
-        for watched in user.watched:
-            self._watchers.setdefault(watched, set()).add(connection)
-        return is_first
+    def hear(self, connection: Connection, user_id: str) -> None:
+        """Let the connection have what is sent to its user from now on."""
+        audience = self._personal[user_id]
+        if connection.session.socket_id not in audience:
+            audience.add(connection)
 
-    def sign_out(self, connection: Connection, user: User) -> bool:
+    def sign_out(self, connection: Connection, user_id: str) -> bool:
         """The connection is gone; True when it was the user's last one here."""
-        name = channel_of(user.user_id)
-        self._personal[name].remove(connection)
-        self._stop_watching(connection, user)
-        is_last = _discard(self._users, user.user_id, connection)
+        audience = self._personal[user_id]
+        if connection.session.socket_id in audience:
+            audience.remove(connection)
+        is_last = _discard(self._users, user_id, connection)
         if is_last:
-            del self._personal[name]
+            del self._personal[user_id]
         return is_last
 
-    def _listen(self, connection: Connection, name: str) -> None:
-        """Let the connection have what is sent to its user from now on."""
-        audience = self._personal.get(name)
-        if audience is None:
-            audience = self._personal[name] = Channel(rules_for(name), self.batch, self.stats)
-        audience.add(connection)
-
-    def _stop_watching(self, connection: Connection, user: User) -> None:
-        for watched in user.watched:
-            _discard(self._watchers, watched, connection)
+    def watch(self, connection: Connection, user_ids: Iterable[str]) -> list[str]:
+        """The connection wants to know of these users, and of no others: the ones that nobody here wants to know of any
+        more."""
+        earlier = self._watching.pop(connection, ())
+        wanted = self._watching[connection] = tuple(user_ids)
+        if not wanted:
+            del self._watching[connection]
+        for user_id in wanted:
+            self._watchers.setdefault(user_id, set()).add(connection)
+        return [
+            user_id for user_id in earlier if user_id not in wanted and _discard(self._watchers, user_id, connection)
+        ]
 
     def connections_of(self, user_id: str) -> Iterable[Connection]:
         """The connections that are signed in as the user."""

@@ -34,6 +34,8 @@ DEFAULT_PROTOCOL = "7"
 POSITION_LENGTH = 64
 NO_POSITION = "-"
 
+# What a session has that waits for nothing; never added to.
+_NOWHERE: set[str] = set()
 # As clients write them.
 _SUPPORTED_TEXTS = frozenset(str(version) for version in SUPPORTED_PROTOCOLS)
 
@@ -155,13 +157,15 @@ def ensure_protocol(version: str | None) -> None:
 class Session:
     """One client of one app, known by its socket id."""
 
-    __slots__ = ("_app", "_client_events", "is_authorized", "socket_id", "subscriptions", "user")
+    __slots__ = ("_app", "_client_events", "is_authorized", "joining", "socket_id", "subscriptions", "user")
 
     def __init__(self, app: SessionApp, socket_id: str) -> None:
         self._app = app
         self.socket_id = socket_id
         # Channel name → the user id that the subscription was signed for, None where none was.
         self.subscriptions: dict[str, str | None] = {}
+        # Channels whose subscription is legal, and not confirmed yet: the other nodes have to know first.
+        self.joining: set[str] = _NOWHERE
         self.user: User | None = None
         # Whether the client ever proved anything: a sign-in, or a subscription that needs a signature.
         self.is_authorized = False
@@ -172,6 +176,39 @@ class Session:
         self._app = app
         # Made anew at the next client event, with the rate of these settings.
         self._client_events = None
+
+    def wait(self, channel: str) -> None:
+        """A legal subscription cannot be confirmed yet."""
+        if not self.joining:
+            self.joining = set()
+        self.joining.add(channel)
+
+    def join(self, channel: str, user_id: str | None) -> None:
+        """The connection is subscribed from now on; `user_id` is whom that was signed for, if anybody."""
+        self.subscriptions[channel] = user_id
+        if self.joining:
+            self._stop_waiting(channel)
+
+    def leave(self, channel: str) -> str | None:
+        """The subscription has ended, or will not come about: whom it was signed for."""
+        if self.joining:
+            self._stop_waiting(channel)
+        return self.subscriptions.pop(channel, None)
+
+    def subscribed_as(self, user_id: str, channel: str | None) -> list[str]:
+        """The subscriptions in the user's name, to `channel` or to all: what was signed for the user; signed in as the user,
+        all that needed a signature."""
+        is_signed_in = self.user is not None and self.user.user_id == user_id
+        return [
+            name
+            for name, signed_for in self.subscriptions.items()
+            if channel in (None, name) and (signed_for == user_id or (is_signed_in and rules_for(name).needs_auth))
+        ]
+
+    def _stop_waiting(self, channel: str) -> None:
+        self.joining.discard(channel)
+        if not self.joining:
+            self.joining = _NOWHERE
 
     def receive(self, message: bytes | bytearray, now: float) -> Effect | None:
         """What follows from a text message at the time `now` (seconds, monotonic).
@@ -201,9 +238,9 @@ class Session:
             rules = ensure_channel(name, limits)
         except InvalidChannelName as error:
             raise SubscriptionRefused(name, "InvalidChannel", str(error), NAME_REFUSED, limit=error.limit) from None
-        if name in self.subscriptions:
+        if name in self.subscriptions or name in self.joining:
             raise MessageRefused(f"Existing subscription to channel {name}")
-        if len(self.subscriptions) >= limits.subscriptions:
+        if len(self.subscriptions) + len(self.joining) >= limits.subscriptions:
             text = f"A connection may be subscribed to {limits.subscriptions} channels"
             raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED, limit="subscriptions")
         if rules.kind is Kind.SERVER_TO_USER and (self.user is None or rules.user_id != self.user.user_id):
@@ -288,7 +325,7 @@ class Session:
         return Identify(self.user, earlier, command.user_data, len(watched) > limits.watchlist)
 
     def _unsubscribe(self, command: Unsubscribe) -> Leave:
-        if command.channel not in self.subscriptions:
+        if command.channel not in self.subscriptions and command.channel not in self.joining:
             raise MessageRefused(f"No current subscription to channel {command.channel[:200]}")
         return Leave(command.channel)
 

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from relay.net.liveness import Wheel
 from relay.node.connection import TOO_SLOW, UNAUTHORIZED, Connection
+from relay.node.namespace import Namespace
 from relay.node.node import Node
 from relay.protocol.errors import CloseCode, Rejected
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
@@ -46,6 +47,7 @@ class PollingSession(Intake[bytes]):
         "_forget",
         "_is_told",
         "_messages",
+        "_namespace",
         "_node",
         "_opened",
         "_pongs",
@@ -58,6 +60,9 @@ class PollingSession(Intake[bytes]):
         "wheel_slot",
         "write",
     )
+
+    # Set as soon as there is a connection.
+    _namespace: Namespace
 
     def __init__(self, node: Node, wheel: Wheel, *, backlog: int, forget: Callable[[], None], address: str) -> None:
         self.wheel_slot = 0
@@ -93,9 +98,9 @@ class PollingSession(Intake[bytes]):
     def open(self, app_key: str, protocol: str | None, origin: str | None) -> None:
         """Connect the client to its app, or let it be told why not."""
         try:
-            app = self._node.app_for(app_key, origin)
-            self._connection = self._counted = self._node.connect(app, protocol, self, origin)
-            self.write(self._node.greeting(self._connection))
+            self._namespace = self._node.admit(app_key, origin)
+            self._connection = self._counted = self._namespace.connect(protocol, self, origin)
+            self.write(self._namespace.greeting(self._connection))
         except Rejected as rejected:
             self._node.refused(app_key, rejected, self.address, origin)
             self.close(rejected.code, rejected.message)
@@ -118,7 +123,7 @@ class PollingSession(Intake[bytes]):
         if self._connection is None or now < self._authorize_by:
             self._wheel.watch(self, self._authorize_by)
             return
-        self._node.cut(self._connection, CloseCode.UNAUTHORIZED, UNAUTHORIZED)
+        self._namespace.reports.cut(self._connection, CloseCode.UNAUTHORIZED, UNAUTHORIZED)
         self.close(CloseCode.UNAUTHORIZED, UNAUTHORIZED)
 
     def detach(self, receiver: Receiver) -> None:
@@ -174,7 +179,7 @@ class PollingSession(Intake[bytes]):
         for count, message in enumerate(pieces, 1):
             if self._connection is None:
                 return
-            self._node.receive(self._connection, message, self._loop.time())
+            self._namespace.receive(self._connection, message, self._loop.time())
             if self._waiting > self._backlog:
                 # A body may hold so many messages that their answers pass the bound by far.
                 self._cut()
@@ -189,7 +194,7 @@ class PollingSession(Intake[bytes]):
     def _count_hit(self) -> None:
         """See Intake."""
         if self._connection is not None:
-            self._node.stats(self._connection.app).hit("messages_per_second")
+            self._namespace.stats.hit("messages_per_second")
 
     def _pause(self) -> None:
         """See Intake."""
@@ -238,7 +243,7 @@ class PollingSession(Intake[bytes]):
 
     def _cut(self) -> None:
         if self._connection is not None:
-            self._node.slow(self._connection)
+            self._namespace.reports.slow(self._connection)
             self.close(CloseCode.OVER_CAPACITY, TOO_SLOW)
 
     def _disconnect(self, code: int, reason: str) -> None:
@@ -246,7 +251,7 @@ class PollingSession(Intake[bytes]):
         self._forget_held()
         self._resume()
         if connection is not None:
-            self._node.disconnect(connection, code, reason)
+            self._namespace.disconnect(connection, code, reason)
 
     def drop(self) -> None:
         """Forget the session: nobody will ask for it any more."""
@@ -259,4 +264,4 @@ class PollingSession(Intake[bytes]):
         """The session has ended, and none of its requests holds a socket."""
         counted, self._counted = self._counted, None
         if counted is not None:
-            self._node.gone(counted)
+            self._namespace.gone(counted)

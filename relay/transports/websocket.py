@@ -11,10 +11,10 @@ from functools import partial
 from typing import Final
 
 from pushdesk.addresses import UNKNOWN, peer_of
-from relay.apps import App
 from relay.net.liveness import Wheel
 from relay.net.sockets import reset
 from relay.node.connection import TOO_SLOW, UNAUTHORIZED, Connection
+from relay.node.namespace import Namespace
 from relay.node.node import Node
 from relay.protocol import events
 from relay.protocol.errors import CloseCode, Rejected
@@ -56,6 +56,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         "_connection",
         "_counted",
         "_is_closing",
+        "_namespace",
         "_node",
         "_ping_after",
         "_pinged",
@@ -67,6 +68,8 @@ class WebSocket(Intake[Message], asyncio.Protocol):
     )
 
     write: Callable[[bytes], None]
+    # Set as soon as there is a connection.
+    _namespace: Namespace
 
     def __init__(
         self, node: Node, wheel: Wheel, transport: asyncio.Transport, *, ping_after: float, backlog: int
@@ -96,12 +99,13 @@ class WebSocket(Intake[Message], asyncio.Protocol):
     def open(self, upgrade: Upgrade) -> None:
         """Answer the handshake and connect the client to its app, or tell it why not."""
         try:
-            app = self._app_of(upgrade)
+            namespace = self._namespace_of(upgrade)
+            app = namespace.app
             is_compressed = app.compression and upgrade.opening.offers_compression
             self._reader = FrameReader(app.limits.message_bytes, inflate if is_compressed else None)
             if is_compressed:
-                self.write = partial(_write_compressed, self._transport, self._node.deflate)
-            connection = self._node.connect(app, upgrade.protocol, self, upgrade.opening.origin)
+                self.write = partial(_write_compressed, self._transport, namespace.deflate)
+            connection = namespace.connect(upgrade.protocol, self, upgrade.opening.origin)
         except Rejected as rejected:
             # A12: refused after the upgrade, else client libraries take WebSocket for blocked and try something else.
             self._reader = FrameReader(1_024)
@@ -111,16 +115,17 @@ class WebSocket(Intake[Message], asyncio.Protocol):
             self.close(rejected.code, rejected.message)
             return
         # One write, one system call (bench/, scenario "connections").
-        self._transport.write(upgrade.opening.answer(is_compressed=is_compressed) + self._node.greeting(connection))
+        self._transport.write(upgrade.opening.answer(is_compressed=is_compressed) + namespace.greeting(connection))
+        self._namespace = namespace
         self._connection = self._counted = connection
         first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
         self._wheel.watch(self, self._active_at + first_look)
 
-    def _app_of(self, upgrade: Upgrade) -> App:
+    def _namespace_of(self, upgrade: Upgrade) -> Namespace:
         """Raises Rejected."""
         if upgrade.misplaced is not None:
             raise Rejected(CloseCode.PATH_NOT_FOUND, upgrade.misplaced)
-        return self._node.app_for(upgrade.app_key, upgrade.opening.origin)
+        return self._node.admit(upgrade.app_key, upgrade.opening.origin)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -139,7 +144,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
             for message in pieces:
                 if message.opcode == _TEXT:
                     if self._connection is not None:
-                        self._node.receive(self._connection, message.payload, now)
+                        self._namespace.receive(self._connection, message.payload, now)
                 else:
                     self._handle_control(message)
                 left -= 1
@@ -160,7 +165,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
     def _count_hit(self) -> None:
         """See Intake."""
         if self._connection is not None:
-            self._node.stats(self._connection.app).hit("messages_per_second")
+            self._namespace.stats.hit("messages_per_second")
 
     def _pause(self) -> None:
         """See Intake."""
@@ -175,7 +180,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         self._forget_held()
         self._detach(WebSocketCode.ABNORMAL, "the connection was lost")
         if self._counted is not None:
-            self._node.gone(self._counted)
+            self._namespace.gone(self._counted)
             self._counted = None
         self._wheel.forget(self)
 
@@ -225,13 +230,13 @@ class WebSocket(Intake[Message], asyncio.Protocol):
     def _end(self, code: int, reason: str) -> None:
         """Close for what the client did, or did not do in time."""
         if self._connection is not None:
-            self._node.cut(self._connection, code, reason)
+            self._namespace.reports.cut(self._connection, code, reason)
         self.close(code, reason)
 
     def _detach(self, code: int, reason: str) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._node.disconnect(connection, code, reason)
+            self._namespace.disconnect(connection, code, reason)
 
     def _handle_control(self, message: Message) -> None:
         match message.opcode:
@@ -270,7 +275,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
     def _cut(self) -> None:
         if self._connection is None:
             return
-        self._node.slow(self._connection)
+        self._namespace.reports.slow(self._connection)
         self.close(CloseCode.OVER_CAPACITY, TOO_SLOW)
 
 

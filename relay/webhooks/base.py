@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from relay.apps import App
 from relay.protocol.webhooks import WebhookEvent
 from relay.watch.stats import ANYBODY, CHANNELS, MEMBERS
 
@@ -49,11 +48,11 @@ def cause_of(event: WebhookEvent) -> str:
 class Webhooks(Protocol):
     """What the node tells. Every call returns at once."""
 
-    def happened(self, app: App, event: WebhookEvent) -> None:
+    def happened(self, app_id: str, event: WebhookEvent) -> None:
         """Tell of an event."""
 
-    def came(self, app: App, event: WebhookEvent) -> None:
+    def came(self, app_id: str, event: WebhookEvent) -> None:
         """Tell of a channel that got occupied or a member that was added, unless it was gone for a moment only."""
 
-    def left(self, app: App, event: WebhookEvent, came_name: str) -> None:
+    def left(self, app_id: str, event: WebhookEvent, came_name: str) -> None:
         """Tell of a channel that was vacated or a member that was removed, if it does not come back within the grace."""

@@ -105,27 +105,27 @@ class HttpWebhooks:
             waiting[target.app.id] += len(target)
         return {app_id: (stats, waiting[app_id]) for app_id, stats in self._stats.items()}
 
-    def happened(self, app: App, event: WebhookEvent) -> None:
+    def happened(self, app_id: str, event: WebhookEvent) -> None:
         """See Webhooks."""
-        if app.id not in self._targets or (event.name == "cache_miss" and self._was_missed(app, event)):
+        if app_id not in self._targets or (event.name == "cache_miss" and self._was_missed(app_id, event)):
             return
-        self._queue(app.id, event)
+        self._queue(app_id, event)
 
-    def came(self, app: App, event: WebhookEvent) -> None:
+    def came(self, app_id: str, event: WebhookEvent) -> None:
         """See Webhooks."""
-        if app.id not in self._targets:
+        if app_id not in self._targets:
             return
         # Back within the grace: nobody has heard that it was gone.
-        if not self._leaving[app.id].undo(event):
-            self._queue(app.id, event)
+        if not self._leaving[app_id].undo(event):
+            self._queue(app_id, event)
 
-    def left(self, app: App, event: WebhookEvent, came_name: str) -> None:
+    def left(self, app_id: str, event: WebhookEvent, came_name: str) -> None:
         """See Webhooks."""
-        if app.id not in self._targets:
+        if app_id not in self._targets:
             return
         due = self._monotonic() + self._pace.grace
-        if not self._leaving[app.id].add(event, came_name, due, self._pace.leaving):
-            self._queue(app.id, event)
+        if not self._leaving[app_id].add(event, came_name, due, self._pace.leaving):
+            self._queue(app_id, event)
 
     def tick(self, now: float) -> None:
         """Tell of those that have not come back."""
@@ -136,8 +136,8 @@ class HttpWebhooks:
             for channel in due_of(missed, lambda at: now - at >= self._pace.miss_interval):
                 del missed[channel]
 
-    def _was_missed(self, app: App, event: WebhookEvent) -> bool:
-        missed = self._missed[app.id]
+    def _was_missed(self, app_id: str, event: WebhookEvent) -> bool:
+        missed = self._missed[app_id]
         if event.channel in missed:
             return True
         if len(missed) < self._pace.missed:

@@ -4,7 +4,6 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from relay.api.adapter import Namespace
 from relay.api.request import request_of
 from relay.api.responses import Handled
 from relay.api.routes import Handler
@@ -15,7 +14,7 @@ from relay.wire.http import Answer
 
 def handled(handler: Handler, node: Node, app: App, path: str, **params: str) -> Handled:
     """What the handler makes of a GET."""
-    return handler(Namespace(node, app), request_of("GET", f"/apps/{app.id}{path}?{urlencode(params)}", ""))
+    return handler(node.namespaces[app.id], request_of("GET", f"/apps/{app.id}{path}?{urlencode(params)}", ""))
 
 
 def told(handler: Handler, node: Node, app: App, path: str, **params: str) -> Any:

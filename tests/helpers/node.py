@@ -1,9 +1,13 @@
 """A node on a bus of its own, without sockets: clients, a clock that a test moves, and what back ends are told."""
 
+from collections.abc import Callable
 from typing import Any
 
 from relay.apps import App, Apps
-from relay.cluster.plain import Bus, Deliver
+from relay.cluster.bus import Outcome
+from relay.cluster.cluster import Cluster
+from relay.cluster.local import LocalCluster
+from relay.cluster.receiver import Witness
 from relay.node.connection import Connection
 from relay.node.node import Node
 from relay.protocol.channels import rules_for
@@ -11,7 +15,6 @@ from relay.protocol.errors import Rejected
 from relay.protocol.requests import Publish
 from relay.protocol.webhooks import WebhookEvent
 from relay.watch.happenings import Observers
-from relay.webhooks.base import Webhooks
 from tests.helpers.clients import APP, message, signature, subscription
 from tests.helpers.transport import RecordingTransport
 
@@ -34,14 +37,14 @@ class RecordingWebhooks:
     def __init__(self) -> None:
         self.told: list[tuple[str, str, WebhookEvent]] = []
 
-    def happened(self, app: App, event: WebhookEvent) -> None:
-        self.told.append(("happened", app.id, event))
+    def happened(self, app_id: str, event: WebhookEvent) -> None:
+        self.told.append(("happened", app_id, event))
 
-    def came(self, app: App, event: WebhookEvent) -> None:
-        self.told.append(("came", app.id, event))
+    def came(self, app_id: str, event: WebhookEvent) -> None:
+        self.told.append(("came", app_id, event))
 
-    def left(self, app: App, event: WebhookEvent, came_name: str) -> None:
-        self.told.append((f"left, undone by {came_name}", app.id, event))
+    def left(self, app_id: str, event: WebhookEvent, came_name: str) -> None:
+        self.told.append((f"left, undone by {came_name}", app_id, event))
 
     def take(self) -> list[tuple[str, dict[str, object]]]:
         """What was told since the last time."""
@@ -49,53 +52,46 @@ class RecordingWebhooks:
         return [(verb, event.fields()) for verb, _, event in told]
 
 
-class DirectBus:
-    """A bus that delivers at once, and notes which channels the node listens to."""
+class ListeningCluster(LocalCluster):
+    """The cluster of one node, which notes the channels that the node listens to."""
 
-    def __init__(self) -> None:
+    def __init__(self, webhooks: Witness, clock: Callable[[], float]) -> None:
+        super().__init__(webhooks, clock, lambda _seconds, _call: None)
         self.listening: set[tuple[str, str]] = set()
-        self._deliver: Deliver | None = None
+        self.bus.listen = self._listen  # type: ignore[method-assign] # it is noted, nothing else
+        self.bus.ignore = self._ignore  # type: ignore[method-assign] # likewise
 
-    def begin(self, deliver: Deliver) -> None:
-        self._deliver = deliver
-
-    async def start(self, deliver: Deliver) -> None:
-        self.begin(deliver)
-
-    async def stop(self) -> None:
-        self._deliver = None
-
-    def publish(self, app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
-        assert self._deliver is not None
-        self._deliver(app_id, channel, frame, exclude)
-
-    def listen(self, app_id: str, channel: str) -> None:
+    def _listen(self, app_id: str, channel: str, done: Callable[[], None]) -> None:
         assert (app_id, channel) not in self.listening
         self.listening.add((app_id, channel))
+        done()
 
-    def ignore(self, app_id: str, channel: str) -> None:
+    def _ignore(self, app_id: str, channel: str) -> None:
         self.listening.remove((app_id, channel))
 
 
-def node_of(
-    *apps: App, bus: Bus, webhooks: Webhooks | None = None, clock: Clock | None = None, timeout: int = 120
-) -> Node:
-    """A node that serves `apps`; `timeout` is the activity timeout. No turn ends by itself: see `end_turn`."""
-    return Node(
-        Apps(apps),
-        bus,
-        webhooks or RecordingWebhooks(),
-        timeout,
-        clock or Clock(),
-        lambda _call: None,
-        lambda _seconds, _call: None,
-        Observers(),
-    )
+def cluster_of(webhooks: Witness | None = None, clock: Clock | None = None) -> ListeningCluster:
+    """A cluster of one node."""
+    return ListeningCluster(webhooks or RecordingWebhooks(), clock or Clock())
+
+
+def node_of(*apps: App, cluster: Cluster | None = None, clock: Clock | None = None, timeout: int = 120) -> Node:
+    """A node that serves `apps`; `timeout` is the activity timeout. No turn ends by itself: see `end_turn`. In a cluster of
+    its own it is started."""
+    alone = cluster_of(clock=clock)
+    node = Node(Apps(apps), cluster or alone, timeout, clock or Clock(), lambda _call: None, Observers())
+    if cluster is None:
+        alone.begin(node.arrivals)
+    return node
+
+
+def ignore(outcome: Outcome) -> None:
+    """Nobody waits for it."""
 
 
 def end_turn(node: Node) -> None:
     """What the event loop does at the end of a turn."""
-    node._flush()
+    node.flush()
 
 
 class Client:
@@ -106,8 +102,9 @@ class Client:
         self.app = app
         self.transport = RecordingTransport()
         self.transport.address = address
+        self.namespace = node.namespaces[app.id]
         self.connection = self._welcomed(protocol)
-        self.transport.write(node.greeting(self.connection))
+        self.transport.write(self.namespace.greeting(self.connection))
         # As a real transport does, once it is closed by the node.
         self.transport.when_closed = self.drop
         self.socket_id = self.connection.session.socket_id
@@ -115,14 +112,18 @@ class Client:
     def _welcomed(self, protocol: str | None) -> Connection:
         """As a real transport connects, and as it reports that it could not. Raises Rejected."""
         try:
-            return self.node.connect(self.app, protocol, self.transport)
+            return self.namespace.connect(protocol, self.transport)
         except Rejected as rejected:
             self.node.refused(self.app.key, rejected, self.transport.address)
             raise
 
     def send(self, raw: bytes, now: float = 0.0) -> list[dict[str, Any]]:
-        self.node.receive(self.connection, raw, now)
+        self.say(raw, now)
         return self.told()
+
+    def say(self, raw: bytes, now: float = 0.0) -> None:
+        """Send a message, and do not end the turn."""
+        self.namespace.receive(self.connection, raw, now)
 
     def subscribe(self, channel: str, channel_data: str | None = None) -> list[dict[str, Any]]:
         return self.send(message("pusher:subscribe", subscription(self.app, self.socket_id, channel, channel_data)))
@@ -139,7 +140,7 @@ class Client:
         return message("pusher:signin", {"auth": auth, "user_data": user_data})
 
     def drop(self) -> None:
-        self.node.disconnect(self.connection)
+        self.namespace.disconnect(self.connection)
 
     def told(self) -> list[dict[str, Any]]:
         end_turn(self.node)
@@ -150,14 +151,12 @@ class Relay:
     """A node with its apps on a bus of its own."""
 
     def __init__(self, *apps: App) -> None:
-        self.bus = DirectBus()
         self.webhooks = RecordingWebhooks()
         self.clock = Clock()
-        self.node = node_of(
-            *(apps or (APP,)), bus=self.bus, webhooks=self.webhooks, clock=self.clock, timeout=ACTIVITY_TIMEOUT
-        )
-        # Started by hand: a node's start only awaits its bus.
-        self.bus.begin(self.node._deliver)
+        self.bus = self.cluster = cluster_of(self.webhooks, self.clock)
+        self.node = node_of(*(apps or (APP,)), cluster=self.cluster, clock=self.clock, timeout=ACTIVITY_TIMEOUT)
+        # By hand: a node's start only awaits its cluster.
+        self.cluster.begin(self.node.arrivals)
 
     def client(self, app: App = APP) -> Client:
         """A client that has been welcomed."""
@@ -167,7 +166,7 @@ class Relay:
 
     def publish(self, name: str, data: str, *channels: str, exclude: str | None = None, app: App = APP) -> None:
         rules = tuple(rules_for(channel) for channel in channels)
-        self.node.publish(app, Publish(name, data, rules, exclude, frozenset()))
+        self.node.namespaces[app.id].publish(Publish(name, data, rules, exclude, frozenset()), ignore)
 
     def wait(self, seconds: float) -> None:
         """Let the time pass, and the node do what is due."""

@@ -137,7 +137,7 @@ class TestAuthorisation:
         signed = client.authorize_channel(channel, listener.socket_id, {"user_id": 7})
         await listener.send("pusher:subscribe", {"channel": channel, **signed})
         assert (await listener.receive())["event"] == "pusher_internal:subscription_succeeded"
-        (connection,) = relay.node.channels(relay.app).connections.values()
+        (connection,) = relay.node.namespaces[relay.app.id].hub.connections.values()
         assert connection.session.subscriptions == {channel: "7"}
 
 

@@ -70,13 +70,13 @@ class TestNode:
         reload(relay, app_with(enabled=False))
         assert client.transport.closed == (4003, "The app is disabled")
         reload(relay, APP)
-        assert Client(relay.node, relay.node.app_for("key-3", None)).transport.closed is None
+        assert Client(relay.node, relay.node.admit("key-3", None).app).transport.closed is None
 
     def test_a_new_app_takes_clients(self) -> None:
         relay = Relay()
         new = app_with(app_id="4")
         reload(relay, APP, new)
-        assert Client(relay.node, relay.node.app_for("key-4", None)).connection.app is new
+        assert Client(relay.node, relay.node.admit("key-4", None).app).connection.app is new
 
     def test_fewer_events_are_remembered_at_once(self) -> None:
         relay = Relay()
@@ -91,7 +91,7 @@ class TestNode:
         relay.client().subscribe("presence-a", member("7"))
         relay.publish("x", "1", "cache-a")
         reload(relay, app_with(presence_members=5))
-        assert relay.node.stats(APP).connections_opened == 1
+        assert relay.node.namespaces[APP.id].stats.connections_opened == 1
         assert relay.client().subscribe("cache-a")[1]["event"] == "x"
 
 

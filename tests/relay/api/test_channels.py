@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from relay.api import adapter
 from relay.api.channels import list_channels
 from relay.apps import App
+from relay.cluster import local
 from tests.helpers.api import handled
 from tests.helpers.clients import app_with, member
 from tests.helpers.relay import RunningRelay, running_relay
@@ -66,7 +66,7 @@ class TestLongList:
 
     @pytest.fixture(autouse=True)
     def _small_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(adapter, "PAGE", 3)
+        monkeypatch.setattr(local, "PAGE", 3)
 
     @pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}])
     async def test_all_are_listed_whatever_slice_they_are_in(

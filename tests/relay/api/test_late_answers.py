@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +13,7 @@ from relay.cluster.bus import Accepted, Outcome, Unavailable
 from relay.cluster.memory import LastEvent
 from relay.cluster.roster import ChannelInfo, Wanted
 from relay.protocol.requests import Publish
+from relay.watch.stats import AppStats
 from relay.wire.http import Answer, LongAnswer
 from relay.wire.later import Later
 from tests.helpers.clients import APP
@@ -27,6 +28,8 @@ class Scripted:
 
     def __init__(self) -> None:
         self.app = APP
+        self.stats = AppStats()
+        self.queries = self
         self.asked: list[tuple[object, ...]] = []
         self._dones: list[Callable[[Any], None]] = []
         # What comes at once: by the name of the question.
@@ -63,7 +66,7 @@ class Scripted:
     def list_members(self, name: str, done: Callable[[Sequence[str] | Unavailable], None]) -> None:
         self._ask(done, "list_members", name)
 
-    def last(self, name: str, done: Callable[[LastEvent | Unavailable | None], None]) -> None:
+    def last_event(self, name: str, done: Callable[[LastEvent | Unavailable | None], None]) -> None:
         self._ask(done, "last", name)
 
 
@@ -71,12 +74,11 @@ class BackEnd:
     """What a back end asks, already admitted, and what was observed of it."""
 
     def __init__(self, namespace: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(routes, "Namespace", lambda _node, _app: namespace)
+        node = Relay().node
+        monkeypatch.setitem(cast(dict[str, Any], node.namespaces), APP.id, namespace)
         monkeypatch.setattr(routes, "verify_request", lambda *_: None)
         self.observed: list[tuple[str, int]] = []
-        self._api = routes.Api(
-            Relay().node, lambda: True, lambda route, status, _: self.observed.append((route, status)), ""
-        )
+        self._api = routes.Api(node, lambda: True, lambda route, status, _: self.observed.append((route, status)), "")
 
     def post(self, path: str, body: object) -> Answer | LongAnswer | Later[Answer | LongAnswer]:
         return self._api.answer("POST", f"/apps/{APP.id}{path}", json.dumps(body).encode(), lambda: "192.0.2.1")

@@ -8,7 +8,7 @@ import pytest
 
 from relay.protocol.session import Session
 from tests.helpers.clients import APP, app_with, message, subscription
-from tests.helpers.node import Client, Relay, succeeded
+from tests.helpers.node import Client, Relay, ignore, succeeded
 from tests.helpers.relay import RunningRelay, WebSocketClient
 
 ROOM, OTHER, MEMBERS = "private-ticket-1", "private-ticket-2", "presence-room"
@@ -30,7 +30,7 @@ def signed_in(relay: Relay, user_id: str = "operator-5") -> Client:
 
 
 def end(relay: Relay, channel: str | None = ROOM, user_id: str = "operator-5") -> None:
-    relay.node.unsubscribe(APP, user_id, channel)
+    relay.node.namespaces[APP.id].unsubscribe(user_id, channel, ignore)
 
 
 def is_refused(answers: list[dict[str, Any]]) -> bool:
@@ -123,7 +123,7 @@ class TestWhoIsOut:
         relay = Relay(one, two)
         client = relay.client(two)
         client.subscribe(ROOM, OLGA)
-        relay.node.unsubscribe(one, "operator-5", ROOM)
+        relay.node.namespaces[one.id].unsubscribe("operator-5", ROOM, ignore)
         assert client.told() == []
 
     def test_the_end_of_the_last_subscription_vacates_the_channel(self) -> None:
@@ -143,7 +143,7 @@ class TestWhoIsOut:
             client.subscribe(channel, OLGA)
         client.unsubscribe(ROOM)
         client.drop()
-        assert relay.node.channels(APP).in_the_name_of("operator-5") == []
+        assert relay.node.namespaces[APP.id].hub.in_the_name_of("operator-5") == []
         end(relay)
 
 
@@ -270,7 +270,7 @@ class TestTheWayBack:
             end(relay, f"private-{number}")
             client.drop()
         end(relay)
-        assert len(relay.node.channels(APP).revocations) == 1
+        assert len(relay.node.namespaces[APP.id].hub.revocations) == 1
 
     def test_an_old_connection_is_told_in_both_dialects_and_stays(self) -> None:
         relay = Relay()

@@ -177,9 +177,9 @@ class TestServerToUser:
         relay = Relay()
         client = relay.client()
         client.sign_in(user("7"))
-        assert list(relay.node.channels(APP)) == []
+        assert list(relay.node.namespaces[APP.id].hub) == []
         client.subscribe("#server-to-user-7")
-        assert [channel.rules.name for channel in relay.node.channels(APP)] == ["#server-to-user-7"]
+        assert [channel.rules.name for channel in relay.node.namespaces[APP.id].hub] == ["#server-to-user-7"]
 
     def test_what_was_sent_before_a_subscription_to_the_own_channel_comes_before_its_confirmation(self) -> None:
         relay = Relay()

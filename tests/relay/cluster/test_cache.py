@@ -70,7 +70,7 @@ class TestCacheChannels:
         first.subscribe("cache-a")
         relay.publish("x", "1", "cache-a")
         first.drop()
-        assert relay.node.channel(APP, "cache-a") is None
+        assert relay.node.namespaces[APP.id].hub.get("cache-a") is None
         assert relay.client().subscribe("cache-a")[1]["data"] == "1"
 
     def test_a_channel_with_nothing_to_remember_says_so_and_back_ends_are_told(self) -> None:

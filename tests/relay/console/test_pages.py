@@ -128,7 +128,7 @@ class TestTestEvents:
             assert (await console.relay.post("/events", event)).status == 429
             told = await viewer.happened("request_refused")
             assert (told["path"], told["status"], told["address"]) == ("/apps/3/events", 429, "127.0.0.1")
-            assert console.relay.node.stats(console.relay.app).rate_limited == 2
+            assert console.relay.node.namespaces[console.relay.app.id].stats.rate_limited == 2
 
     async def test_info_is_answered_as_by_the_api(self, console: RunningConsole) -> None:
         event = {"name": "x", "data": "", "channels": ["a", "b"], "info": "subscription_count"}

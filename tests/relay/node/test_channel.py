@@ -38,7 +38,7 @@ def test_one_connection_may_be_left_out(exclude: str | None, reached: list[int])
 
 def test_frames_of_one_turn_are_written_once_when_it_ends() -> None:
     calls: list[Callable[[], None]] = []
-    hub, client = Hub(10, calls.append), Client("1.1")
+    hub, client = Hub(calls.append), Client("1.1")
     channel, _ = hub.open(rules_for("a"))
     channel.add(client.connection)
     channel.send(ONE)

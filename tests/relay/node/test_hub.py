@@ -14,7 +14,7 @@ class Client:
 
 def hub_of() -> Hub:
     """A hub whose turns end when the test flushes a channel."""
-    return Hub(10, lambda _call: None)
+    return Hub(lambda _call: None)
 
 
 def test_a_channel_exists_from_its_first_to_its_last_subscriber() -> None:

@@ -10,7 +10,7 @@ from relay.apps import Apps
 from relay.protocol.errors import Rejected
 from tests.helpers.clients import APP, app_with, member, message, subscription
 from tests.helpers.json_values import JSON, MESSAGES, TEXTS
-from tests.helpers.node import Client, DirectBus, Relay, end_turn, node_of, succeeded
+from tests.helpers.node import Client, Relay, cluster_of, end_turn, node_of, succeeded
 
 
 @pytest.fixture
@@ -49,16 +49,16 @@ class TestConnecting:
 
     def test_an_unknown_key_is_rejected_with_4001(self, relay: Relay) -> None:
         with pytest.raises(Rejected, match="There is no app with the key 'nobody'") as rejected:
-            relay.node.app_for("nobody", None)
+            relay.node.admit("nobody", None)
         assert rejected.value.code == 4001
 
     def test_a_disabled_app_is_rejected_with_4003(self) -> None:
         with pytest.raises(Rejected) as rejected:
-            Relay(app_with(enabled=False)).node.app_for("key-3", None)
+            Relay(app_with(enabled=False)).node.admit("key-3", None)
         assert rejected.value.code == 4003
 
     def test_an_enabled_app_is_found(self, relay: Relay) -> None:
-        assert relay.node.app_for("key-3", None) is APP
+        assert relay.node.admit("key-3", None).app is APP
 
     @pytest.mark.parametrize(("protocol", "code"), [("3", 4007), ("99", 4007), ("x", 4006)])
     def test_a_version_that_is_not_spoken_is_rejected(self, relay: Relay, protocol: str, code: int) -> None:
@@ -210,7 +210,7 @@ class TestPresence:
         client.drop()
         client.drop()
         assert watcher.told() == [removed("presence-a", "2"), removed("presence-b", "2")]
-        assert [channel.rules.name for channel in relay.node.channels(APP)] == ["presence-a", "presence-b"]
+        assert [channel.rules.name for channel in relay.node.namespaces[APP.id].hub] == ["presence-a", "presence-b"]
 
     def test_who_is_closed_is_not_told_of_others_that_left_in_the_same_turn(self, relay: Relay) -> None:
         one, two = relay.client(), relay.client()
@@ -243,7 +243,7 @@ class TestVisitsWithinATurn:
 
     def say(self, client: Client, event: str, channel: str, channel_data: str | None = None) -> None:
         data = subscription(APP, client.socket_id, channel, channel_data)
-        client.node.receive(client.connection, message(event, data), 0.0)
+        client.say(message(event, data))
 
     def come(self, client: Client, user: str, info: object = None) -> None:
         self.say(client, "pusher:subscribe", "presence-a", member(user, info))
@@ -317,7 +317,7 @@ class TestVisitsWithinATurn:
     def test_what_a_member_said_is_told_between_its_coming_and_its_going(self, relay: Relay, watcher: Client) -> None:
         visitor = relay.client()
         self.come(visitor, "2")
-        relay.node.receive(visitor.connection, message("client-x", 1, "presence-a"), 0.0)
+        visitor.say(message("client-x", 1, "presence-a"))
         self.go(visitor)
         names = [event["event"] for event in watcher.told()]
         assert names == ["pusher_internal:member_added", "client-x", "pusher_internal:member_removed"]
@@ -376,7 +376,9 @@ class TestPublishing:
             client.subscribe("presence-a", member("7"))
         relay.publish("x", "1", "presence-a", app=here)
         assert (len(one.told()), len(two.told())) == (1, 0)
-        assert relay.node.channel(here, "presence-a") is not relay.node.channel(there, "presence-a")
+        assert relay.node.namespaces[here.id].hub.get("presence-a") is not relay.node.namespaces[there.id].hub.get(
+            "presence-a"
+        )
 
     @given(name=TEXTS, data=TEXTS)
     def test_names_and_data_of_any_text_come_out_as_they_went_in(self, name: str, data: str) -> None:
@@ -388,11 +390,11 @@ class TestPublishing:
 
     def test_what_a_channel_holds_can_be_asked_for(self, relay: Relay) -> None:
         relay.client().subscribe("presence-a", member("7"))
-        channel = relay.node.channel(APP, "presence-a")
+        channel = relay.node.namespaces[APP.id].hub.get("presence-a")
         assert channel is not None
         assert (len(channel), list(channel.presence or ())) == (1, ["7"])
-        assert relay.node.channel(APP, "presence-b") is None
-        assert list(relay.node.channels(APP)) == [channel]
+        assert relay.node.namespaces[APP.id].hub.get("presence-b") is None
+        assert list(relay.node.namespaces[APP.id].hub) == [channel]
 
 
 class TestClientEvents:
@@ -438,7 +440,7 @@ class TestClientEvents:
         assert "3 client events a second, of all senders together" in error["data"]["message"]
         assert len(listener.told()) == 3
         assert two.send(message("client-x", 1, "private-b")) == []
-        stats = relay.node.stats(app)
+        stats = relay.node.namespaces[app.id].stats
         assert (stats.limits_hit, stats.rate_limited, stats.client_events) == ({"client_events_per_channel": 1}, 1, 4)
         relay.wait(1.0)
         assert two.send(message("client-x", 1, "private-a")) == []
@@ -468,8 +470,7 @@ class TestClientEvents:
 
 class TestStopping:
     async def test_every_client_is_told_to_come_back_after_a_pause(self) -> None:
-        bus = DirectBus()
-        node = node_of(APP, bus=bus)
+        node = node_of(APP, cluster=cluster_of())
         await node.start()
         clients = [Client(node, APP) for _ in range(3)]
         await node.stop()
@@ -497,4 +498,4 @@ def test_whatever_a_client_says_the_answer_is_json_and_the_connection_stays(mess
     assert client.transport.closed is None
     assert client.send(message("pusher:ping")) == [{"event": "pusher:pong", "data": {}}]
     client.drop()
-    assert list(relay.node.channels(APP)) == []
+    assert list(relay.node.namespaces[APP.id].hub) == []

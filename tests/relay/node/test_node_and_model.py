@@ -27,7 +27,7 @@ from tests.helpers import model
 from tests.helpers.api import told
 from tests.helpers.clients import app_with, message, subscription
 from tests.helpers.model import OWN_CHANNEL, Fact, Guest, Model, Rules, as_seen, is_within, views, without_visits
-from tests.helpers.node import Client, Clock, DirectBus, end_turn, node_of
+from tests.helpers.node import Client, Clock, cluster_of, end_turn, ignore, node_of
 
 CHANNELS = [
     "a",
@@ -150,14 +150,14 @@ class RelayAndModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._patch = pytest.MonkeyPatch()
-        self._patch.setattr("relay.node.counts.SMALL_CHANNEL", model.SMALL)
+        self._patch.setattr("relay.cluster.counts.SMALL_CHANNEL", model.SMALL)
         self.model = Model()
         self.app = app_under(self.model.rules)
         self.clock = Clock()
-        self.bus = DirectBus()
         self.back_end = BackEnd(self.app, self.clock)
-        self.node = node_of(self.app, bus=self.bus, webhooks=self.back_end.webhooks, clock=self.clock)
-        self.bus.begin(self.node._deliver)
+        self.bus = cluster_of(self.back_end.webhooks, self.clock)
+        self.node = node_of(self.app, cluster=self.bus, clock=self.clock)
+        self.bus.begin(self.node.arrivals)
         self.is_served = True
         # How many steps more belong to the present turn of the loop, and whether it has had several.
         self.steps_left = 0
@@ -219,7 +219,7 @@ class RelayAndModel(RuleBasedStateMachine):
         if model.needs_signature(channel) and member is not None:
             data = model.member_data(*member)
         body = subscription(self.app, client.socket_id, channel, data)
-        self.node.receive(client.connection, message("pusher:subscribe", body), 0.0)
+        client.say(message("pusher:subscribe", body))
         self.model.join(guest, channel, member)
 
     @precondition(lambda self: self.open())
@@ -232,7 +232,7 @@ class RelayAndModel(RuleBasedStateMachine):
     @rule(at=anybody, which=any_channel)
     def leave(self, at: int, which: int) -> None:
         (client, guest), channel = self.one(at), self.channel(which)
-        self.node.receive(client.connection, message("pusher:unsubscribe", {"channel": channel}), 0.0)
+        client.say(message("pusher:unsubscribe", {"channel": channel}))
         self.model.leave(guest, channel)
 
     @precondition(lambda self: self.open())
@@ -248,14 +248,14 @@ class RelayAndModel(RuleBasedStateMachine):
         client, guest = self.one(at)
         info = {"name": user}
         user_data = model.user_data(user, info, watchlist)
-        self.node.receive(client.connection, client.sign_in_message(user_data), 0.0)
+        client.say(client.sign_in_message(user_data))
         self.model.sign_in(guest, user, info, watchlist, user_data)
 
     @precondition(lambda self: self.open())
     @rule(at=anybody, which=any_channel, data=st.text('ab"\\', max_size=3))
     def speak(self, at: int, which: int, data: str) -> None:
         (client, guest), channel = self.one(at), self.channel(which)
-        self.node.receive(client.connection, message("client-x", data, channel), 0.0)
+        client.say(message("client-x", data, channel))
         self.model.speak(guest, channel, "client-x", data)
 
     # --- the app ---------------------------------------------------------------------------------------------------------
@@ -274,13 +274,13 @@ class RelayAndModel(RuleBasedStateMachine):
         known = list(self.guests.values())
         for exclude in excludes:
             but = None if exclude is None or not known else known[-1 - exclude % len(known)].socket_id
-            self.node.publish(self.app, Publish("x", data, rules, but, frozenset()))
+            self.node.namespaces[self.app.id].publish(Publish("x", data, rules, but, frozenset()), ignore)
             self.model.publish(channels, "x", data, but)
 
     @precondition(lambda self: self.is_served)
     @rule(user=st.sampled_from(USERS))
     def terminate(self, user: str) -> None:
-        self.node.terminate(self.app, user)
+        self.node.namespaces[self.app.id].terminate(user, ignore)
         self.follow_closings(self.model.online(user), 4009)
 
     @precondition(lambda self: self.is_served)
@@ -291,7 +291,7 @@ class RelayAndModel(RuleBasedStateMachine):
             return
         # Several may go in one turn: one need not be told of another.
         self.is_long = True
-        self.node.unsubscribe(self.app, user, channel)
+        self.node.namespaces[self.app.id].unsubscribe(user, channel, ignore)
         self.model.unsubscribe(user, channel)
 
     @precondition(lambda self: self.is_served)

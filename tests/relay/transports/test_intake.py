@@ -222,7 +222,7 @@ class TestOnTheWire:
                 wire.writer.write_eof()
                 answer = await wire.rest()
                 assert b"".join(bytes((0x8A, len(echo))) + echo for echo in echoes) in answer
-                await until(lambda: not relay.node.connections(relay.app))
+                await until(lambda: not len(relay.node.namespaces[relay.app.id].hub.connections))
 
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(asyncio.wait_for(scenario(), 60))
@@ -253,7 +253,7 @@ class TestOnTheWire:
     async def test_another_clients_ping_overtakes_what_a_flood_has_sent_before_it(self) -> None:
         async with running_relay(app_with(messages_per_second=0)) as relay:
             greedy, other = await relay.connect(max_queue=None), await relay.connect()
-            stats = relay.node.stats(relay.app)
+            stats = relay.node.namespaces[relay.app.id].stats
             transport = greedy.websocket.transport
             transport.write(PING * 8_000)
             await until(lambda: stats.messages_received["ping"] > 0)
@@ -269,14 +269,14 @@ class TestOnTheWire:
             greedy = await relay.connect(max_queue=None)
             greedy.websocket.transport.write(PING * 800)
             await pongs(greedy, 800)
-            assert relay.node.stats(relay.app).limits_hit["messages_per_second"] > 0
-            assert relay.node.connections(relay.app) == 1
+            assert relay.node.namespaces[relay.app.id].stats.limits_hit["messages_per_second"] > 0
+            assert len(relay.node.namespaces[relay.app.id].hub.connections) == 1
 
     async def test_fragments_without_a_message_count_too(self) -> None:
         app = app_with(messages_per_second=1, client_events_per_second=1, subscriptions=1)
         async with running_relay(app) as relay:
             greedy = await relay.connect()
-            stats = relay.node.stats(app)
+            stats = relay.node.namespaces[app.id].stats
             greedy.websocket.transport.write(
                 client_frame(b"", fin=False) + client_frame(b"", opcode=0x0, fin=False) * 10_000
             )
@@ -288,7 +288,7 @@ class TestOnTheWire:
         async with running_relay(app) as relay:
             greedy = await relay.connect(max_queue=None)
             greedy.websocket.transport.write(PING * 1_000)
-            await until(lambda: relay.node.stats(app).limits_hit["messages_per_second"] > 0)
+            await until(lambda: relay.node.namespaces[app.id].stats.limits_hit["messages_per_second"] > 0)
             closed_at = asyncio.get_running_loop().time()
             relay.reload([replace(app, enabled=False)])
             assert (await greedy.closed())[0] == 4003
@@ -300,11 +300,11 @@ class TestOnTheWire:
         async with running_relay(app) as relay:
             greedy = await relay.connect(max_queue=None)
             greedy.websocket.transport.write(PING * 250)
-            await until(lambda: relay.node.stats(app).limits_hit["messages_per_second"] > 0)
+            await until(lambda: relay.node.namespaces[app.id].stats.limits_hit["messages_per_second"] > 0)
             linger = greedy.websocket.transport.get_extra_info("socket")
             linger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             greedy.websocket.transport.abort()
-            await until(lambda: not relay.node.connections(relay.app))
+            await until(lambda: not len(relay.node.namespaces[relay.app.id].hub.connections))
             assert (await relay.request("GET", "/up")).status == 200
 
 
@@ -314,7 +314,7 @@ async def test_a_body_of_many_messages_by_polling_is_handled_in_parts_and_answer
     session = "/app/key-3/1/abc"
     assert (await relay.request("POST", f"{session}/xhr?protocol=7")).text.startswith("o\n")
     body = json.dumps([message("pusher:ping").decode()] * (A_TURN * 3)).encode()
-    stats = relay.node.stats(APP)
+    stats = relay.node.namespaces[APP.id].stats
     sending = asyncio.create_task(relay.request("POST", f"{session}/xhr_send", body))
     seen = set()
     while not sending.done():

@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from relay.apps import App
-from relay.cluster.local import LocalBus
 from relay.net.liveness import Wheel
 from relay.transports.polling import END_TIMEOUT, PollingSession
 from relay.wire.frames import text_frame
@@ -28,9 +27,7 @@ class Relay:
         self.app = app
         self.loop = FakeLoop()
         self.wheel = Wheel(self.loop.now)
-        bus = LocalBus()
-        self.node = node_of(app, bus=bus)
-        bus.publish = self.node._deliver
+        self.node = node_of(app)
 
     def client(self, key: str = "key-3", protocol: str | None = "7", origin: str | None = None) -> "Client":
         return Client(self, key, protocol, origin)
@@ -43,7 +40,7 @@ class Relay:
             self.wheel.tick(self.loop.now)
 
     def channels(self) -> list[str]:
-        return [channel.rules.name for channel in self.node.channels(self.app)]
+        return [channel.rules.name for channel in self.node.namespaces[self.app.id].hub]
 
 
 class FakeReceiver:
@@ -297,12 +294,12 @@ class TestClosing:
             one.poll()
         for _ in range(3):
             sender.say("client-x", "x" * (BACKLOG // 2), "private-a")
-        assert len(relay.node.channel(relay.app, "private-a") or ()) == 2
+        assert len(relay.node.namespaces[relay.app.id].hub.get("private-a") or ()) == 2
         relay.wait(0)
         messages, (code, reason) = client.poll()
         assert (len(messages), code) == (3, 4100)
         assert "too slow" in reason
-        assert relay.node.stats(relay.app).slow_clients_cut == 1
+        assert relay.node.namespaces[relay.app.id].stats.slow_clients_cut == 1
         (line,) = logged
         assert (line["event"], line["code"], line["address"]) == ("slow_client_cut", 4100, "192.0.2.1")
         assert line["socket_id"] == client.socket_id
@@ -316,7 +313,7 @@ class TestClosing:
         client.session.close(4200, "restart")
         relay.wait(0)
         assert client.poll()[-1] == (4200, "restart")
-        assert relay.node.stats(APP).slow_clients_cut == 0
+        assert relay.node.namespaces[APP.id].stats.slow_clients_cut == 0
 
 
 class TestAuthorizedConnections:
@@ -337,7 +334,7 @@ class TestAuthorizedConnections:
         who = {"app": "3", "socket_id": client.socket_id, "address": "192.0.2.1"}
         line = {"event": "connection_cut", "log_level": "info", "code": 4009, "reason": reason}
         assert logged == [line | who]
-        assert relay.node.stats(relay.app).closes == {"4009": 1}
+        assert relay.node.namespaces[relay.app.id].stats.closes == {"4009": 1}
 
     def test_who_asks_again_and_again_and_proves_nothing_is_closed_all_the_same(self) -> None:
         relay = Relay(self.app)

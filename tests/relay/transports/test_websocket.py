@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from relay.apps import App
-from relay.cluster.local import LocalBus
 from relay.net.liveness import Wheel
 from relay.transports.handshake import Upgrade
 from relay.transports.websocket import WebSocket
@@ -82,9 +81,7 @@ class Relay:
         self.app = app
         self.loop = FakeLoop()
         self.wheel = Wheel(self.loop.now)
-        bus = LocalBus()
-        self.node = node_of(app, bus=bus)
-        bus.publish = self.node._deliver
+        self.node = node_of(app)
 
     def client(self, key: str | None = None, protocol: str | None = "7") -> "Client":
         return Client(self, self.app.key if key is None else key, protocol)
@@ -258,7 +255,7 @@ class TestBreakingTheFraming:
         assert answers[0] == PONG_EVENT
         assert [(opcode, close[0]) for opcode, close in answers[1:]] == [(CLOSE, code)]
         assert client.transport.state == "written"
-        assert list(relay_alone.node.channels(APP)) == []
+        assert list(relay_alone.node.namespaces[APP.id].hub) == []
 
     def test_what_a_failed_client_still_sends_is_read_and_forgotten(self, relay_alone: Relay) -> None:
         client = relay_alone.client()
@@ -344,7 +341,7 @@ class TestClosing:
         client.subscribe("a")
         client.lost()
         client.lost()
-        assert list(relay_alone.node.channels(APP)) == []
+        assert list(relay_alone.node.namespaces[APP.id].hub) == []
         assert len(relay_alone.wheel) == 0
 
 
@@ -415,7 +412,7 @@ class TestAuthorizedConnections:
         relay.wait(3)
         assert client.take() == [(CLOSE, (4009, "neither signed in nor authorised within 30 s"))]
         assert logged == [cut(client, 4009, "neither signed in nor authorised within 30 s")]
-        assert list(relay.node.channels(self.app)) == []
+        assert list(relay.node.namespaces[self.app.id].hub) == []
 
     def test_who_joined_a_private_channel_or_signed_in_stays(self) -> None:
         relay = Relay(self.app)
@@ -453,8 +450,8 @@ class TestSlowReaders:
         assert "too slow" in reason
         slow = {"event": "slow_client_cut", "log_level": "warning"}
         assert logged == [cut(client, 4100, "the messages waiting for this client passed backlog_bytes") | slow]
-        assert relay_alone.node.stats(APP).limits_hit == {"backlog_bytes": 1}
-        assert list(relay_alone.node.channels(APP)) == []
+        assert relay_alone.node.namespaces[APP.id].stats.limits_hit == {"backlog_bytes": 1}
+        assert list(relay_alone.node.namespaces[APP.id].hub) == []
         relay_alone.wait(7)
         assert client.transport.state == "aborted"
 

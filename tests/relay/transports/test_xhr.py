@@ -124,7 +124,7 @@ class TestPolling:
         await browser.open()
         await browser.subscribe(channel, member("7"))
         assert (await browser.messages())[0]["event"] == "pusher_internal:subscription_succeeded"
-        (connection,) = browser.relay.node.channels(browser.relay.app).connections.values()
+        (connection,) = browser.relay.node.namespaces[browser.relay.app.id].hub.connections.values()
         assert connection.session.subscriptions == {channel: "7"}
 
     async def test_a_poll_waits_for_what_comes(self, browser: Browser) -> None:
@@ -193,7 +193,7 @@ class TestPolling:
 
 def sessions(relay: RunningRelay) -> list[Any]:
     """The fallback sessions of the relay's app."""
-    connections = relay.node._hubs[relay.app.id].connections.values()
+    connections = relay.node.namespaces[relay.app.id].hub.connections.values()
     return [connection.transport for connection in connections if hasattr(connection.transport, "_receiver")]
 
 
@@ -308,7 +308,7 @@ class TestClientsThatDoNotRead:
 
 async def fill(relay: RunningRelay) -> None:
     """Send until a client that does not read is cut: more than the system and the relay hold for it."""
-    while relay.node.stats(relay.app).slow_clients_cut == 0:
+    while relay.node.namespaces[relay.app.id].stats.slow_clients_cut == 0:
         await relay.post("/batch_events", {"batch": [{"name": "e", "data": "x" * 10_000, "channel": "a"}] * 10})
 
 
@@ -343,7 +343,7 @@ class TestSendersOverTheRate:
             await Browser(relay, http, "abc123").open()
             first = await relay.wire()
             await first.send(self.pings(100))
-            await until(lambda: relay.node.stats(app).limits_hit["messages_per_second"] > 0)
+            await until(lambda: relay.node.namespaces[app.id].stats.limits_hit["messages_per_second"] > 0)
             for _ in range(3):
                 gone = await relay.wire()
                 await gone.send(self.pings(100))
@@ -352,7 +352,7 @@ class TestSendersOverTheRate:
                 await until(lambda: self.answering() == 1)
             relay.reload([replace(app, limits=replace(app.limits, messages_per_second=0))])
             assert b" 204 " in await first.head()
-            assert relay.node.stats(app).messages_received["ping"] == 100
+            assert relay.node.namespaces[app.id].stats.messages_received["ping"] == 100
 
     async def test_requests_that_wait_for_their_turn_are_all_handled(self, http: aiohttp.ClientSession) -> None:
         app = app_with(messages_per_second=1, client_events_per_second=1, subscriptions=1)
@@ -364,7 +364,7 @@ class TestSendersOverTheRate:
                 await until(lambda at=at: self.answering() == at)  # type: ignore[misc]
             relay.reload([replace(app, limits=replace(app.limits, messages_per_second=0))])
             assert all([b" 204 " in await wire.head() for wire in wires])
-            assert relay.node.stats(app).messages_received["ping"] == 400
+            assert relay.node.namespaces[app.id].stats.messages_received["ping"] == 400
 
 
 class TestOrigins:
@@ -383,7 +383,7 @@ class TestOrigins:
                 await wire.send(request)
                 status, body = await wire.answer()
                 assert (status, body[:8]) == (200, b"o\nc[4009")
-            assert relay.node.connections(relay.app) == 0
+            assert len(relay.node.namespaces[relay.app.id].hub.connections) == 0
         assert [(line["event"], line["code"]) for line in logged] == [("connection_refused", 4009)] * 2
 
 

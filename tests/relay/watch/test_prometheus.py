@@ -92,7 +92,7 @@ class TestConversations:
             with pytest.raises(Rejected):
                 Client(relay.node, app)
         with pytest.raises(Rejected) as refused:
-            relay.node.app_for("key-3", "https://evil.example")
+            relay.node.admit("key-3", "https://evil.example")
         relay.node.refused("key-3", refused.value, "192.0.2.1")
         found = rendered(relay)
         assert (found["relay_connections{app=3}"], found["relay_connections_refused_total{app=3}"]) == (1, 4)
@@ -159,7 +159,7 @@ async def a_burst_and_more(relay: RunningRelay) -> None:
     client = await relay.connect()
     ping = client_frame(message("pusher:ping"))
     client.websocket.transport.write(ping * (relay.app.limits.message_burst + 10))
-    await until(lambda: bool(relay.node.stats(relay.app).limits_hit))
+    await until(lambda: bool(relay.node.namespaces[relay.app.id].stats.limits_hit))
 
 
 async def trigger(relay: RunningRelay, *channels: str, **fields: object) -> None:

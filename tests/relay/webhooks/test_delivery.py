@@ -86,7 +86,7 @@ class Running:
 
     def happened(self, *events: WebhookEvent) -> None:
         for event in events:
-            self.webhooks.happened(self.app, event)
+            self.webhooks.happened(self.app.id, event)
 
     @property
     def stats(self) -> WebhookStats:
@@ -272,12 +272,12 @@ class TestRoom:
         app = app_of(receiver)
         async with at_work(app, dataclasses.replace(QUICK, leaving=2)) as running:
             for number in range(3):
-                running.webhooks.left(app, WebhookEvent("channel_vacated", f"a-{number}"), "channel_occupied")
+                running.webhooks.left(app.id, WebhookEvent("channel_vacated", f"a-{number}"), "channel_occupied")
             assert [event["channel"] for event in await receiver.events()] == ["a-2"]
             member_left = WebhookEvent("member_removed", "presence-a", user_id="7")
-            running.webhooks.left(app, member_left, "member_added")
-            running.webhooks.came(app, WebhookEvent("channel_occupied", "a-0"))
-            running.webhooks.left(app, WebhookEvent("channel_vacated", "a-3"), "channel_occupied")
+            running.webhooks.left(app.id, member_left, "member_added")
+            running.webhooks.came(app.id, WebhookEvent("channel_occupied", "a-0"))
+            running.webhooks.left(app.id, WebhookEvent("channel_vacated", "a-3"), "channel_occupied")
             assert receiver.requests.empty()
             running.wait(3)
             assert [event["channel"] for event in await receiver.events()] == ["a-1", "presence-a", "a-3"]
@@ -355,8 +355,8 @@ class TestFilters:
     async def test_an_app_without_webhooks_costs_nothing(self) -> None:
         async with at_work(APP) as running:
             running.happened(OCCUPIED)
-            running.webhooks.came(APP, OCCUPIED)
-            running.webhooks.left(APP, VACATED, "channel_occupied")
+            running.webhooks.came(APP.id, OCCUPIED)
+            running.webhooks.left(APP.id, VACATED, "channel_occupied")
             running.wait(10)
         assert running.webhooks.stats() == {}
 
@@ -365,11 +365,11 @@ class TestGrace:
     async def test_who_comes_back_within_three_seconds_was_never_away(self, receiver: Receiver) -> None:
         app = app_of(receiver)
         async with at_work(app) as running:
-            running.webhooks.came(app, OCCUPIED)
+            running.webhooks.came(app.id, OCCUPIED)
             assert await receiver.names(1) == ["channel_occupied"]
-            running.webhooks.left(app, VACATED, "channel_occupied")
+            running.webhooks.left(app.id, VACATED, "channel_occupied")
             running.wait(2.9)
-            running.webhooks.came(app, OCCUPIED)
+            running.webhooks.came(app.id, OCCUPIED)
             running.wait(10)
             running.happened(client_event(1))
             assert await receiver.names(1) == ["client_event"]
@@ -377,20 +377,20 @@ class TestGrace:
     async def test_who_does_not_is_told_of_after_that(self, receiver: Receiver) -> None:
         app = app_of(receiver)
         async with at_work(app) as running:
-            running.webhooks.left(app, VACATED, "channel_occupied")
+            running.webhooks.left(app.id, VACATED, "channel_occupied")
             running.wait(2.9)
             assert receiver.requests.empty()
             running.wait(0.1)
             assert await receiver.names(1) == ["channel_vacated"]
-            running.webhooks.came(app, OCCUPIED)
+            running.webhooks.came(app.id, OCCUPIED)
             assert await receiver.names(1) == ["channel_occupied"]
 
     async def test_another_user_or_channel_that_comes_undoes_nothing(self, receiver: Receiver) -> None:
         app = app_of(receiver)
         async with at_work(app) as running:
-            running.webhooks.left(app, WebhookEvent("member_removed", "presence-a", user_id="7"), "member_added")
-            running.webhooks.came(app, WebhookEvent("member_added", "presence-a", user_id="8"))
-            running.webhooks.came(app, WebhookEvent("member_added", "presence-b", user_id="7"))
+            running.webhooks.left(app.id, WebhookEvent("member_removed", "presence-a", user_id="7"), "member_added")
+            running.webhooks.came(app.id, WebhookEvent("member_added", "presence-a", user_id="8"))
+            running.webhooks.came(app.id, WebhookEvent("member_added", "presence-b", user_id="7"))
             running.wait(3)
             assert await receiver.names(3) == ["member_added", "member_added", "member_removed"]
 
@@ -418,7 +418,7 @@ class TestStopping:
         async with at_work(app) as running:
             running.happened(OCCUPIED)
             await receiver.request()
-            running.webhooks.left(app, VACATED, "channel_occupied")
+            running.webhooks.left(app.id, VACATED, "channel_occupied")
         told = []
         while not receiver.requests.empty():
             told += await receiver.names(1)
@@ -481,12 +481,12 @@ class TestReloading:
     ) -> None:
         app = app_of(receiver)
         async with at_work(app) as running:
-            running.webhooks.came(app, OCCUPIED)
-            running.webhooks.left(app, VACATED, "channel_occupied")
+            running.webhooks.came(app.id, OCCUPIED)
+            running.webhooks.left(app.id, VACATED, "channel_occupied")
             running.webhooks.reload([])
             assert await receiver.names(2) == ["channel_occupied", "channel_vacated"]
             running.webhooks.reload([app])
-            running.webhooks.came(app, OCCUPIED)
+            running.webhooks.came(app.id, OCCUPIED)
             assert await receiver.names(1) == ["channel_occupied"]
             running.wait(10.0)
         assert receiver.requests.empty()

@@ -1,6 +1,6 @@
 """When subscribers are told how many they are (A9): soon in a small channel, now and then in a large one.
 
-Must not know connections or how a count is sent.
+Must not know who is subscribed or how a count is sent.
 """
 
 from collections.abc import Callable

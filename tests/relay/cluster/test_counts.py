@@ -3,7 +3,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from relay.apps import Apps
-from relay.node.counts import INTERVAL, SMALL_CHANNEL, SMALL_INTERVAL, SubscriptionCounts
+from relay.cluster.counts import INTERVAL, SMALL_CHANNEL, SMALL_INTERVAL, SubscriptionCounts
 from tests.helpers.clients import APP, member
 from tests.helpers.loop import FakeLoop
 from tests.helpers.node import Relay, succeeded
@@ -166,6 +166,6 @@ class TestSubscribers:
 
     def test_a_channel_that_was_vacated_before_its_count_was_due_is_told_to_nobody(self) -> None:
         relay = Relay(COUNTING)
-        relay.node._tell_count("3", "a")
-        relay.node._tell_count("gone", "a")
+        relay.cluster.roster._tell_count("3", "a")
+        relay.cluster.roster._tell_count("gone", "a")
         assert relay.webhooks.take() == []

@@ -1,0 +1,373 @@
+"""How a connection gets into a channel, and out: the steps of it, and what waits between them.
+
+A join is confirmed when the cluster delivers here what is sent to the channel, has taken the member, and has said what it
+remembers. A relay of one node gets all the answers at once: then nothing waits, and nothing is kept. What clients are told of
+others comes from the cluster (arrivals.py).
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from functools import partial
+from typing import Final
+
+from relay.apps import App
+from relay.cluster.bus import History, Unavailable
+from relay.cluster.cluster import Cluster
+from relay.cluster.memory import LastEvent, Recovered
+from relay.cluster.roster import Entered, Full
+from relay.node.channel import Channel
+from relay.node.connection import Connection
+from relay.node.hub import Hub
+from relay.node.reports import Reports
+from relay.node.waiting import Waiting
+from relay.protocol import events
+from relay.protocol.channels import Kind
+from relay.protocol.errors import LIMIT_REACHED, SIGNATURE_REFUSED, SubscriptionRefused
+from relay.protocol.session import Join, Member
+from relay.protocol.webhooks import WebhookEvent
+from relay.wire.frames import text_frame
+
+# For how long the other nodes hold a member to be there still whose node stops: who returns on another one within it makes
+# no event at all. Seconds.
+HANDOVER: Final = 5.0
+
+
+class _NotAsked(Enum):
+    """Nobody has asked for the last event."""
+
+    NOT_ASKED = auto()
+
+
+_NOT_ASKED: Final = _NotAsked.NOT_ASKED
+
+
+class _Step:
+    """A join under way."""
+
+    __slots__ = ("channel", "connection", "is_held", "is_in", "is_over", "join", "recovered", "refused", "since")
+
+    def __init__(self, connection: Connection, join: Join, channel: Channel) -> None:
+        self.connection = connection
+        self.join = join
+        self.channel = channel
+        self.since = 0.0
+        # The cluster has the member; the client waits; it was confirmed, refused or cancelled.
+        self.is_in = self.is_held = self.is_over = False
+        self.refused: SubscriptionRefused | None = None
+        self.recovered: Recovered | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.connection.session.socket_id, self.join.rules.name
+
+
+class Joining:
+    """The joins and leaves of one app. `clock` gives seconds, monotonic; `tell` sends a frame to one client, `refuse` tells
+    it of a subscription that is refused after it had to wait."""
+
+    __slots__ = (
+        "_again",
+        "_clock",
+        "_cluster",
+        "_entering",
+        "_hub",
+        "_refuse",
+        "_reports",
+        "_tell",
+        "_waiting",
+        "app",
+        "handover",
+    )
+
+    def __init__(
+        self,
+        app: App,
+        hub: Hub,
+        cluster: Cluster,
+        reports: Reports,
+        clock: Callable[[], float],
+        tell: Callable[[Connection, bytes], None],
+        refuse: Callable[[Connection, SubscriptionRefused], None],
+    ) -> None:
+        self.app = app
+        # Seconds for which members who leave are held to be there still: see HANDOVER.
+        self.handover = 0.0
+        self._hub = hub
+        self._cluster = cluster
+        self._reports = reports
+        self._clock = clock
+        self._tell = tell
+        self._refuse = refuse
+        # By socket id and channel.
+        self._waiting: Waiting[tuple[str, str], _Step] = Waiting()
+        # Channel and user id → those who wait for the user's first connection here to be let in, that one included.
+        self._entering: dict[tuple[str, str], list[_Step]] = {}
+        # Those whose question could not be answered: it is asked again.
+        self._again: list[_Step] = []
+
+    def tick(self, now: float) -> None:
+        """Ask again what could not be answered, and end what has waited too long."""
+        again, self._again = self._again, []
+        for step in again:
+            if not step.is_over:
+                self._ask(step)
+        if self._waiting:
+            self._waiting.end(now, self._reports.cut)
+
+    # --- in
+
+    def join(self, connection: Connection, join: Join) -> None:
+        """Begin a legal subscription. Raises SubscriptionRefused, unless that turns out later."""
+        rules = join.rules
+        if rules.needs_auth and connection.number <= self._hub.revocations.up_to:
+            _ensure_not_revoked(self._hub, connection, join)
+        if rules.kind is Kind.SERVER_TO_USER:
+            # Signed in, the client is sent this channel's events already: those of before come before.
+            self._hub.batch.flush()
+        channel, is_new = self._hub.open(rules)
+        if is_new:
+            self._listen(channel)
+        if channel.waiting is None and not (rules.is_presence or rules.is_cache or join.since is not None):
+            self._add(connection, join, channel)
+        else:
+            self._begin(_Step(connection, join, channel))
+
+    def _listen(self, channel: Channel) -> None:
+        """Have what is sent to the channel delivered here; for a user's own, that began with the sign-in."""
+        name = channel.rules.name
+        if channel.rules.kind is not Kind.SERVER_TO_USER:
+            channel.waiting = []
+            self._cluster.bus.listen(self.app.id, name, channel.heard)
+            return
+        audience = self._hub.audience(name)
+        if audience is not None and audience.waiting is not None:
+            channel.waiting = []
+            audience.waiting.append(channel.heard)
+
+    def _begin(self, step: _Step) -> None:
+        step.channel.coming += 1
+        if step.channel.waiting is None:
+            self._go_in(step)
+        else:
+            step.channel.waiting.append(partial(self._go_in, step))
+        if step.refused is not None:
+            raise step.refused
+        if not step.is_over:
+            step.is_held, step.since = True, self._clock()
+            step.connection.session.wait(step.join.rules.name)
+            self._waiting[step.key] = step
+
+    def _go_in(self, step: _Step) -> None:
+        """The channel is heard here."""
+        if step.is_over:
+            return
+        member, presence = step.join.member, step.channel.presence
+        if member is None or presence is None:
+            self._ask(step)
+            return
+        self._report(step.channel)
+        if member.user_id in presence.here:
+            self._count_in(step, member)
+            return
+        key = step.join.rules.name, member.user_id
+        together = self._entering.get(key)
+        if together is not None:
+            together.append(step)
+            return
+        self._entering[key] = [step]
+        limit, socket_id = self.app.limits.presence_members, step.connection.session.socket_id
+        entered = partial(self._entered, step.channel, member)
+        self._cluster.roster.enter(self.app.id, key[0], member, limit, socket_id, entered)
+
+    def _entered(self, channel: Channel, member: Member, outcome: Entered | Full) -> None:
+        """The cluster has taken the member, or not."""
+        steps = self._entering.pop((channel.rules.name, member.user_id))
+        if isinstance(outcome, Full):
+            for step in steps:
+                self._turn_away(step, _full(channel.rules.name, self.app))
+            return
+        if channel.presence is None:
+            raise RuntimeError(f"{channel.rules.name!r} has no members")
+        if outcome.members is not None:
+            channel.presence.replace(outcome.members)
+        channel.presence.add(member.user_id, member.user_info)
+        for step in steps:
+            self._count_in(step, member)
+
+    def _count_in(self, step: _Step, member: Member) -> None:
+        if step.channel.presence is not None:
+            step.channel.presence.join(member.user_id)
+        step.is_in = True
+        self._ask(step)
+
+    def _ask(self, step: _Step) -> None:
+        """Ask for what is remembered of the channel, as far as the client wants it and has not been answered."""
+        rules, since = step.join.rules, step.join.since
+        history = None if since is None or step.recovered is not None else self.app.history_of(rules.name)
+        if since is not None and history is not None:
+            kept = History(history.size, history.ttl)
+            self._cluster.memory.since(self.app.id, rules.name, since, kept, partial(self._recovered, step))
+        elif rules.is_cache and (step.recovered is None or not (since and step.recovered.is_complete)):
+            self._cluster.memory.last(self.app.id, rules.name, partial(self._remembered, step))
+        else:
+            self._finish(step)
+
+    def _recovered(self, step: _Step, answer: Recovered | Unavailable) -> None:
+        if step.is_over:
+            return
+        if isinstance(answer, Unavailable):
+            self._again.append(step)
+            return
+        step.recovered = answer
+        self._ask(step)
+
+    def _remembered(self, step: _Step, answer: LastEvent | Unavailable | None) -> None:
+        if step.is_over:
+            return
+        if isinstance(answer, Unavailable):
+            self._again.append(step)
+            return
+        self._finish(step, answer)
+
+    def _finish(self, step: _Step, last: LastEvent | _NotAsked | None = _NOT_ASKED) -> None:
+        """All is answered: the client is in, unless its user has lost the channel meanwhile."""
+        if step.is_held:
+            try:
+                _ensure_not_revoked(self._hub, step.connection, step.join)
+            except SubscriptionRefused as refused:
+                self._turn_away(step, refused)
+                return
+        self._end(step)
+        self._add(step.connection, step.join, step.channel, step.recovered, last)
+
+    def _add(
+        self,
+        connection: Connection,
+        join: Join,
+        channel: Channel,
+        recovered: Recovered | None = None,
+        last: LastEvent | _NotAsked | None = _NOT_ASKED,
+    ) -> None:
+        """The connection is subscribed from now on, and told so; then it gets what it has missed, or the last event."""
+        name, member = join.rules.name, join.member
+        recovery = b"" if recovered is None else events.recovery(recovered.position, recovered.is_complete)
+        if member is None or channel.presence is None:
+            user_id, confirmation = join.user_id, events.subscription_succeeded(name, recovery)
+        else:
+            # A7: with everybody who is there, the joiner too.
+            user_id, confirmation = member.user_id, channel.presence.confirmation(name, recovery)
+        channel.add(connection)
+        connection.session.join(name, user_id)
+        if user_id is not None:
+            self._hub.name(connection, user_id)
+        self._tell(connection, text_frame(confirmation))
+        for frame in () if recovered is None else recovered.frames:
+            self._tell(connection, frame)
+        if last is not _NOT_ASKED:
+            self._tell_last(connection, name, last)
+        self._report(channel)
+        self._reports.joined(connection, name, len(channel))
+
+    def _tell_last(self, connection: Connection, name: str, last: LastEvent | None) -> None:
+        """Send the last event of a cache channel, or that there is none."""
+        if last is not None:
+            self._tell(connection, last.frame)
+            return
+        self._tell(connection, text_frame(events.cache_miss(name)))
+        self._cluster.witness.happened(self.app.id, WebhookEvent("cache_miss", name))
+
+    def _end(self, step: _Step) -> None:
+        step.is_over = True
+        step.channel.coming -= 1
+        if step.is_held:
+            del self._waiting[step.key]
+
+    def _turn_away(self, step: _Step, refused: SubscriptionRefused) -> None:
+        """The subscription is refused: at once by `_begin`, or later by ourselves."""
+        if step.is_held:
+            self.cancel(step.connection, step.join.rules.name)
+            self._refuse(step.connection, refused)
+        else:
+            self._end(step)
+            self._settle(step.channel)
+            step.refused = refused
+
+    # --- out
+
+    def cancel(self, connection: Connection, name: str) -> None:
+        """End a join that is not confirmed yet. Raises KeyError when there is none."""
+        step = self._waiting[connection.session.socket_id, name]
+        self._end(step)
+        connection.session.leave(name)
+        member = step.join.member
+        if member is not None:
+            self._take_back(step, member.user_id)
+        self._settle(step.channel)
+
+    def _take_back(self, step: _Step, user_id: str) -> None:
+        """The member does not come in after all, unless by another connection."""
+        if step.is_in:
+            self._leave_as_member(step.channel, user_id)
+            return
+        key = step.join.rules.name, user_id
+        together = self._entering.get(key)
+        if together is not None and step in together:
+            together.remove(step)
+            if not together:
+                del self._entering[key]
+                self._cluster.roster.leave(self.app.id, *key)
+
+    def take_out(self, connection: Connection, name: str) -> Channel:
+        """The connection gets nothing more that is sent to the channel; call `left` next."""
+        channel = self._hub.get(name)
+        if channel is None:
+            raise RuntimeError(f"{connection.session.socket_id} is subscribed to {name!r}, which is not occupied")
+        channel.remove(connection)
+        return channel
+
+    def left(self, connection: Connection, channel: Channel) -> None:
+        """What follows when the connection has been taken out of the channel."""
+        name = channel.rules.name
+        user_id = connection.session.leave(name)
+        if user_id is not None:
+            self._hub.unname(connection, user_id)
+        self._reports.left(connection, name, len(channel), user_id)
+        if user_id is not None and channel.presence is not None:
+            self._leave_as_member(channel, user_id)
+        self._settle(channel)
+
+    def _leave_as_member(self, channel: Channel, user_id: str) -> None:
+        if channel.presence is not None and channel.presence.leave(user_id):
+            self._cluster.roster.leave(self.app.id, channel.rules.name, user_id, self.handover)
+
+    def _settle(self, channel: Channel) -> None:
+        """Somebody has left the channel, or does not come: say how many are left, and listen no more when it is empty."""
+        if self._hub.close_if_empty(channel) and channel.rules.kind is not Kind.SERVER_TO_USER:
+            self._cluster.bus.ignore(self.app.id, channel.rules.name)
+        self._report(channel)
+
+    def _report(self, channel: Channel) -> None:
+        """Tell the cluster how many are subscribed here; of a presence channel those count already who are let in now."""
+        count = len(channel) + channel.coming if channel.presence is not None else len(channel)
+        if count != channel.reported:
+            channel.reported = count
+            is_told = self.app.subscription_count and channel.presence is None
+            self._cluster.roster.count(self.app.id, channel.rules.name, count, is_told)
+
+
+def _full(name: str, app: App) -> SubscriptionRefused:
+    text = f"The channel has its {app.limits.presence_members} members"
+    return SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED, limit="presence_members")
+
+
+def _ensure_not_revoked(hub: Hub, connection: Connection, join: Join) -> None:
+    """Raises SubscriptionRefused when a user whom the client comes as has lost the channel since the connection is there."""
+    name, user = join.rules.name, connection.session.user
+    comes_as = {
+        join.user_id,
+        None if join.member is None else join.member.user_id,
+        None if user is None else user.user_id,
+    }
+    if any(hub.revocations.covers(user_id, name, connection.number) for user_id in comes_as if user_id is not None):
+        text = "The user lost this channel after the connection was opened: connect anew, and have it signed again"
+        raise SubscriptionRefused(name, "Revoked", text, SIGNATURE_REFUSED)

@@ -1,0 +1,136 @@
+"""How a connection signs in and out: its user's own channel, the users whom it watches, and what waits between the steps.
+
+It is told of success when the cluster delivers here what is sent to the user, and has said who of the watched is online. Who
+comes and goes later comes from the cluster (arrivals.py).
+"""
+
+from collections.abc import Callable, Collection
+from functools import partial
+
+from relay.apps import App
+from relay.cluster.cluster import Cluster
+from relay.node.connection import Connection
+from relay.node.hub import Hub
+from relay.node.reports import Reports
+from relay.node.waiting import Waiting
+from relay.protocol import events
+from relay.protocol.channels import channel_of
+from relay.protocol.errors import WATCHLIST_CUT
+from relay.protocol.session import Identify
+from relay.wire.frames import text_frame
+
+
+class _Step:
+    """A sign-in under way."""
+
+    __slots__ = ("connection", "effect", "is_held", "is_over", "since")
+
+    def __init__(self, connection: Connection, effect: Identify) -> None:
+        self.connection = connection
+        self.effect = effect
+        self.since = 0.0
+        # The client waits; it was told of success, or is gone.
+        self.is_held = self.is_over = False
+
+
+class SigningIn:
+    """The sign-ins of one app. `clock` gives seconds, monotonic; `tell` sends a frame to one client."""
+
+    __slots__ = ("_clock", "_cluster", "_hub", "_reports", "_tell", "_waiting", "app")
+
+    def __init__(
+        self,
+        app: App,
+        hub: Hub,
+        cluster: Cluster,
+        reports: Reports,
+        clock: Callable[[], float],
+        tell: Callable[[Connection, bytes], None],
+    ) -> None:
+        self.app = app
+        self._hub = hub
+        self._cluster = cluster
+        self._reports = reports
+        self._clock = clock
+        self._tell = tell
+        self._waiting: Waiting[_Step, _Step] = Waiting()
+
+    def tick(self, now: float) -> None:
+        """End what has waited too long."""
+        if self._waiting:
+            self._waiting.end(now, self._reports.cut)
+
+    def is_waiting(self, connection: Connection) -> bool:
+        """Whether the client has not been told yet how it is with those whom it watches."""
+        return any(step.connection is connection for step in self._waiting)
+
+    def sign_in(self, connection: Connection, effect: Identify) -> None:
+        """Begin a good sign-in."""
+        user_id, step = effect.user.user_id, _Step(connection, effect)
+        audience, is_first = self._hub.sign_in(connection, user_id)
+        if is_first:
+            audience.waiting = []
+            self._cluster.bus.listen(self.app.id, channel_of(user_id), audience.heard)
+            self._cluster.roster.sign_in(self.app.id, user_id, connection.session.socket_id)
+        if audience.waiting is None:
+            self._watch(step)
+        else:
+            audience.waiting.append(partial(self._watch, step))
+        if not step.is_over:
+            step.is_held, step.since = True, self._clock()
+            self._waiting[step] = step
+
+    def _watch(self, step: _Step) -> None:
+        """What is sent to the user arrives here: ask for those whom the user watches."""
+        if step.is_over:
+            return
+        connection, watched = step.connection, step.effect.user.watched
+        if step.effect.user is connection.session.user:
+            self._unwatch(self._hub.watch(connection, watched))
+        if watched:
+            self._cluster.roster.watch(self.app.id, watched, partial(self._finish, step))
+        else:
+            self._finish(step, frozenset())
+
+    def _finish(self, step: _Step, online: Collection[str]) -> None:
+        """Tell the client. When it has signed in anew meanwhile, with others to watch, it hears of these only."""
+        if step.is_over:
+            return
+        self._end(step)
+        connection, effect, user = step.connection, step.effect, step.effect.user
+        self._hub.hear(connection, user.user_id)
+        self._tell(connection, text_frame(events.signin_success(effect.user_data)))
+        self._reports.signed_in(connection, user.user_id)
+        if effect.has_too_many_watched:
+            self._reports.stats.hit("watchlist")
+            text = f"A watchlist holds {self.app.limits.watchlist} users; the first of them are watched"
+            self._tell(connection, text_frame(events.error(text, WATCHLIST_CUT)))
+        if user.watched and user is connection.session.user:
+            self._tell(connection, text_frame(_statuses(user.watched, {*online, user.user_id})))
+
+    def _end(self, step: _Step) -> None:
+        step.is_over = True
+        if step.is_held:
+            del self._waiting[step]
+
+    def sign_out(self, connection: Connection, user_id: str) -> bool:
+        """The connection is gone; True when it was the user's last one here: `is_away` tells the cluster so."""
+        for step in [step for step in self._waiting if step.connection is connection]:
+            self._end(step)
+        self._unwatch(self._hub.watch(connection, ()))
+        return self._hub.sign_out(connection, user_id)
+
+    def is_away(self, user_id: str) -> None:
+        """The user's last connection here has left."""
+        self._cluster.bus.ignore(self.app.id, channel_of(user_id))
+        self._cluster.roster.sign_out(self.app.id, user_id)
+
+    def _unwatch(self, user_ids: list[str]) -> None:
+        if user_ids:
+            self._cluster.roster.unwatch(self.app.id, user_ids)
+
+
+def _statuses(watched: tuple[str, ...], online: Collection[str]) -> bytes:
+    """Who of the watched users is online."""
+    here = [user_id for user_id in watched if user_id in online]
+    return events.watchlist_events(here, [user_id for user_id in watched if user_id not in online])
