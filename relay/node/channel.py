@@ -158,6 +158,9 @@ class Channel:
         Somebody does who subscribed after it: the list that they were given is right together with what follows only. And
         so might be what was sent after it, unless that is about members as well. Only for a node that is alone.
         """
+        # Mostly it is not there, which is quickly seen (bench/, scenario "presence").
+        if frame not in self._frames:
+            return False
         for at in range(len(self._frames) - 1, -1, -1):
             if self._frames[at] == frame:
                 if any(start > at for start in self._late.values()):
@@ -189,18 +192,25 @@ class Channel:
             if socket_id != exclude and socket_id not in late:
                 write(joined)
                 recipients += 1
-        self._count(recipients, frames)
         if late:
             self._late = _NOBODY
-            self._flush_late(late, frames)
+            self._flush_late(late, frames, recipients)
+        else:
+            self._count(recipients, frames)
 
-    def _flush_late(self, late: dict[str, int], frames: list[bytes]) -> None:
-        """Write to those who subscribed in this turn what was sent after that."""
+    def _flush_late(self, late: dict[str, int], frames: list[bytes], recipients: int) -> None:
+        """Write to those who subscribed in this turn what was sent after that, and count; `recipients` got all of it.
+
+        Each frame is counted once, not once for each who came late (bench/, scenario "presence").
+        """
+        joining = [0] * len(frames)
         for socket_id, start in late.items():
-            own = frames[start:]
-            if own and socket_id != self._exclude:
-                self._writers[socket_id](b"".join(own))
-                self._count(1, own)
+            if start < len(frames) and socket_id != self._exclude:
+                self._writers[socket_id](b"".join(frames[start:]))
+                joining[start] += 1
+        for frame, more in zip(frames, joining, strict=True):
+            recipients += more
+            self._count(recipients, [frame])
 
     def _count(self, recipients: int, frames: list[bytes]) -> None:
         messages, sizes = self._stats.messages_sent, self._stats.bytes_sent

@@ -87,6 +87,17 @@ def test_who_subscribes_within_a_turn_gets_what_is_sent_after_that() -> None:
     assert [client.transport.frames[-1] for client in (early, late, last)] == [FOUR] * 3
 
 
+def test_each_frame_is_counted_once_for_each_subscriber_who_got_it_late_or_not() -> None:
+    hub = hub_of()
+    channel, _ = hub.open(rules_for("a"))
+    for number, frame in enumerate((ONE, TWO, THREE)):
+        channel.add(Client(f"1.{number}").connection)
+        channel.send(frame)
+    channel.flush()
+    assert hub.stats.messages_sent["event"] == 1 + 2 + 3
+    assert hub.stats.bytes_sent["event"] == len(ONE) + 2 * len(TWO) + 3 * len(THREE)
+
+
 def test_who_leaves_within_a_turn_gets_nothing_more() -> None:
     stays, leaves, late = Client("1.1"), Client("1.2"), Client("1.3")
     channel = channel_of(stays, leaves)
