@@ -178,12 +178,13 @@ class Cluster:
                 return next(server for server in self.servers if server.port == node[1])
         raise AssertionError(f"nobody has slot {slot}")
 
-    def move(self, slot: int, target: RedisServer) -> None:
-        """Move a slot with its keys, as `redis-cli --cluster reshard` does."""
+    def move(self, slot: int, target: RedisServer, seconds: float = 0.0) -> None:
+        """Move a slot with its keys, as `redis-cli --cluster reshard` does; it is so long under way."""
         source = self.owner(slot)
         source_id, target_id = source.ask("CLUSTER", "MYID").decode(), target.ask("CLUSTER", "MYID").decode()
         target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
         source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+        time.sleep(seconds)
         while keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
             source.ask("MIGRATE", HOST, target.port, "", 0, 5_000, "KEYS", *keys)
         for server in (target, source, *(other for other in self.primaries if other not in (source, target))):

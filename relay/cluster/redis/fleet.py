@@ -5,7 +5,8 @@ Must not know what is sent over them.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import structlog
@@ -33,6 +34,8 @@ class Guide(Protocol):
     """Knows where the primaries are: relay.cluster.redis.topology.Topology, or a test."""
 
     access: Access
+    interval: float | None
+    """Look again after so many seconds even without a sign; None: not."""
 
     async def find(self) -> Sequence[Primary]:
         """The primaries as they are now. Raises NotFound."""
@@ -131,7 +134,9 @@ class Fleet:
     async def _keep(self) -> None:
         pause = FIRST_PAUSE
         while True:
-            await self._is_wanted.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._guide.interval):
+                    await self._is_wanted.wait()
             self._is_wanted.clear()
             if await self._connect():
                 pause = FIRST_PAUSE
@@ -149,6 +154,7 @@ class Fleet:
             self._note(str(error))
             return False
         made = await asyncio.gather(*(self._join(primary) for primary in primaries))
+        self._drop_unused({primary.endpoint for primary in primaries})
         if not all(made):
             return False
         homeless = sum(partition.attached is None for partition in self._partitions)
@@ -169,6 +175,13 @@ class Fleet:
             if primary.has(partition.slot) and partition.attached is not line.link and line.link.is_open:
                 partition.attach(line.link, line.run_id)
         return line.link.is_open
+
+    def _drop_unused(self, endpoints: Collection[Endpoint]) -> None:
+        """End the links to what is no primary any more; those who had partitions there have them elsewhere by now."""
+        in_use = {partition.attached for partition in self._partitions}
+        for line in list(self._lines.values()):
+            if line.link.endpoint not in endpoints and line.link not in in_use:
+                line.link.abort("it is not a primary any more")
 
     async def _open(self, endpoint: Endpoint) -> _Line:
         """A new link, with the scripts loaded. Raises LinkFailed and Unusable."""

@@ -19,6 +19,10 @@ SENTINEL_PORT: Final = 26_379
 # How many to ask at most who the primaries are.
 _MAX_GUIDES: Final = 20
 
+# Seconds between two questions to the Sentinels: a primary that was replaced as planned goes on taking commands for 8 s and
+# more, until they make it a replica.
+SENTINEL_INTERVAL: Final = 1.0
+
 LAST_SLOT: Final = 16_383
 # What Redis can number databases with; how many there are, its configuration says (16).
 MAX_DB: Final = 2**31 - 1
@@ -259,6 +263,8 @@ class Topology:
         self._guide_access = Access(url.sentinel_user, url.sentinel_password, 0, tls, name)
         if url.kind != "sentinel":
             self._guide_access = self.access
+        self.interval = SENTINEL_INTERVAL if url.kind == "sentinel" else None
+        """Seconds after which one has to look again even without a sign; None: a Redis says itself that it is not the one."""
         # Who to ask, the one that answered last in front.
         self._guides = list(url.endpoints)
 

@@ -104,7 +104,8 @@ class TestNode:
 
     def __init__(self, url: str, options: Options = QUICK) -> None:
         self.clock = asyncio.get_running_loop().time
-        self.cluster = RedisCluster(Topology(parse_url(url)), options, self.clock)
+        where = parse_url(url)
+        self.cluster = RedisCluster(Topology(where), options, self.clock, is_sharded=where.kind == "cluster")
         self.receiver = Recorder()
 
     async def start(self) -> "TestNode":
