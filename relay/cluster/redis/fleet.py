@@ -90,6 +90,8 @@ class Fleet:
         self._topics = topics
         self._scripts = scripts
         self._lines: dict[Endpoint, _Line] = {}
+        # The link that each partition had last.
+        self._homes: dict[Partition, Link] = {}
         self._is_wanted = asyncio.Event()
         self._is_wanted.set()
         self._task: asyncio.Task[None] | None = None
@@ -153,15 +155,16 @@ class Fleet:
         except NotFound as error:
             self._note(str(error))
             return False
-        made = await asyncio.gather(*(self._join(primary) for primary in primaries))
-        self._drop_unused({primary.endpoint for primary in primaries})
+        endpoints = {primary.endpoint for primary in primaries}
+        made = await asyncio.gather(*(self._join(primary, endpoints) for primary in primaries))
+        self._drop_unused(endpoints)
         if not all(made):
             return False
         homeless = sum(partition.attached is None for partition in self._partitions)
         self._note(f"{homeless} partitions have no primary" if homeless else "")
         return not homeless
 
-    async def _join(self, primary: Primary) -> bool:
+    async def _join(self, primary: Primary, endpoints: Collection[Endpoint]) -> bool:
         endpoint = primary.endpoint
         try:
             line = self._lines.get(endpoint) or await self._open(endpoint)
@@ -173,7 +176,11 @@ class Fleet:
             return False
         for partition in self._partitions:
             if primary.has(partition.slot) and partition.attached is not line.link and line.link.is_open:
-                partition.attach(line.link, line.run_id)
+                before = self._homes.get(partition)
+                # A slot that moves between two primaries takes everything along; a primary that is replaced may not.
+                has_all = before is not None and before.is_open and before.endpoint in endpoints
+                self._homes[partition] = line.link
+                partition.attach(line.link, line.run_id, has_all=has_all)
         return line.link.is_open
 
     def _drop_unused(self, endpoints: Collection[Endpoint]) -> None:

@@ -34,6 +34,7 @@ class Lease:
         "_shape",
         "epoch",
         "is_rebuilding",
+        "may_lack",
         "must_assert",
         "node",
         "nodes",
@@ -50,12 +51,15 @@ class Lease:
         self.is_rebuilding = False
         # Whether Redis has to be told anew all that this node holds.
         self.must_assert = False
+        # Whether the log may lack entries that others saw: so until it was read.
+        self.may_lack = False
         self.renewed_at = float("-inf")
 
-    def begin(self, run_id: str) -> None:
-        """There is a link to a Redis of this `run_id`. Another one than before may have less than was written to that."""
-        if self._run_id not in {"", run_id}:
-            self.must_assert = True
+    def begin(self, run_id: str, *, has_all: bool = False) -> None:
+        """There is a link to a Redis of this `run_id`. Another one than before may have less than was written to that, unless
+        it `has_all`: replicas follow with a delay, and files are written with one."""
+        if self._run_id not in {"", run_id} and not has_all:
+            self.must_assert = self.may_lack = True
         self._run_id = run_id
 
     def lose(self) -> None:

@@ -27,6 +27,9 @@ log = structlog.get_logger()
 # Holdings that are asserted at once, before the answers to the ones before are in.
 ASSERTED: Final = 500
 
+# Before all entries of a log.
+_BEGINNING: Final = b"0-0"
+
 DOWN: Final = Unavailable("Redis cannot be reached")
 REBUILDING: Final = Unavailable("the cluster is being rebuilt")
 
@@ -183,11 +186,11 @@ class Partition:
 
     # --- the link
 
-    def attach(self, link: Link, run_id: str) -> None:
-        """There is a link to the partition's primary."""
+    def attach(self, link: Link, run_id: str, *, has_all: bool = False) -> None:
+        """There is a link to the partition's primary; does it have all that the one before had?"""
         self.detach()
         self._link = link
-        self.lease.begin(run_id)
+        self.lease.begin(run_id, has_all=has_all)
         self._greet(link)
 
     def detach(self) -> None:
@@ -253,10 +256,13 @@ class Partition:
 
     def _begin_heal(self, link: Link, top: bytes, *, is_gap: bool, is_first: bool) -> None:
         self.link = link
-        if is_first or is_gap:
+        if is_first:
             self.last = None
+        elif is_gap:
+            # All that is there was sent since.
+            self.last = _BEGINNING
         self._heal = Heal(list(self._own), self.last, top)
-        self._heal.is_gap = is_gap
+        self._heal.is_gap = is_gap or self.lease.may_lack
         self._subscribe_next(link, self._heal)
 
     def _subscribe_next(self, link: Link, heal: Heal) -> None:
@@ -296,6 +302,7 @@ class Partition:
     def _end_heal(self, heal: Heal) -> None:
         self._heal = None
         self.is_ready = True
+        self.lease.may_lack = False
         self.figures.replayed += heal.replayed
         # First what this node holds: what is asked then has it.
         if self.lease.must_assert:

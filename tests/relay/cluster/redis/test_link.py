@@ -14,7 +14,7 @@ from relay.cluster.redis import link as link_module
 from relay.cluster.redis.link import Access, Endpoint, Link, LinkFailed, Unavailable
 from tests.helpers.processes import HOST, free_port
 from tests.helpers.proxy import Proxy
-from tests.helpers.redis import RedisServer, running_tls_redis
+from tests.helpers.redis import Cluster, RedisServer, running_tls_redis
 
 # Seconds. Long, since it only passes when something is wrong.
 PATIENCE = 20.0
@@ -226,6 +226,28 @@ async def test_a_refused_subscription_is_told_and_leaves_the_order_alone(redis: 
     redis.ask("ACL", "DELUSER", "narrow")
     assert str(refused).startswith("NOPERM")
     assert (confirmed, echoed) == (None, b"next")
+
+
+async def test_the_end_of_a_shard_topic_keeps_the_order_whether_it_was_asked_for_or_not(
+    redis_cluster: Cluster, heard: Heard
+) -> None:
+    topic = b"{moving}"
+    slot = int(redis_cluster.primaries[0].ask("CLUSTER", "KEYSLOT", topic))
+    owner = redis_cluster.owner(slot)
+    target = next(server for server in redis_cluster.primaries if server is not owner)
+    async with linked(Endpoint(HOST, owner.port), heard) as link:
+        for verb in ("SSUBSCRIBE", "SUNSUBSCRIBE", "SSUBSCRIBE"):
+            link.subscribe(verb, [topic], heard.done)
+        await heard.until(lambda: len(heard.of("answer")) == 3)
+        await asyncio.to_thread(redis_cluster.move, slot, target)
+        await heard.until(lambda: len(heard.of("sunsubscribe")) == 2)
+        link.subscribe("SUNSUBSCRIBE", [topic], heard.done)
+        link.command(("ECHO", "in step"), heard.done)
+        await heard.until(lambda: len(heard.of("answer")) == 5)
+    *executed, refused, echoed = heard.of("answer")
+    assert executed == [None, None, None]
+    assert str(refused).startswith("MOVED")
+    assert echoed == b"in step"
 
 
 async def test_commands_given_from_a_callback_are_answered(link: Link, heard: Heard) -> None:

@@ -240,6 +240,7 @@ def test_a_file_of_certificates_that_is_not_there_is_an_error(tmp_path: Path) ->
         Topology(parse_url(f"rediss://a?ca={tmp_path}/none.pem"))
 
 
+@pytest.mark.long
 async def test_sentinels_lead_to_the_primary_and_after_a_fail_over_to_the_next(redis_sentinels: Guarded) -> None:
     guarded = redis_sentinels
     topology = Topology(parse_url(guarded.url))
