@@ -79,8 +79,8 @@ class Channel:
     def __init__(self, rules: ChannelRules, batch: Batch, stats: AppStats) -> None:
         self.rules = rules
         self.presence = Presence() if rules.is_presence else None
-        # What waits until the cluster delivers here what is sent to the channel; None once it does.
-        self.waiting: list[Callable[[], None]] | None = None
+        # Who waits until the cluster delivers here what is sent to the channel, and how each goes on; None once it does.
+        self.waiting: dict[object, Callable[[], None]] | None = None
         # Connections that may come in and are not subscribed yet, and the number of subscriptions that the cluster was told.
         self.coming = 0
         self.reported = 0
@@ -104,9 +104,14 @@ class Channel:
 
     def heard(self) -> None:
         """The cluster delivers here from now on: go on with what has waited for it."""
-        waiting, self.waiting = self.waiting or (), None
-        for go_on in waiting:
+        waiting, self.waiting = self.waiting or {}, None
+        for go_on in list(waiting.values()):
             go_on()
+
+    def wait_no_more(self, who: object) -> None:
+        """Keep nothing of somebody who does not go on: a channel may wait for long, and others with it."""
+        if self.waiting:
+            self.waiting.pop(who, None)
 
     def add(self, connection: Connection) -> None:
         """Subscribe the connection: it gets what is sent from now on."""

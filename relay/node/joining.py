@@ -10,6 +10,8 @@ from enum import Enum, auto
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from relay.apps import App
 from relay.cluster.bus import History, Unavailable
 from relay.cluster.cluster import Cluster
@@ -18,6 +20,7 @@ from relay.cluster.roster import Entered, Full
 from relay.node.channel import Channel
 from relay.node.connection import Connection
 from relay.node.hub import Hub
+from relay.node.presence import Presence
 from relay.node.reports import Reports
 from relay.node.waiting import Waiting
 from relay.protocol import events
@@ -44,7 +47,18 @@ _NOT_ASKED: Final = _NotAsked.NOT_ASKED
 class _Step:
     """A join under way."""
 
-    __slots__ = ("channel", "connection", "is_held", "is_in", "is_over", "join", "recovered", "refused", "since")
+    __slots__ = (
+        "channel",
+        "connection",
+        "history",
+        "is_held",
+        "is_in",
+        "is_over",
+        "join",
+        "recovered",
+        "refused",
+        "since",
+    )
 
     def __init__(self, connection: Connection, join: Join, channel: Channel) -> None:
         self.connection = connection
@@ -54,7 +68,9 @@ class _Step:
         # The cluster has the member; the client waits; it was confirmed, refused or cancelled.
         self.is_in = self.is_held = self.is_over = False
         self.refused: SubscriptionRefused | None = None
+        # What the client misses, and how much of the channel's history was asked for.
         self.recovered: Recovered | None = None
+        self.history: History | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -136,20 +152,20 @@ class Joining:
         """Have what is sent to the channel delivered here; for a user's own, that began with the sign-in."""
         name = channel.rules.name
         if channel.rules.kind is not Kind.SERVER_TO_USER:
-            channel.waiting = []
+            channel.waiting = {}
             self._cluster.bus.listen(self.app.id, name, channel.heard)
             return
         audience = self._hub.audience(name)
         if audience is not None and audience.waiting is not None:
-            channel.waiting = []
-            audience.waiting.append(channel.heard)
+            channel.waiting = {}
+            audience.waiting[channel] = channel.heard
 
     def _begin(self, step: _Step) -> None:
         step.channel.coming += 1
         if step.channel.waiting is None:
             self._go_in(step)
         else:
-            step.channel.waiting.append(partial(self._go_in, step))
+            step.channel.waiting[step] = partial(self._go_in, step)
         if step.refused is not None:
             raise step.refused
         if not step.is_over:
@@ -167,7 +183,8 @@ class Joining:
             return
         self._report(step.channel)
         if member.user_id in presence.here:
-            self._count_in(step, member)
+            self._count_in(step, presence, member)
+            self._ask(step)
             return
         key = step.join.rules.name, member.user_id
         together = self._entering.get(key)
@@ -191,22 +208,23 @@ class Joining:
         if outcome.members is not None:
             channel.presence.replace(outcome.members)
         channel.presence.add(member.user_id, member.user_info)
+        # All of them before any goes on: one that is turned away would be taken for the last connection of the member.
         for step in steps:
-            self._count_in(step, member)
+            self._count_in(step, channel.presence, member)
+        for step in steps:
+            self._ask(step)
 
-    def _count_in(self, step: _Step, member: Member) -> None:
-        if step.channel.presence is not None:
-            step.channel.presence.join(member.user_id)
+    def _count_in(self, step: _Step, presence: Presence, member: Member) -> None:
+        presence.join(member.user_id)
         step.is_in = True
-        self._ask(step)
 
     def _ask(self, step: _Step) -> None:
         """Ask for what is remembered of the channel, as far as the client wants it and has not been answered."""
         rules, since = step.join.rules, step.join.since
         history = None if since is None or step.recovered is not None else self.app.history_of(rules.name)
         if since is not None and history is not None:
-            kept = History(history.size, history.ttl)
-            self._cluster.memory.since(self.app.id, rules.name, since, kept, partial(self._recovered, step))
+            step.history = History(history.size, history.ttl)
+            self._cluster.memory.since(self.app.id, rules.name, since, step.history, partial(self._recovered, step))
         elif rules.is_cache and (step.recovered is None or not (since and step.recovered.is_complete)):
             self._cluster.memory.last(self.app.id, rules.name, partial(self._remembered, step))
         else:
@@ -226,8 +244,29 @@ class Joining:
             return
         if isinstance(answer, Unavailable):
             self._again.append(step)
+        elif step.is_held and step.recovered is not None and step.history is not None:
+            # More may have been published since the position was answered.
+            name, position = step.join.rules.name, step.recovered.position
+            self._cluster.memory.since(
+                self.app.id, name, position, step.history, partial(self._caught_up, step, answer)
+            )
+        else:
+            self._finish(step, answer)
+
+    def _caught_up(self, step: _Step, last: LastEvent | None, answer: Recovered | Unavailable) -> None:
+        """What came after the position, while the last event was asked for: that is among it then, or was before."""
+        if step.is_over or step.recovered is None:
             return
-        self._finish(step, answer)
+        if isinstance(answer, Unavailable):
+            self._again.append(step)
+        elif not answer.is_complete:
+            step.recovered = None
+            self._ask(step)
+        elif answer.frames:
+            step.recovered = replace(step.recovered, frames=answer.frames)
+            self._finish(step)
+        else:
+            self._finish(step, last)
 
     def _finish(self, step: _Step, last: LastEvent | _NotAsked | None = _NOT_ASKED) -> None:
         """All is answered: the client is in, unless its user has lost the channel meanwhile."""
@@ -278,6 +317,7 @@ class Joining:
 
     def _end(self, step: _Step) -> None:
         step.is_over = True
+        step.channel.wait_no_more(step)
         step.channel.coming -= 1
         if step.is_held:
             del self._waiting[step.key]
@@ -342,9 +382,19 @@ class Joining:
 
     def _settle(self, channel: Channel) -> None:
         """Somebody has left the channel, or does not come: say how many are left, and listen no more when it is empty."""
-        if self._hub.close_if_empty(channel) and channel.rules.kind is not Kind.SERVER_TO_USER:
-            self._cluster.bus.ignore(self.app.id, channel.rules.name)
+        if self._hub.close_if_empty(channel):
+            self._ignore(channel)
         self._report(channel)
+
+    def _ignore(self, channel: Channel) -> None:
+        """Undo `_listen`."""
+        name = channel.rules.name
+        if channel.rules.kind is not Kind.SERVER_TO_USER:
+            self._cluster.bus.ignore(self.app.id, name)
+            return
+        audience = self._hub.audience(name)
+        if audience is not None:
+            audience.wait_no_more(channel)
 
     def _report(self, channel: Channel) -> None:
         """Tell the cluster how many are subscribed here; of a presence channel those count already who are let in now."""

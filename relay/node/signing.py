@@ -36,7 +36,7 @@ class _Step:
 class SigningIn:
     """The sign-ins of one app. `clock` gives seconds, monotonic; `tell` sends a frame to one client."""
 
-    __slots__ = ("_clock", "_cluster", "_hub", "_reports", "_tell", "_waiting", "app")
+    __slots__ = ("_clock", "_cluster", "_hub", "_reports", "_steps", "_tell", "_waiting", "app")
 
     def __init__(
         self,
@@ -54,6 +54,8 @@ class SigningIn:
         self._clock = clock
         self._tell = tell
         self._waiting: Waiting[_Step, _Step] = Waiting()
+        # The same by connection: many may wait at once, and end at once.
+        self._steps: dict[Connection, list[_Step]] = {}
 
     def tick(self, now: float) -> None:
         """End what has waited too long."""
@@ -62,23 +64,24 @@ class SigningIn:
 
     def is_waiting(self, connection: Connection) -> bool:
         """Whether the client has not been told yet how it is with those whom it watches."""
-        return any(step.connection is connection for step in self._waiting)
+        return connection in self._steps
 
     def sign_in(self, connection: Connection, effect: Identify) -> None:
         """Begin a good sign-in."""
         user_id, step = effect.user.user_id, _Step(connection, effect)
         audience, is_first = self._hub.sign_in(connection, user_id)
         if is_first:
-            audience.waiting = []
+            audience.waiting = {}
             self._cluster.bus.listen(self.app.id, channel_of(user_id), audience.heard)
             self._cluster.roster.sign_in(self.app.id, user_id, connection.session.socket_id)
         if audience.waiting is None:
             self._watch(step)
         else:
-            audience.waiting.append(partial(self._watch, step))
+            audience.waiting[step] = partial(self._watch, step)
         if not step.is_over:
             step.is_held, step.since = True, self._clock()
             self._waiting[step] = step
+            self._steps.setdefault(connection, []).append(step)
 
     def _watch(self, step: _Step) -> None:
         """What is sent to the user arrives here: ask for those whom the user watches."""
@@ -110,12 +113,19 @@ class SigningIn:
 
     def _end(self, step: _Step) -> None:
         step.is_over = True
+        audience = self._hub.audience(channel_of(step.effect.user.user_id))
+        if audience is not None:
+            audience.wait_no_more(step)
         if step.is_held:
             del self._waiting[step]
+            steps = self._steps[step.connection]
+            steps.remove(step)
+            if not steps:
+                del self._steps[step.connection]
 
     def sign_out(self, connection: Connection, user_id: str) -> bool:
         """The connection is gone; True when it was the user's last one here: `is_away` tells the cluster so."""
-        for step in [step for step in self._waiting if step.connection is connection]:
+        for step in self._steps.get(connection, [])[:]:
             self._end(step)
         self._unwatch(self._hub.watch(connection, ()))
         return self._hub.sign_out(connection, user_id)
