@@ -1,22 +1,66 @@
 """One partition in a real Redis, as the scripts see it: they are run by redis-py, without a link between."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+import redis as redis_py
 
 from relay.cluster.redis.link import Argument
 from relay.cluster.redis.scripts import Times, load
+from tests.helpers.fake_redis import FakeRedis
 from tests.helpers.redis import RedisServer
 
 PREFIX: Final = "pd:{0}:"
 APP: Final = "3"
 
 
+class FakeClient:
+    """What the tests use of redis-py, over the Redis of this process: so it is seen to be like the real one."""
+
+    def __init__(self, server: FakeRedis) -> None:
+        self._server = server
+
+    def register_script(self, text: bytes) -> Callable[..., Any]:
+        sha = self._server.load(text)
+
+        def run(keys: Sequence[str], args: Sequence[object]) -> Any:
+            answer = self._server.evaluate(sha, keys, args)
+            if isinstance(answer, Exception):
+                raise redis_py.ResponseError(str(answer))
+            return answer
+
+        return run
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Commands whose answers redis-py hands on as they are."""
+        return lambda *arguments: self._server.call(name.encode(), *arguments)
+
+    def time(self) -> tuple[int, int]:
+        seconds, microseconds = self._server.call(b"time")
+        return int(seconds), int(microseconds)
+
+    def hgetall(self, key: str) -> dict[bytes, bytes]:
+        return dict(self._server.value(key) or {})
+
+    def zadd(self, key: str, members: Mapping[Any, float]) -> None:
+        for member, score in members.items():
+            self._server.call(b"zadd", key, score, member)
+
+    def zrange(self, key: str, first: int, last: int, *, withscores: bool = False) -> list[Any]:
+        known = self._server.value(key) or {}
+        return list(known.items()) if withscores else list(known)
+
+    def xrange(self, key: str, **options: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        entries = self._server.call(b"xrange", key, options["min"], "+")
+        return [(entry_id, dict(zip(words[::2], words[1::2], strict=True))) for entry_id, words in entries]
+
+
 class Partition:
     """Runs scripts. The time of Redis cannot be set; `age` makes all that is written older instead."""
 
-    def __init__(self, server: RedisServer) -> None:
-        self.redis: Any = server.client
+    def __init__(self, server: RedisServer | FakeRedis) -> None:
+        self.redis: Any = FakeClient(server) if isinstance(server, FakeRedis) else server.client
         scripts = load(20_000, Times(), is_sharded=False)
         self._scripts = {name: self.redis.register_script(script.text) for name, script in scripts.items()}
         self._read = {"log": "-", "hooks": "-"}

@@ -1,9 +1,10 @@
-"""What the scripts of the roster decide, each edge once, in a real Redis."""
+"""What the scripts of the roster decide, each edge once: in a real Redis, and in that of tests which move its time."""
 
 import msgspec
 import pytest
 import redis as redis_py
 
+from tests.helpers.fake_redis import FakeRedis
 from tests.helpers.redis import RedisServer
 from tests.relay.cluster.redis.partition import APP, PREFIX, Partition
 
@@ -11,12 +12,26 @@ ROOM = "presence-a"
 TOPIC = f"t:{APP}:{ROOM}"
 
 
-@pytest.fixture
-def partition(redis: RedisServer) -> Partition:
+@pytest.fixture(params=["real", "fake"])
+def partition(request: pytest.FixtureRequest) -> Partition:
     """A partition with three nodes."""
-    partition = Partition(redis)
+    partition = Partition(FakeRedis() if request.param == "fake" else request.getfixturevalue("redis"))
     partition.has_nodes("n1", "n2", "n3")
     return partition
+
+
+def test_a_push_is_the_log_entry_with_its_id_in_front(redis: RedisServer) -> None:
+    partition = Partition(redis)
+    partition.has_nodes("n1")
+    listener = partition.redis.pubsub()
+    listener.subscribe(f"{PREFIX}{TOPIC}")
+    listener.get_message(timeout=5)
+    partition.enter("n1", ROOM, "ann", exclude="1.2")
+    pushed = listener.get_message(timeout=5)["data"]
+    listener.close()
+    entry, fields = partition.redis.xrevrange(f"{PREFIX}log", count=1)[0]
+    assert fields[b"t"] == f"{PREFIX}{TOPIC}".encode()
+    assert pushed == entry + b"\0" + fields[b"m"]
 
 
 class TestMembers:
@@ -65,17 +80,6 @@ class TestMembers:
         for _ in range(2):
             flat = partition.enter("n2", ROOM, "bob", snapshot=1)
             assert dict(zip(flat[::2], flat[1::2], strict=True)) == {b"ann": b'{"a":1}', b"bob": b"{}"}
-
-    def test_a_push_is_the_log_entry_with_its_id_in_front(self, partition: Partition) -> None:
-        listener = partition.redis.pubsub()
-        listener.subscribe(f"{PREFIX}{TOPIC}")
-        listener.get_message(timeout=5)
-        partition.enter("n1", ROOM, "ann", exclude="1.2")
-        pushed = listener.get_message(timeout=5)["data"]
-        listener.close()
-        entry, fields = partition.redis.xrevrange(f"{PREFIX}log", count=1)[0]
-        assert fields[b"t"] == f"{PREFIX}{TOPIC}".encode()
-        assert pushed == entry + b"\0" + fields[b"m"]
 
     def test_nothing_is_kept_of_those_who_left(self, partition: Partition) -> None:
         partition.enter("n1", ROOM, "a\0b", hooked=0)
