@@ -20,7 +20,10 @@ from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
+from relay.cluster.cluster import Cluster
 from relay.cluster.local import LocalCluster
+from relay.cluster.receiver import Witness
+from relay.cluster.redis.cluster import over_redis
 from relay.config import ConfigError, Settings, load
 from relay.console.pages import Address, Console
 from relay.net.liveness import Wheel
@@ -79,14 +82,15 @@ class Running(NamedTuple):
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
-    """A relay that serves while the context lasts. Raises CannotListen."""
+    """A relay that serves while the context lasts. Raises CannotListen; ConnectionError without the Redis of its settings."""
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop.time())
     observers = Observers()
     webhooks = HttpWebhooks(settings.apps, loop.time, observers=observers)
+    cluster = _cluster(settings, webhooks)
     node = Node(
         Apps(settings.apps),
-        LocalCluster(webhooks, loop.time, loop.call_later),
+        cluster,
         settings.activity_timeout,
         loop.time,
         loop.call_soon,
@@ -95,11 +99,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
-    api = Api(node, ready.is_set, metrics.requests.add, settings.path_prefix)
+    api = Api(
+        node, lambda: ready.is_set() and cluster.why_not_ready() is None, metrics.requests.add, settings.path_prefix
+    )
     fallback = Fallback(node, wheel, settings.backlog_bytes)
-    await webhooks.start()
-    await node.start()
     doors = _doors(node, wheel, api, fallback, settings)
+    await webhooks.start()
+    try:
+        await node.start()
+    except OSError:
+        await webhooks.stop()
+        raise
     try:
         server, exposed, console = await _listen(doors, certificate, metrics, node, api, settings)
     except OSError:
@@ -159,6 +169,15 @@ def _reload(relay: Running) -> None:
         return
     relay.reload(settings.apps)
     log.info("apps_reloaded", apps=len(settings.apps))
+
+
+def _cluster(settings: Settings, witness: Witness) -> Cluster:
+    """The nodes that this one is of: itself alone, or those over the same Redis."""
+    loop = asyncio.get_running_loop()
+    if not settings.redis_url:
+        return LocalCluster(witness, loop.time, loop.call_later)
+    url, prefix = settings.redis_url, settings.redis_prefix
+    return over_redis(url, prefix, settings.redis_partitions, settings.redis_log, loop.time)
 
 
 def _doors(node: Node, wheel: Wheel, api: Api, fallback: Fallback, settings: Settings) -> Doors:

@@ -10,8 +10,9 @@ from typing import Any, Final
 import structlog
 from msgspec import Struct
 
+from relay.apps import App
 from relay.cluster.bus import Unavailable
-from relay.cluster.keys import DEFAULT_PREFIX, PARTITIONS_ALONE, Keys, slot_of
+from relay.cluster.keys import DEFAULT_PREFIX, PARTITIONS_ALONE, PARTITIONS_IN_CLUSTER, Keys, slot_of
 from relay.cluster.receiver import Receiver
 from relay.cluster.redis.bus import RedisBus
 from relay.cluster.redis.commands import RedisCommands
@@ -23,6 +24,8 @@ from relay.cluster.redis.partitions import Partitions
 from relay.cluster.redis.pushes import Meanings
 from relay.cluster.redis.roster import RedisRoster
 from relay.cluster.redis.scripts import Times, load
+from relay.cluster.redis.topology import Topology, parse_url
+from relay.cluster.redis.witness import RedisWitness
 from relay.protocol.channels import InvalidChannelName, rules_for
 
 log = structlog.get_logger()
@@ -88,6 +91,7 @@ class RedisCluster:
         self.roster = RedisRoster(self._partitions)
         self.memory = RedisMemory(self._partitions)
         self.commands = RedisCommands(self._partitions, is_sharded=is_sharded)
+        self.witness = RedisWitness(self._partitions, self._app)
         self._fleet = Fleet(guide, self._partitions.all, topics, scripts)
         self._receiver: Receiver
         self._meanings: Meanings
@@ -125,6 +129,9 @@ class RedisCluster:
         while self._fleet.unanswered and self._clock() < deadline:  # noqa: ASYNC110 - as above
             await asyncio.sleep(_POLL)
         await self._fleet.stop()
+
+    def _app(self, app_id: str) -> App | None:
+        return self._receiver.app(app_id)
 
     def _is_ready(self) -> bool:
         return all(partition.is_ready for partition in self._partitions.all)
@@ -240,6 +247,15 @@ class RedisCluster:
     def misplaced(self, partition: Partition, reason: str, /) -> None:
         """See Host."""
         self._fleet.look_again(partition, reason)
+
+
+def over_redis(url: str, prefix: str, partitions: int, log_entries: int, clock: Callable[[], float]) -> RedisCluster:
+    """The cluster over the Redis of a URL, not started yet. `partitions`: 0 for what suits it. Raises BadUrl, and OSError if
+    the URL's file of certificates cannot be read."""
+    place = parse_url(url)
+    is_sharded = place.kind == "cluster"
+    count = partitions or (PARTITIONS_IN_CLUSTER if is_sharded else PARTITIONS_ALONE)
+    return RedisCluster(Topology(place), Options(prefix, count, log_entries), clock, is_sharded=is_sharded)
 
 
 def _is_presence(channel: str) -> bool:
