@@ -7,8 +7,8 @@ from typing import Final
 from relay.api.channels import channel_info
 from relay.api.request import Request
 from relay.api.responses import Handled, ensure_published, json_answer
-from relay.cluster.bus import Accepted, Outcome, Unavailable
-from relay.node.namespace import Namespace
+from relay.cluster.bus import Accepted, Outcome
+from relay.node.namespace import Namespace, summed_up
 from relay.protocol.requests import Publish, parse_batch, parse_publish
 from relay.wire.http import NO_HEADERS, Answer
 from relay.wire.later import Later, after, asked, gathered
@@ -29,6 +29,8 @@ def publish(namespace: Namespace, request: Request) -> Handled:
 def publish_batch(namespace: Namespace, request: Request) -> Handled:
     """Several events in their order; with any `info`, an object an event."""
     batch = parse_batch(request.body, namespace.app.limits)
+    if not batch:
+        return _DONE
     outcomes = gathered([asked(partial(namespace.publish, event)) for event in batch])
     return after(outcomes, partial(_batch_published, namespace, batch))
 
@@ -43,7 +45,7 @@ def _published(namespace: Namespace, event: Publish, outcome: Outcome) -> Handle
 
 
 def _batch_published(namespace: Namespace, batch: Sequence[Publish], outcomes: Sequence[Outcome]) -> Handled:
-    accepted = ensure_published(_of_all(outcomes))
+    accepted = ensure_published(summed_up(outcomes))
     if not any(event.info for event in batch):
         return _answer({}, accepted)
     infos = gathered([_item_info(namespace, event) for event in batch])
@@ -52,16 +54,6 @@ def _batch_published(namespace: Namespace, batch: Sequence[Publish], outcomes: S
 
 def _item_info(namespace: Namespace, event: Publish) -> dict[str, object] | Later[dict[str, object]]:
     return channel_info(namespace, event.channels[0], event.info) if event.info else {}
-
-
-def _of_all(outcomes: Sequence[Outcome]) -> Outcome:
-    """What became of several events: the worst. Where some were accepted, nobody can say of the rest that nobody got it."""
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
-    if refused:
-        is_unknown = len(refused) < len(outcomes) or any(outcome.is_unknown for outcome in refused)
-        return Unavailable(refused[0].reason, is_unknown)
-    replays = [isinstance(outcome, Accepted) and outcome.is_replay for outcome in outcomes]
-    return Accepted(is_replay=bool(replays) and all(replays))
 
 
 def _answer(body: dict[str, object], accepted: Accepted) -> Answer:

@@ -25,6 +25,7 @@ from relay.api.responses import (
     OutcomeUnknown,
     Parts,
     RequestTimeout,
+    ServiceUnavailable,
     TooManyRequests,
     UpgradeRequired,
     error_answer,
@@ -32,14 +33,14 @@ from relay.api.responses import (
 )
 from relay.api.users import terminate, unsubscribe
 from relay.apps import App
+from relay.cluster.bus import Unavailable
 from relay.node.namespace import Namespace
 from relay.node.node import Node
 from relay.protocol.errors import ProtocolError
-from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.signatures import verify_request
 from relay.watch.happenings import RefusedRequest
 from relay.wire.http import Answer, LongAnswer
-from relay.wire.later import Later, TooLate
+from relay.wire.later import Later, TooLate, after, asked
 
 log = structlog.get_logger()
 
@@ -89,7 +90,6 @@ class Api:
         self._is_ready = is_ready
         self._clock = clock
         self._observe = observe
-        self._buckets: dict[str, TokenBucket] = {}
 
     def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answered:
         """Answer one request, whatever it is, now or later. `address` says where it came from, if somebody wants to know."""
@@ -215,21 +215,24 @@ class Api:
         """Handle a request of somebody who may make it. Raises ApiError unless the app takes one more."""
         if not app.enabled:
             raise Forbidden("The app is disabled")
-        self._ensure_within_rate(app)
-        return handler(self._node.namespaces[app.id], request)
-
-    def _ensure_within_rate(self, app: App) -> None:
-        """Raises TooManyRequests when the app's back ends come too often."""
-        rate = app.limits.api_requests_per_second
+        namespace, rate = self._node.namespaces[app.id], app.limits.api_requests_per_second
         if not rate:
-            return
-        now = time.monotonic()
-        bucket = self._buckets.get(app.id)
-        if bucket is None or bucket.rate != rate:  # a reload may have changed it
-            bucket = self._buckets[app.id] = TokenBucket(rate, now)
-        if not bucket.take(now):
-            self._node.namespaces[app.id].stats.rate_limited += 1
-            raise TooManyRequests(f"The app may make {rate} requests a second", limit="api_requests_per_second")
+            return handler(namespace, request)
+        is_within_rate = asked(partial(namespace.take_request, rate))
+        return after(is_within_rate, partial(_handle_within_rate, namespace, handler, request))
+
+
+def _handle_within_rate(
+    namespace: Namespace, handler: Handler, request: Request, is_within_rate: bool | Unavailable
+) -> Handled:
+    """Raises TooManyRequests when the app's back ends come too often, ServiceUnavailable when nobody can say."""
+    if isinstance(is_within_rate, Unavailable):
+        raise ServiceUnavailable(f"{is_within_rate.reason}: nothing was done, send it again")
+    if not is_within_rate:
+        namespace.stats.rate_limited += 1
+        rate = namespace.app.limits.api_requests_per_second
+        raise TooManyRequests(f"The app may make {rate} requests a second", limit="api_requests_per_second")
+    return handler(namespace, request)
 
 
 def _handler_of(request: Request) -> Handler:

@@ -4,7 +4,7 @@ What is legal is decided by the session and the request parsers, what crosses no
 sockets, HTTP or other apps.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, assert_never
 
 from msgspec import Struct
@@ -229,6 +229,10 @@ class Namespace:
             data if rules.is_cache else b"",
         )
 
+    def take_request(self, rate: int, done: Callable[[bool | Unavailable], None]) -> None:
+        """Whether back ends may make one more request, of at most `rate` a second in the whole cluster."""
+        self._cluster.memory.take(self.app.id, rate, done)
+
     def terminate(self, user_id: str, done: Callable[[Outcome], None]) -> None:
         """Close every connection that is signed in as the user, after what was sent to it."""
         self._cluster.commands.terminate(self.app.id, user_id, done)
@@ -349,10 +353,11 @@ class _Together:
         self._outcomes.append(outcome)
         self._left -= 1
         if not self._left:
-            self._done(_summed_up(self._outcomes))
+            self._done(summed_up(self._outcomes))
 
 
-def _summed_up(outcomes: list[Outcome]) -> Outcome:
+def summed_up(outcomes: Sequence[Outcome]) -> Outcome:
+    """What became of several publishes, as one: see `_Together`."""
     accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
     if not refused:

@@ -16,7 +16,7 @@ from relay.protocol.requests import Publish
 from relay.watch.stats import AppStats
 from relay.wire.http import Answer, LongAnswer
 from relay.wire.later import Later
-from tests.helpers.clients import APP
+from tests.helpers.clients import APP, app_with
 from tests.helpers.node import Relay
 
 AWAY = Unavailable("the other nodes cannot be reached")
@@ -26,8 +26,8 @@ LOST = Unavailable("the connection to Redis was lost", is_unknown=True)
 class Scripted:
     """An app on a node whose answers come when a test says so: what was asked, and whom to tell."""
 
-    def __init__(self) -> None:
-        self.app = APP
+    def __init__(self, app: App = APP) -> None:
+        self.app = app
         self.stats = AppStats()
         self.queries = self
         self.asked: list[tuple[object, ...]] = []
@@ -48,6 +48,9 @@ class Scripted:
 
     def publish(self, event: Publish, done: Callable[[Outcome], None]) -> None:
         self._ask(done, "publish", event.name, event.once)
+
+    def take_request(self, rate: int, done: Callable[[bool | Unavailable], None]) -> None:
+        self._ask(done, "take_request", rate)
 
     def terminate(self, user_id: str, done: Callable[[Outcome], None]) -> None:
         self._ask(done, "terminate", user_id)
@@ -74,7 +77,7 @@ class BackEnd:
     """What a back end asks, already admitted, and what was observed of it."""
 
     def __init__(self, namespace: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-        node = Relay().node
+        node = Relay(namespace.app).node
         monkeypatch.setitem(cast(dict[str, Any], node.namespaces), APP.id, namespace)
         monkeypatch.setattr(routes, "verify_request", lambda *_: None)
         self.observed: list[tuple[str, int]] = []
@@ -244,6 +247,46 @@ class TestBatches:
         done = answer.get() if isinstance(answer, Later) else answer
         assert isinstance(done, Answer)
         assert (done.status, done.headers.get("X-Idempotent-Replay")) == (200, header)
+
+
+class TestRate:
+    """The rate of an app's back ends, which all nodes count together."""
+
+    @pytest.fixture
+    def namespace(self) -> Scripted:
+        return Scripted(app_with(api_requests_per_second=5))
+
+    def test_the_request_is_handled_when_it_is_known_that_there_may_be_one_more(
+        self, namespace: Scripted, back_end: BackEnd
+    ) -> None:
+        answer = open_(back_end.post("/events", event()))
+        assert namespace.asked == [("take_request", 5)]
+        namespace.answer(value=True)
+        assert (namespace.asked[1:], answer.is_open) == ([("publish", "x", None)], True)
+        namespace.answer(Accepted())
+        assert told(answer) == (200, {}, None)
+
+    @pytest.mark.parametrize("is_late", [True, False])
+    def test_over_the_rate_nothing_is_handled(self, namespace: Scripted, back_end: BackEnd, is_late: bool) -> None:
+        if not is_late:
+            namespace.known["take_request"] = False
+        answer = back_end.get("/channels")
+        if is_late:
+            namespace.answer(value=False)
+        text = "The app may make 5 requests a second"
+        assert told(answer) == (429, {"error": text, "code": 429}, "1")
+        assert (namespace.stats.rate_limited, namespace.stats.limits_hit) == (1, {"api_requests_per_second": 1})
+        assert [name for name, *_ in namespace.asked] == ["take_request"]
+
+    def test_nothing_is_handled_while_nobody_can_say(self, namespace: Scripted, back_end: BackEnd) -> None:
+        answer = open_(back_end.post("/events", event()))
+        namespace.answer(AWAY)
+        text = "the other nodes cannot be reached: nothing was done, send it again"
+        assert told(answer) == (503, {"error": text, "code": 503}, "1")
+
+    def test_the_console_counts_too(self, namespace: Scripted, back_end: BackEnd) -> None:
+        namespace.known["take_request"] = False
+        assert told(back_end.console(namespace.app, event()))[0] == 429
 
 
 class TestUsers:
