@@ -1,5 +1,6 @@
 """One request to the HTTP API, as a value: what its path says, and what came with it."""
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -8,6 +9,9 @@ from msgspec import Struct
 from relay.wire.http import parse_query
 
 WILDCARD: Final = "*"
+
+# Different paths that are remembered: a back end asks for the same ones again and again (bench/, scenario "triggers").
+_KNOWN_PATHS: Final = 128
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -19,7 +23,7 @@ class Request(Struct, frozen=True, gc=False):
     method: str
     path: str
     query: str
-    parts: list[str]
+    parts: tuple[str, ...]
     body: bytes
     shape: tuple[str, ...]
 
@@ -49,17 +53,19 @@ class Request(Struct, frozen=True, gc=False):
 def request_of(method: str, target: str, prefix: str, body: bytes = b"") -> Request:
     """The request for a target, which begins with `prefix`."""
     path, _, query = target.removeprefix(prefix).partition("?")
-    parts = _parts_of(path)
-    below = parts[2:] if parts[:1] == ["apps"] else parts
-    shape = tuple(below) if len(below) < 2 else (below[0], WILDCARD, *below[2:])
+    parts, shape = _parse_path(path)
     return Request(method, path, query, parts, body, shape)
 
 
-def _parts_of(path: str) -> list[str]:
-    """The parts of a path. The id of a user is one of them, also where a client let its slashes stand as they are."""
+@lru_cache(maxsize=_KNOWN_PATHS)
+def _parse_path(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The parts of a path, and its shape. The id of a user is one part, also where a client let its slashes stand as they
+    are."""
     _, *parts = path.split("/")
     if len(parts) > 3:
         at = 2 if parts[0] == "apps" else 0
         if parts[at] == "users" and len(parts) > at + 3:
             parts[at + 1 : -1] = ["/".join(parts[at + 1 : -1])]
-    return parts
+    below = parts[2:] if parts[:1] == ["apps"] else parts
+    shape = below if len(below) < 2 else [below[0], WILDCARD, *below[2:]]
+    return tuple(parts), tuple(shape)

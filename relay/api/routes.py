@@ -101,7 +101,7 @@ class Api:
         """Answer a POST /events of somebody at `address` who was let in by another door, and need not sign it: all else is as
         for a back end, the app's limits and its rate too."""
         started = time.perf_counter()
-        request = Request("POST", f"/apps/{app.id}/events", "", ["apps", app.id, "events"], body, ("events",))
+        request = Request("POST", f"/apps/{app.id}/events", "", ("apps", app.id, "events"), body, ("events",))
         answer = self._answer(request, partial(self._handle, app, publish), started, lambda: address)
         return cast(Answer | Later[Answer], answer)  # no list
 
