@@ -8,8 +8,6 @@ from functools import lru_cache
 from typing import Final, Literal
 from zlib import crc32
 
-from msgspec import Struct
-
 SLOTS: Final = 16_384
 DEFAULT_PREFIX: Final = "pd"
 
@@ -17,8 +15,8 @@ DEFAULT_PREFIX: Final = "pd"
 PARTITIONS_ALONE: Final = 1
 PARTITIONS_IN_CLUSTER: Final = 64
 
+# What a topic is of: a channel, a user, all nodes.
 TopicKind = Literal["t", "u", "k"]
-_NAMED: Final[dict[str, TopicKind]] = {"t": "t", "u": "u"}
 
 
 def slot_of(tag: str) -> int:
@@ -42,15 +40,6 @@ def tags_of(partitions: int) -> tuple[str, ...]:
     return tuple(tags[index] for index in range(partitions))
 
 
-class Topic(Struct, frozen=True, gc=False):
-    """What a topic is for: "t" a channel, "u" a user, "k" all nodes (then both names are empty)."""
-
-    tag: str
-    kind: TopicKind
-    app_id: str = ""
-    name: str = ""
-
-
 class Keys:
     """The names of all that one installation has in Redis; all its nodes must share `prefix` and `partitions`."""
 
@@ -63,8 +52,6 @@ class Keys:
         self.control_partition = self.tags.index("0")
         self.control_topic = self.key(self.control_partition, "k").encode()
         """The topic that all nodes listen to."""
-        self.shape = f"{prefix}:{{0}}:shape"
-        """The key of the number of partitions and the version of what is written, on which all nodes have to agree."""
 
     def partition_of(self, app_id: str, name: str) -> int:
         """The partition of a channel or a user."""
@@ -73,23 +60,3 @@ class Keys:
     def key(self, partition: int, kind: str, *names: str) -> str:
         """pd:{tag}:KIND:NAME:…; the last name may be anything, those before it must not hold a colon."""
         return ":".join((f"{self.prefix}:{{{self.tags[partition]}}}:{kind}", *names))
-
-    def channel_topic(self, app_id: str, channel: str) -> bytes:
-        """The topic of a channel."""
-        return self.key(self.partition_of(app_id, channel), "t", app_id, channel).encode()
-
-    def user_topic(self, app_id: str, user_id: str) -> bytes:
-        """The topic of a user: who is signed in as them, or watches them, listens to it."""
-        return self.key(self.partition_of(app_id, user_id), "u", app_id, user_id).encode()
-
-    def topic(self, name: bytes) -> Topic:
-        """What a topic that Redis named is for. Raises ValueError if it is not one of this installation's."""
-        text = name.decode()
-        tag, _, rest = text.removeprefix(f"{self.prefix}:{{").partition("}:")
-        kind, *names = rest.split(":", 2)
-        if text.startswith(f"{self.prefix}:{{") and tag in self.tags:
-            if kind == "k" and not names:
-                return Topic(tag, "k")
-            if kind in _NAMED and len(names) == 2:
-                return Topic(tag, _NAMED[kind], *names)
-        raise ValueError(f"not a topic: {text!r}")

@@ -1,115 +1,68 @@
-"""What nodes tell each other: a push's payload, an entry of the log, and the values in them. Pure.
+"""What nodes tell each other: a message, the push and the log's entry that carry it, and the shapes of what is in it. Pure.
 
-A push is `id 0x00 kind exclude 0x00 body`, an entry of the log the same without the id, which the log gives it. `kind` is a
-letter; `exclude` the socket id that is left out, or empty; `body` the finished frame for EVENT and CLIENT_EVENT, so that it
-is encoded once in the cluster and handed on as it is, and msgpack for all others. An id is empty where nothing is logged.
+A message is `kind exclude 0x00 body`: `kind` a letter, `exclude` the socket id that is left out, or empty, `body` a frame or
+msgpack. A push is a message with its id and 0x00 in front; in the log the entry has the id. An id is empty where nothing is
+logged. Scripts (relay/cluster/redis/scripts) write the same.
 
 Kinds that a node does not know are to be passed over: nodes of two versions run side by side while they are replaced.
 """
 
-from typing import Final, TypeVar
+from typing import Final
 
-import msgspec
-from msgspec import Struct
+from msgspec import msgpack
 
+# Body: the finished frame, encoded once in the cluster; of an event with an id of its own the JSON, framed at each node.
 EVENT: Final = b"e"
 CLIENT_EVENT: Final = b"c"
 MEMBER_ADDED: Final = b"a"
 MEMBER_REMOVED: Final = b"r"
 COUNT: Final = b"n"
+# Without a body: the topic names the user.
 ONLINE: Final = b"o"
 OFFLINE: Final = b"f"
 TERMINATE: Final = b"x"
 UNSUBSCRIBE: Final = b"w"
 CONTROL: Final = b"k"
 
-KINDS: Final = frozenset(
-    {EVENT, CLIENT_EVENT, MEMBER_ADDED, MEMBER_REMOVED, COUNT, ONLINE, OFFLINE, TERMINATE, UNSUBSCRIBE, CONTROL}
-)
+# User id, and user_info as JSON.
+MemberAdded = tuple[str, str]
+# User id.
+MemberRemoved = str
+# Subscriptions to the channel in the cluster.
+Count = int
+# The channel that the topic's user loses, None for all that need a signature (decision 0014).
+Unsubscribe = tuple[str | None]
+# An order to all nodes and its arguments.
+Control = list[object]
+
+Body = MemberAdded | MemberRemoved | Count | Unsubscribe | Control
 
 _END: Final = b"\0"
+_encode: Final = msgpack.Encoder().encode
 
 
-class Push(Struct, frozen=True, gc=False):
-    """One message. `id` is the log's, b"1732510000000-0" for example, or empty."""
-
-    id: bytes
-    kind: bytes
-    exclude: bytes
-    body: bytes
+def message(kind: bytes, body: bytes = b"", exclude: str | None = None) -> bytes:
+    """A message with a body that is bytes already: a frame, or none."""
+    return b"%b%b\0%b" % (kind, exclude.encode() if exclude else b"", body)
 
 
-class MemberAdded(Struct, frozen=True, array_like=True):
-    """Body of MEMBER_ADDED: `info` is the member's user_info as JSON, `frame` what subscribers get."""
-
-    user_id: str
-    info: bytes
-    frame: bytes
+def message_of(kind: bytes, body: Body, exclude: str | None = None) -> bytes:
+    """A message with a value in its body."""
+    return message(kind, _encode(body), exclude)
 
 
-class MemberRemoved(Struct, frozen=True, array_like=True):
-    """Body of MEMBER_REMOVED: `frame` is what subscribers get."""
-
-    user_id: str
-    frame: bytes
+def push(message: bytes, entry_id: bytes = b"") -> bytes:
+    """What is pushed."""
+    return entry_id + _END + message
 
 
-class Count(Struct, frozen=True, array_like=True):
-    """Body of COUNT: subscriptions to the channel in the cluster."""
-
-    total: int
-
-
-class Unsubscribe(Struct, frozen=True, array_like=True):
-    """Body of UNSUBSCRIBE: the topic's user loses this channel, or with None all that need a signature (decision 0014)."""
-
-    channel: str | None
+def split_push(payload: bytes) -> tuple[bytes, bytes]:
+    """Id and message of a push. Raises ValueError if it is none."""
+    entry_id, message = payload.split(_END, 1)
+    return entry_id, message
 
 
-Body = TypeVar("Body", bound=Struct)
-
-_encoder: Final = msgspec.msgpack.Encoder()
-
-
-class BadPush(ValueError):
-    """Bytes that no node of ours has written."""
-
-
-def message(kind: bytes, body: bytes, exclude: bytes = b"") -> bytes:
-    """A message without its id: what a node hands to a script, and what stands in the log."""
-    return kind + exclude + _END + body
-
-
-def push(message: bytes, id: bytes = b"") -> bytes:  # noqa: A002 - the field's word
-    """The payload that is pushed: the message with its id in front. Scripts do the same."""
-    return id + _END + message
-
-
-def read_push(payload: bytes) -> Push:
-    """What was pushed. Raises BadPush."""
-    try:
-        id_, head, body = payload.split(_END, 2)
-    except ValueError:
-        raise BadPush(payload[:100]) from None
-    return Push(id_, head[:1], head[1:], body)
-
-
-def read_entry(id_: bytes, message: bytes) -> Push:
-    """What stands in the log under this id. Raises BadPush."""
-    head, end, body = message.partition(_END)
-    if not end:
-        raise BadPush(message[:100])
-    return Push(id_, head[:1], head[1:], body)
-
-
-def body_of(value: Struct) -> bytes:
-    """The body with this value."""
-    return _encoder.encode(value)
-
-
-def read_body(push: Push, shape: type[Body]) -> Body:
-    """The value in a push's body. Raises BadPush."""
-    try:
-        return msgspec.msgpack.decode(push.body, type=shape)
-    except msgspec.DecodeError as error:
-        raise BadPush(push.body[:100]) from error
+def split_message(message: bytes) -> tuple[bytes, str | None, bytes]:
+    """Kind, socket id that is left out, and body of a message. Raises ValueError if it is none."""
+    head, body = message.split(_END, 1)
+    return head[:1], head[1:].decode() or None, body

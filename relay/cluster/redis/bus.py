@@ -7,6 +7,7 @@ Redis did not take nobody gets (docs/decisions/0021).
 from collections.abc import Callable
 from typing import Any, Final
 
+from relay.cluster import push
 from relay.cluster.bus import SENT_ONLY, Accepted, Kept, Outcome, Unavailable
 from relay.cluster.redis.partitions import Partitions, channel_topic
 from relay.cluster.redis.pushes import id_of
@@ -44,7 +45,7 @@ class RedisBus:
         topic = channel_topic(partition, app_id, channel)
         # What is remembered gets its id at each node, and is framed there.
         body = message if kept.history else text_frame(message)
-        payload = b"e%b\0%b" % ((exclude or "").encode(), body)
+        payload = push.message(push.EVENT, body, exclude)
 
         def take(answer: Any) -> None:
             if type(answer) is bytes:
@@ -64,7 +65,7 @@ class RedisBus:
     def say(self, app_id: str, channel: str, frame: bytes, exclude: str | None, /) -> Unavailable | None:
         """See Bus."""
         partition = self._partitions.of(app_id, channel)
-        payload = b"\0c%b\0%b" % ((exclude or "").encode(), frame)
+        payload = push.push(push.message(push.CLIENT_EVENT, frame, exclude))
         return partition.send(self._publish_verb, channel_topic(partition, app_id, channel), payload)
 
     def listen(self, app_id: str, channel: str, done: Callable[[], None], /) -> None:

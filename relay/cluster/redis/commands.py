@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import msgpack
-
+from relay.cluster import push
 from relay.cluster.bus import Accepted, Outcome, Unavailable
 from relay.cluster.redis.partition import Partition
 from relay.cluster.redis.partitions import Partitions, user_topic
@@ -22,12 +21,12 @@ class RedisCommands:
     def terminate(self, app_id: str, user_id: str, done: Callable[[Outcome], None], /) -> None:
         """See Commands."""
         partition = self._partitions.of(app_id, user_id)
-        _order(partition, user_topic(partition, app_id, user_id), b"x\0", done)
+        _order(partition, user_topic(partition, app_id, user_id), push.message(push.TERMINATE), done)
 
     def unsubscribe(self, app_id: str, user_id: str, channel: str | None, done: Callable[[Outcome], None], /) -> None:
         """See Commands."""
         partition = self._partitions.of(app_id, user_id)
-        _order(partition, user_topic(partition, app_id, user_id), b"w\0" + msgpack.encode((channel,)), done)
+        _order(partition, user_topic(partition, app_id, user_id), push.message_of(push.UNSUBSCRIBE, (channel,)), done)
 
     def reload(self, done: Callable[[Outcome], None], /) -> None:
         """See Commands."""
@@ -39,11 +38,13 @@ class RedisCommands:
 
     def show(self, viewer: str, happening: bytes, /) -> None:
         """See Commands."""
-        payload = b"\0k\0" + msgpack.encode(("show", viewer, happening))
+        payload = push.push(push.message_of(push.CONTROL, ["show", viewer, happening]))
         self._partitions.control.send(self._publish_verb, self._partitions.keys.control_topic, payload)
 
     def _control(self, words: tuple[str | float, ...], done: Callable[[Outcome], None]) -> None:
-        _order(self._partitions.control, self._partitions.keys.control_topic, b"k\0" + msgpack.encode(words), done)
+        _order(
+            self._partitions.control, self._partitions.keys.control_topic, push.message_of(push.CONTROL, [*words]), done
+        )
 
 
 def _order(partition: Partition, topic: bytes, message: bytes, done: Callable[[Outcome], None]) -> None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from relay.cluster.bus import Unavailable
 from relay.cluster.keys import TopicKind
+from relay.cluster.push import split_push
 from relay.cluster.redis.heal import PAGE, Heal
 from relay.cluster.redis.lease import Lease
 from relay.cluster.redis.link import Argument, Link
@@ -393,7 +394,7 @@ class Partition:
         """A push: an entry of the log, its id in front, or a message that is in no log."""
         if link is not self.link:
             return
-        entry_id, message = payload.split(b"\0", 1)
+        entry_id, message = split_push(payload)
         if entry_id:
             if self._heal is not None:
                 return  # in the pages

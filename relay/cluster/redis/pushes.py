@@ -1,7 +1,6 @@
 """What the messages of a partition mean to this node: one call of the receiver each.
 
-Must not know links. A message is `kind exclude 0x00 body` (relay.cluster.push); kinds that are not known here are passed
-over: nodes of two versions run side by side while they are replaced.
+Must not know links. Their format is relay.cluster.push's.
 """
 
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Final
 import structlog
 from msgspec import DecodeError, msgpack
 
+from relay.cluster import push
 from relay.cluster.receiver import Receiver
 from relay.cluster.redis.partition import Partition, Topic
 from relay.cluster.redis.roster import RedisRoster
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 # The first byte of a finished text frame; JSON begins with another one.
 FRAME: Final = 0x81
 
-_FRAMES: Final = frozenset(b"ec")
+_FRAMES: Final = frozenset({push.EVENT, push.CLIENT_EVENT})
 
 # Topic, the socket id that is left out, body.
 _Meaning = Callable[[Topic, str | None, bytes], None]
@@ -36,22 +36,20 @@ class Meanings:
     def __init__(self, receiver: Receiver, roster: RedisRoster) -> None:
         self._receiver = receiver
         self._roster = roster
-        self._meanings: dict[int, _Meaning] = {
-            ord("a"): self._member_added,
-            ord("r"): self._member_removed,
-            ord("n"): self._count,
-            ord("o"): self._online,
-            ord("f"): self._offline,
-            ord("x"): self._terminate,
-            ord("w"): self._unsubscribe,
-            ord("k"): self._control,
+        self._meanings: dict[bytes, _Meaning] = {
+            push.MEMBER_ADDED: self._member_added,
+            push.MEMBER_REMOVED: self._member_removed,
+            push.COUNT: self._count,
+            push.ONLINE: self._online,
+            push.OFFLINE: self._offline,
+            push.TERMINATE: self._terminate,
+            push.UNSUBSCRIBE: self._unsubscribe,
+            push.CONTROL: self._control,
         }
 
     def take(self, partition: Partition, topic: Topic, entry_id: bytes, message: bytes) -> None:
         """What was sent to a topic; `entry_id` is the log's, or empty."""
-        head, body = message.split(b"\0", 1)
-        kind = head[0]
-        exclude = head[1:].decode() or None
+        kind, exclude, body = push.split_message(message)
         if kind in _FRAMES:
             frame = body if body[0] == FRAME else frame_of(body, id_of(partition, entry_id))
             self._receiver.deliver(topic.app_id, topic.name, frame, exclude)
@@ -62,17 +60,17 @@ class Meanings:
         try:
             meaning(topic, exclude, body)
         except (DecodeError, ValueError, TypeError):
-            log.exception("redis_message_not_understood", kind=chr(kind))
+            log.exception("redis_message_not_understood", kind=kind.decode())
 
     def _member_added(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        user_id, user_info = msgpack.decode(body, type=tuple[str, str])
+        user_id, user_info = msgpack.decode(body, type=push.MemberAdded)
         self._receiver.member_added(topic.app_id, topic.name, Member(user_id, user_info.encode()), exclude)
 
     def _member_removed(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        self._receiver.member_removed(topic.app_id, topic.name, msgpack.decode(body, type=str))
+        self._receiver.member_removed(topic.app_id, topic.name, msgpack.decode(body, type=push.MemberRemoved))
 
     def _count(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        self._receiver.count_told(topic.app_id, topic.name, msgpack.decode(body, type=int))
+        self._receiver.count_told(topic.app_id, topic.name, msgpack.decode(body, type=push.Count))
 
     def _online(self, topic: Topic, exclude: str | None, body: bytes) -> None:
         self._roster.went_online(topic.app_id, topic.name, exclude)
@@ -84,7 +82,7 @@ class Meanings:
         self._receiver.terminated(topic.app_id, topic.name)
 
     def _unsubscribe(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        (channel,) = msgpack.decode(body, type=tuple[str | None])
+        (channel,) = msgpack.decode(body, type=push.Unsubscribe)
         self._receiver.unsubscribed(topic.app_id, topic.name, channel)
 
     def _control(self, topic: Topic, exclude: str | None, body: bytes) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from hiredis import ReplyError
 from msgspec import Struct
 
+from relay.cluster.keys import SLOTS
 from relay.cluster.redis.link import Access, Endpoint, Link, LinkFailed, Unavailable
 
 DEFAULT_PORT: Final = 6379
@@ -23,7 +24,7 @@ _MAX_GUIDES: Final = 20
 # more, until they make it a replica.
 SENTINEL_INTERVAL: Final = 1.0
 
-LAST_SLOT: Final = 16_383
+LAST_SLOT: Final = SLOTS - 1
 # What Redis can number databases with; how many there are, its configuration says (16).
 MAX_DB: Final = 2**31 - 1
 

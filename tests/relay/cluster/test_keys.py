@@ -1,4 +1,4 @@
-"""Partitions, their tags, and names that are taken apart as they were put together."""
+"""Partitions, their tags, and the names of keys."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.cluster.keys import PARTITIONS_IN_CLUSTER, SLOTS, Keys, Topic, slot_of, tags_of
+from relay.cluster.keys import PARTITIONS_IN_CLUSTER, SLOTS, Keys, slot_of, tags_of
 
 APP_IDS = st.text("abcXYZ019_.-", min_size=1, max_size=20)
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=50)
@@ -58,58 +58,21 @@ def test_app_and_channel_are_not_confused_where_they_meet() -> None:
     assert keys.partition_of("a", "bc") != keys.partition_of("ab", "c")
 
 
-@given(APP_IDS, NAMES, st.sampled_from([1, 64]))
-def test_a_topic_is_read_back_as_it_was_made(app_id: str, name: str, partitions: int) -> None:
-    keys = Keys("my.prefix:x", partitions)
-    tag = keys.tags[keys.partition_of(app_id, name)]
-    assert keys.topic(keys.channel_topic(app_id, name)) == Topic(tag, "t", app_id, name)
-    assert keys.topic(keys.user_topic(app_id, name)) == Topic(tag, "u", app_id, name)
-    assert keys.topic(keys.control_topic) == Topic("0", "k")
-
-
 @given(APP_IDS, NAMES)
 def test_everything_of_a_partition_lies_in_one_slot(app_id: str, channel: str) -> None:
     keys = Keys(partitions=64)
     partition = keys.partition_of(app_id, channel)
     tag = f"{{{keys.tags[partition]}}}"
-    for name in (
-        keys.channel_topic(app_id, channel).decode(),
-        keys.key(partition, "log"),
-        keys.key(partition, "mem", "1", channel),
-    ):
+    for name in (keys.key(partition, "log"), keys.key(partition, "mem", app_id, channel), keys.key(partition, "")):
         # Redis takes what stands between the first { and the first } after it.
         assert name[name.index("{") : name.index("}") + 1] == tag
 
 
 def test_names_are_as_documented() -> None:
     keys = Keys()
-    assert keys.channel_topic("1", "chat") == b"pd:{0}:t:1:chat"
-    assert keys.user_topic("1", "u:1") == b"pd:{0}:u:1:u:1"
     assert keys.control_topic == b"pd:{0}:k"
     assert keys.key(0, "log") == "pd:{0}:log"
     assert keys.key(0, "chan", "1", "chat") == "pd:{0}:chan:1:chat"
-    assert keys.shape == "pd:{0}:shape"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "pd",
-        "pd:{0}",
-        "pd:{0}:",
-        "pd:{0}:t",
-        "pd:{0}:t:1",
-        "pd:{0}:k:1",
-        "pd:{9}:k",
-        "qd:{0}:k",
-        "pd:{0}:x:1:c",
-        "{0}:k",
-    ],
-)
-def test_what_is_not_a_topic_of_ours_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="not a topic"):
-        Keys().topic(name.encode())
 
 
 @pytest.mark.parametrize("prefix", ["", "a{b", "a*", "a?", "[a]", "a}", "a\\b"])
