@@ -130,8 +130,8 @@ class Fleet:
 
     def give_up(self, reason: str) -> None:
         """This node can never join: a start need not go on."""
-        self.is_hopeless = True
         self._note(reason)
+        self.is_hopeless = True
 
     async def _keep(self) -> None:
         pause = FIRST_PAUSE
@@ -228,7 +228,9 @@ class Fleet:
     def _note(self, problem: str) -> None:
         if problem and problem != self.problem:
             log.warning("redis_away", problem=problem)
-        self.problem = problem
+        # What cannot be mended by itself is what the operator has to know.
+        if not self.is_hopeless:
+            self.problem = problem
 
 
 def _ensure_version(endpoint: Endpoint, greeting: Greeting) -> None:

@@ -37,7 +37,7 @@ REBUILDING: Final = Unavailable("the cluster is being rebuilt")
 # Errors that come before anything is executed; of others nobody can say.
 _REFUSED: Final = frozenset({"OOM", "MISCONF", "NOREPLICAS", "NOPERM", "NOAUTH", "BUSY", "STALE", "REBUILD", "SHAPE"})
 # Errors that say how things are; of others the operator has to hear.
-_QUIET: Final = frozenset({"STALE", "REBUILD"})
+_QUIET: Final = frozenset({"STALE", "REBUILD", "SHAPE"})
 
 Answer = Any
 Done = Callable[[Any], None]
