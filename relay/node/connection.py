@@ -4,15 +4,11 @@ Must not know aiohttp or how bytes travel: it is given a small Transport.
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 from relay.apps import App
-from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
+from relay.protocol.limits import Limits
 from relay.protocol.session import Session
-
-# What a client is told that is cut, whatever it came by.
-UNAUTHORIZED: Final = f"neither signed in nor authorised within {AUTHORIZATION_TIMEOUT} s"
-TOO_SLOW: Final = "too slow: the messages waiting for this client passed the limit"
 
 
 class Transport(Protocol):

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from relay.net.liveness import Wheel
-from relay.node.connection import TOO_SLOW, UNAUTHORIZED, Connection
-from relay.node.namespace import Namespace
 from relay.node.node import Node
 from relay.protocol.errors import CloseCode, Rejected
-from relay.protocol.limits import AUTHORIZATION_TIMEOUT, Limits
-from relay.transports.intake import MESSAGES, Intake
+from relay.protocol.limits import AUTHORIZATION_TIMEOUT
+from relay.transports.intake import MESSAGES
+from relay.transports.link import UNAUTHORIZED, Link
 from relay.wire import sockjs
 from relay.wire.codes import WebSocketCode
 from relay.wire.frames import payloads_of, text_frame
@@ -34,52 +33,35 @@ class Receiver(Protocol):
         """It has no more than so many seconds to end, whatever the client does."""
 
 
-class PollingSession(Intake[bytes]):
-    """See relay.node.connection.Transport and relay.net.liveness.Watched. `backlog` (bytes) is what may wait for the client,
-    `address` where its first request came from."""
+class PollingSession(Link[bytes]):
+    """See Link. `backlog` (bytes) is what may wait for the client, `address` where its first request came from."""
 
     __slots__ = (
+        "_address",
         "_authorize_by",
         "_backlog",
-        "_connection",
-        "_counted",
-        "_end",
+        "_closing_line",
         "_forget",
         "_is_told",
         "_messages",
-        "_namespace",
-        "_node",
         "_opened",
         "_pongs",
         "_receiver",
         "_waiting",
-        "_wheel",
-        "address",
         "caught_up",
         "wake",
-        "wheel_slot",
-        "write",
     )
 
-    # Set as soon as there is a connection.
-    _namespace: Namespace
-
     def __init__(self, node: Node, wheel: Wheel, *, backlog: int, forget: Callable[[], None], address: str) -> None:
-        self.wheel_slot = 0
-        self._loop = asyncio.get_running_loop()
-        self._node = node
-        self._wheel = wheel
+        super().__init__(node, wheel)
         self._backlog = backlog
         self._forget = forget
-        self.address = address
-        self._connection: Connection | None = None
-        # The same, until no request of the session holds a socket any more.
-        self._counted: Connection | None = None
+        self._address = address
         self._messages: list[bytes] = []
         self._waiting = 0
         self._pongs = 0
         self._opened = False
-        self._end: bytes | None = None
+        self._closing_line: bytes | None = None
         self._is_told = False
         self._authorize_by = self._loop.time() + AUTHORIZATION_TIMEOUT
         self._receiver: Receiver | None = None
@@ -87,8 +69,12 @@ class PollingSession(Intake[bytes]):
         # Whether all that the client sent has been handled: until then no request that sends is answered.
         self.caught_up = asyncio.Event()
         self.caught_up.set()
-        self._start()
-        self.write: Callable[[bytes], None] = self._write
+        self.write = self._write
+
+    @property
+    def address(self) -> str:
+        """See relay.node.connection.Transport: where the client's first request came from."""
+        return self._address
 
     @property
     def is_over(self) -> bool:
@@ -98,12 +84,9 @@ class PollingSession(Intake[bytes]):
     def open(self, app_key: str, protocol: str | None, origin: str | None) -> None:
         """Connect the client to its app, or let it be told why not."""
         try:
-            self._namespace = self._node.admit(app_key, origin)
-            self._connection = self._counted = self._namespace.connect(protocol, self, origin)
-            self.write(self._namespace.greeting(self._connection))
+            self.write(self._connect(self._node.admit(app_key, origin), protocol, origin))
         except Rejected as rejected:
-            self._node.refused(app_key, rejected, self.address, origin)
-            self.close(rejected.code, rejected.message)
+            self._turn_away(app_key, rejected, origin)
 
     def attach(self, receiver: Receiver) -> None:
         """A request receives from now on; the one before it ends quietly."""
@@ -111,9 +94,9 @@ class PollingSession(Intake[bytes]):
             self._receiver.expire(END_TIMEOUT)
         self._receiver = receiver
         self._wheel.forget(self)
-        if self._end is not None:
+        if self._closing_line is not None:
             receiver.expire(END_TIMEOUT)
-        elif self._is_unauthorized():
+        elif self._is_unauthorized:
             self._look_at_proof(self._loop.time())
         self.wake.set()
 
@@ -123,15 +106,14 @@ class PollingSession(Intake[bytes]):
         if self._connection is None or now < self._authorize_by:
             self._wheel.watch(self, self._authorize_by)
             return
-        self._namespace.reports.cut(self._connection, CloseCode.UNAUTHORIZED, UNAUTHORIZED)
-        self.close(CloseCode.UNAUTHORIZED, UNAUTHORIZED)
+        self._end(CloseCode.UNAUTHORIZED, UNAUTHORIZED)
 
     def detach(self, receiver: Receiver) -> None:
         """The request is over; the session waits for the next one, but not for ever."""
         if self._receiver is not receiver:
             return
         self._receiver = None
-        if self._end is not None:
+        if self._closing_line is not None:
             self._release()
         if self._is_told:
             self.drop()
@@ -141,7 +123,7 @@ class PollingSession(Intake[bytes]):
     @property
     def is_ended(self) -> bool:
         """Whether there is nothing left to tell but the end."""
-        return self._end is not None
+        return self._closing_line is not None
 
     def is_receiver(self, receiver: Receiver) -> bool:
         """Whether this request is still the one that receives."""
@@ -156,8 +138,8 @@ class PollingSession(Intake[bytes]):
             lines += sockjs.messages_frame(self._messages)
         elif self._pongs:
             lines += sockjs.PONG
-        if self._end is not None:
-            lines += self._end
+        if self._closing_line is not None:
+            lines += self._closing_line
             self._is_told = True
         self._messages, self._waiting, self._pongs = [], 0, 0
         return lines
@@ -187,15 +169,6 @@ class PollingSession(Intake[bytes]):
                 break
         self._spend(count, most, pieces)
 
-    def _limits(self) -> Limits | None:
-        """See Intake."""
-        return None if self._connection is None else self._connection.app.limits
-
-    def _count_hit(self) -> None:
-        """See Intake."""
-        if self._connection is not None:
-            self._namespace.stats.hit("messages_per_second")
-
     def _pause(self) -> None:
         """See Intake."""
         self.caught_up.clear()
@@ -204,16 +177,12 @@ class PollingSession(Intake[bytes]):
         """See Intake."""
         self.caught_up.set()
 
-    def adopt(self, limits: Limits) -> None:
-        """See relay.node.connection.Transport. Messages come in bodies, whose bound is the same for all apps."""
-        self._renew()
-
     def close(self, code: int, reason: str) -> None:
         """End the session: the client is told with its next lines."""
-        if self._end is not None:
+        if self._closing_line is not None:
             return
-        self._end = sockjs.close_frame(code, reason)
-        self._disconnect(code, reason)
+        self._closing_line = sockjs.close_frame(code, reason)
+        self._detach(code, reason)
         self.wake.set()
         if self._receiver is None:
             self._release()
@@ -225,12 +194,9 @@ class PollingSession(Intake[bytes]):
         """The client has not come back, or has not proved anything in time."""
         if self._receiver is None:
             self.drop()
-        elif self._is_unauthorized():
+        elif self._is_unauthorized:
             self._look_at_proof(now)
         return None
-
-    def _is_unauthorized(self) -> bool:
-        return self._connection is not None and self._connection.is_unauthorized
 
     def _write(self, frames: bytes) -> None:
         for payload in payloads_of(frames):
@@ -241,27 +207,15 @@ class PollingSession(Intake[bytes]):
             # Not now: this is called from within a fan-out.
             self._loop.call_soon(self._cut)
 
-    def _cut(self) -> None:
-        if self._connection is not None:
-            self._namespace.reports.slow(self._connection)
-            self.close(CloseCode.OVER_CAPACITY, TOO_SLOW)
-
-    def _disconnect(self, code: int, reason: str) -> None:
-        connection, self._connection = self._connection, None
+    def _detach(self, code: int, reason: str) -> None:
+        """See Link. Whoever waits for what the client sent to be handled waits no more."""
         self._forget_held()
         self._resume()
-        if connection is not None:
-            self._namespace.disconnect(connection, code, reason)
+        super()._detach(code, reason)
 
     def drop(self) -> None:
         """Forget the session: nobody will ask for it any more."""
-        self._disconnect(WebSocketCode.ABNORMAL, "the client did not come back")
+        self._detach(WebSocketCode.ABNORMAL, "the client did not come back")
         self._release()
         self._wheel.forget(self)
         self._forget()
-
-    def _release(self) -> None:
-        """The session has ended, and none of its requests holds a socket."""
-        counted, self._counted = self._counted, None
-        if counted is not None:
-            self._namespace.gone(counted)

@@ -6,21 +6,21 @@ come back.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
 from pushdesk.addresses import UNKNOWN, peer_of
 from relay.net.liveness import Wheel
 from relay.net.sockets import reset
-from relay.node.connection import TOO_SLOW, UNAUTHORIZED, Connection
 from relay.node.namespace import Namespace
 from relay.node.node import Node
 from relay.protocol import events
 from relay.protocol.errors import CloseCode, Rejected
 from relay.protocol.limits import AUTHORIZATION_TIMEOUT, PONG_TIMEOUT, Limits
 from relay.transports.handshake import Upgrade
-from relay.transports.intake import LARGE_READ, MESSAGES, Intake
+from relay.transports.intake import LARGE_READ, MESSAGES
+from relay.transports.link import UNAUTHORIZED, Link
 from relay.wire.codes import WebSocketCode
 from relay.wire.deflate import Deflater, inflate
 from relay.wire.frames import (
@@ -45,48 +45,30 @@ _TEXT: Final = int(Opcode.TEXT)
 _PING: Final = text_frame(events.PING)
 
 
-class WebSocket(Intake[Message], asyncio.Protocol):
-    """See relay.node.connection.Transport and relay.net.liveness.Watched.
+class WebSocket(Link[Message], asyncio.Protocol):
+    """See Link.
 
     `ping_after` (seconds) is how long a client may be silent before it is asked, `backlog` (bytes) what may wait for it.
     """
 
     __slots__ = (
         "_active_at",
-        "_connection",
-        "_counted",
         "_is_closing",
-        "_namespace",
-        "_node",
         "_ping_after",
         "_pinged",
         "_reader",
         "_transport",
-        "_wheel",
-        "wheel_slot",
-        "write",
     )
-
-    write: Callable[[bytes], None]
-    # Set as soon as there is a connection.
-    _namespace: Namespace
 
     def __init__(
         self, node: Node, wheel: Wheel, transport: asyncio.Transport, *, ping_after: float, backlog: int
     ) -> None:
-        self.wheel_slot = 0
-        self._loop = asyncio.get_running_loop()
-        self._node = node
-        self._wheel = wheel
+        super().__init__(node, wheel)
         self._transport = transport
         self._ping_after = ping_after
-        self._connection: Connection | None = None
-        # The same, until the TCP connection is gone: a socket that is being closed is one as well.
-        self._counted: Connection | None = None
         self._is_closing = False
         self._pinged = False
         self._active_at = self._loop.time()
-        self._start()
         # The transport's own method: a delivery costs no frame of ours (bench/, scenario "fan-out").
         self.write = transport.write
         transport.set_write_buffer_limits(high=backlog)
@@ -98,26 +80,24 @@ class WebSocket(Intake[Message], asyncio.Protocol):
 
     def open(self, upgrade: Upgrade) -> None:
         """Answer the handshake and connect the client to its app, or tell it why not."""
+        opening = upgrade.opening
         try:
             namespace = self._namespace_of(upgrade)
             app = namespace.app
-            is_compressed = app.compression and upgrade.opening.offers_compression
+            is_compressed = app.compression and opening.offers_compression
             self._reader = FrameReader(app.limits.message_bytes, inflate if is_compressed else None)
             if is_compressed:
                 self.write = partial(_write_compressed, self._transport, namespace.deflate)
-            connection = namespace.connect(upgrade.protocol, self, upgrade.opening.origin)
+            greeting = self._connect(namespace, upgrade.protocol, opening.origin)
         except Rejected as rejected:
             # A12: refused after the upgrade, else client libraries take WebSocket for blocked and try something else.
             self._reader = FrameReader(1_024)
             error = text_frame(events.error(rejected.message, rejected.code))
-            self._transport.write(upgrade.opening.answer(is_compressed=False) + error)
-            self._node.refused(upgrade.app_key, rejected, self.address, upgrade.opening.origin)
-            self.close(rejected.code, rejected.message)
+            self._transport.write(opening.answer(is_compressed=False) + error)
+            self._turn_away(upgrade.app_key, rejected, opening.origin)
             return
         # One write, one system call (bench/, scenario "connections").
-        self._transport.write(upgrade.opening.answer(is_compressed=is_compressed) + namespace.greeting(connection))
-        self._namespace = namespace
-        self._connection = self._counted = connection
+        self._transport.write(opening.answer(is_compressed=is_compressed) + greeting)
         first_look = AUTHORIZATION_TIMEOUT if app.authorized_connections else self._ping_after
         self._wheel.watch(self, self._active_at + first_look)
 
@@ -158,15 +138,6 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         if left <= 0 or (credit < 0 and self._is_overdrawn()):
             self._hold(pieces)
 
-    def _limits(self) -> Limits | None:
-        """See Intake. Of a client that is being closed nothing but its own close matters any more."""
-        return None if self._connection is None else self._connection.app.limits
-
-    def _count_hit(self) -> None:
-        """See Intake."""
-        if self._connection is not None:
-            self._namespace.stats.hit("messages_per_second")
-
     def _pause(self) -> None:
         """See Intake."""
         self._transport.pause_reading()
@@ -179,9 +150,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         """The TCP connection is gone."""
         self._forget_held()
         self._detach(WebSocketCode.ABNORMAL, "the connection was lost")
-        if self._counted is not None:
-            self._namespace.gone(self._counted)
-            self._counted = None
+        self._release()
         self._wheel.forget(self)
 
     def pause_writing(self) -> None:
@@ -196,8 +165,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         if self._is_closing:
             reset(self._transport)
             return None
-        connection = self._connection
-        if connection is not None and connection.is_unauthorized:
+        if self._is_unauthorized:
             self._end(CloseCode.UNAUTHORIZED, UNAUTHORIZED)
             return None
         # Who is not read from cannot be silent.
@@ -214,7 +182,7 @@ class WebSocket(Intake[Message], asyncio.Protocol):
     def adopt(self, limits: Limits) -> None:
         """See relay.node.connection.Transport."""
         self._reader.max_message = limits.message_bytes
-        self._renew()
+        super().adopt(limits)
 
     def close(self, code: int, reason: str) -> None:
         """Tell the client why and end; what was written before goes out first, within CLOSE_TIMEOUT."""
@@ -226,17 +194,6 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         self._wheel.watch(self, self._loop.time() + CLOSE_TIMEOUT)
         # The client's own close must not wait for the time that its messages would have had to wait.
         self._hurry()
-
-    def _end(self, code: int, reason: str) -> None:
-        """Close for what the client did, or did not do in time."""
-        if self._connection is not None:
-            self._namespace.reports.cut(self._connection, code, reason)
-        self.close(code, reason)
-
-    def _detach(self, code: int, reason: str) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._namespace.disconnect(connection, code, reason)
 
     def _handle_control(self, message: Message) -> None:
         match message.opcode:
@@ -271,12 +228,6 @@ class WebSocket(Intake[Message], asyncio.Protocol):
         transport.set_protocol(_Failed(self))
         transport.resume_reading()
         transport.write_eof()
-
-    def _cut(self) -> None:
-        if self._connection is None:
-            return
-        self._namespace.reports.slow(self._connection)
-        self.close(CloseCode.OVER_CAPACITY, TOO_SLOW)
 
 
 class ForwardedWebSocket(WebSocket):
