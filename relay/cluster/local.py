@@ -4,7 +4,6 @@ Keeps the contracts of bus.py, roster.py, memory.py and commands.py; every `done
 not know nodes or hubs: they are a Receiver.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -151,18 +150,13 @@ class LocalRoster:
         self._clock = clock
         self._counts = SubscriptionCounts(self._tell_count, clock, later)
         # App id → the channels that back ends were told are occupied.
-        self._occupied: defaultdict[str, set[str]] = defaultdict(set)
-        self._receiver: Receiver | None = None
+        self._occupied: dict[str, set[str]] = {}
+        # Set by `start`: nothing may be asked before it.
+        self._node: Receiver
 
     def start(self, receiver: Receiver) -> None:
         """This is the node."""
-        self._receiver = receiver
-
-    @property
-    def _node(self) -> Receiver:
-        if self._receiver is None:
-            raise RuntimeError("the cluster is not started")
-        return self._receiver
+        self._node = receiver
 
     def tick(self, now: float) -> None:
         """Tell the counts that are due."""
@@ -194,20 +188,17 @@ class LocalRoster:
     def count(self, app_id: str, channel: str, subscriptions: int, is_told: bool) -> None:
         """See Roster."""
         if subscriptions < 2:
-            self._note_edge(app_id, channel, is_occupied=subscriptions > 0)
+            occupied = self._occupied.get(app_id)
+            if occupied is None:
+                occupied = self._occupied[app_id] = set()
+            if not subscriptions:
+                occupied.remove(channel)
+                self._witness.left(app_id, WebhookEvent("channel_vacated", channel), "channel_occupied")
+            elif channel not in occupied:
+                occupied.add(channel)
+                self._witness.came(app_id, WebhookEvent("channel_occupied", channel))
         if is_told and subscriptions:
             self._counts.changed(app_id, channel, subscriptions, self._clock())
-
-    def _note_edge(self, app_id: str, channel: str, *, is_occupied: bool) -> None:
-        occupied = self._occupied[app_id]
-        if is_occupied and channel not in occupied:
-            occupied.add(channel)
-            self._witness.came(app_id, WebhookEvent("channel_occupied", channel))
-        elif not is_occupied and channel in occupied:
-            occupied.remove(channel)
-            self._witness.left(app_id, WebhookEvent("channel_vacated", channel), "channel_occupied")
-            if not occupied:
-                del self._occupied[app_id]
 
     def _tell_count(self, app_id: str, channel: str) -> None:
         """A count is due. A reload may have switched it off while it waited, or the channel may be empty by now."""
@@ -276,16 +267,15 @@ class LocalCommands:
     """See relay.cluster.commands.Commands."""
 
     def __init__(self) -> None:
-        self._receiver: Receiver | None = None
+        # Set by `start`: no order may be given before it.
+        self._node: Receiver
 
     def start(self, receiver: Receiver) -> None:
         """This is the node."""
-        self._receiver = receiver
+        self._node = receiver
 
     def _order(self, carry_out: Callable[[Receiver], None], done: Callable[[Outcome], None]) -> None:
-        if self._receiver is None:
-            raise RuntimeError("the cluster is not started")
-        carry_out(self._receiver)
+        carry_out(self._node)
         done(_ACCEPTED)
 
     def terminate(self, app_id: str, user_id: str, done: Callable[[Outcome], None]) -> None:

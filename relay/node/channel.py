@@ -81,7 +81,8 @@ class Channel:
         self.presence = Presence() if rules.is_presence else None
         # Who waits until the cluster delivers here what is sent to the channel, and how each goes on; None once it does.
         self.waiting: dict[object, Callable[[], None]] | None = None
-        # Connections that may come in and are not subscribed yet, and the number of subscriptions that the cluster was told.
+        # Connections that may come in and are not subscribed yet; and the number of subscriptions that the cluster was told
+        # of: in a presence channel those who are coming count already.
         self.coming = 0
         self.reported = 0
         # Of all senders together, where the app limits them.
@@ -104,9 +105,10 @@ class Channel:
 
     def heard(self) -> None:
         """The cluster delivers here from now on: go on with what has waited for it."""
-        waiting, self.waiting = self.waiting or {}, None
-        for go_on in list(waiting.values()):
-            go_on()
+        waiting, self.waiting = self.waiting, None
+        if waiting:
+            for go_on in list(waiting.values()):
+                go_on()
 
     def wait_no_more(self, who: object) -> None:
         """Keep nothing of somebody who does not go on: a channel may wait for long, and others with it."""
@@ -161,7 +163,7 @@ class Channel:
         """Do not send what was sent in this turn, that a member came or went; True when nobody will miss it.
 
         Somebody does who subscribed after it: the list that they were given is right together with what follows only. And
-        so might be what was sent after it, unless that is about members as well. Only for a node that is alone.
+        so might be what was sent after it, unless that is about members as well.
         """
         # Mostly it is not there, which is quickly seen (bench/, scenario "presence").
         if frame not in self._frames:

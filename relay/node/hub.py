@@ -21,7 +21,6 @@ class Hub:
     """The connections, occupied channels and signed-in users of one app on this node."""
 
     __slots__ = (
-        "_channels",
         "_named",
         "_personal",
         "_users",
@@ -29,6 +28,7 @@ class Hub:
         "_watching",
         "addresses",
         "batch",
+        "channels",
         "connections",
         "opened",
         "revocations",
@@ -37,7 +37,8 @@ class Hub:
 
     def __init__(self, defer: Callable[[Callable[[], None]], object]) -> None:
         self.batch = Batch(defer)
-        self._channels: dict[str, Channel] = {}
+        # By name: those that somebody is subscribed to, or is about to be. Written by `open` and `close_if_empty`.
+        self.channels: dict[str, Channel] = {}
         self._users: dict[str, set[Connection]] = {}
         # User id → how many subscriptions of each connection were signed for that user.
         self._named: dict[str, dict[Connection, int]] = {}
@@ -60,32 +61,32 @@ class Hub:
         return self._users.keys()
 
     def __iter__(self) -> Iterator[Channel]:
-        return iter(self._channels.values())
+        return iter(self.channels.values())
 
     def __len__(self) -> int:
-        return len(self._channels)
+        return len(self.channels)
 
     def get(self, name: str) -> Channel | None:
         """The channel, if anybody is subscribed to it."""
-        return self._channels.get(name)
+        return self.channels.get(name)
 
     def audience(self, name: str) -> Channel | None:
         """Who gets what is sent to the channel; on the channel of a user, who is signed in."""
-        return self._channels.get(name) if name[0] != "#" else self._personal.get(name[_OWN:])
+        return self.channels.get(name) if name[0] != "#" else self._personal.get(name[_OWN:])
 
     def open(self, rules: ChannelRules) -> tuple[Channel, bool]:
         """The channel to subscribe to, and whether it was empty until now."""
-        channel = self._channels.get(rules.name)
+        channel = self.channels.get(rules.name)
         if channel is not None:
             return channel, False
-        channel = self._channels[rules.name] = Channel(rules, self.batch, self.stats)
+        channel = self.channels[rules.name] = Channel(rules, self.batch, self.stats)
         return channel, True
 
     def close_if_empty(self, channel: Channel) -> bool:
         """Forget the channel when its last subscriber has left, and none is coming; True if so."""
         if len(channel) or channel.coming:
             return False
-        del self._channels[channel.rules.name]
+        del self.channels[channel.rules.name]
         return True
 
     def sign_in(self, connection: Connection, user_id: str) -> tuple[Channel, bool]:

@@ -5,7 +5,7 @@ remembers. A relay of one node gets all the answers at once: then nothing waits,
 others comes from the cluster (arrivals.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import Final
@@ -48,9 +48,12 @@ class _Step:
     """A join under way."""
 
     __slots__ = (
+        "asks",
         "channel",
         "connection",
         "history",
+        "is_counted",
+        "is_entering",
         "is_held",
         "is_in",
         "is_over",
@@ -65,8 +68,11 @@ class _Step:
         self.join = join
         self.channel = channel
         self.since = 0.0
-        # The cluster has the member; the client waits; it was confirmed, refused or cancelled.
-        self.is_in = self.is_held = self.is_over = False
+        # Whether anything that is remembered of the channel is asked for.
+        self.asks = join.rules.is_cache or join.since is not None
+        # Whether it counts among the subscriptions; the cluster was asked to take the member, and has; the client waits; it
+        # was confirmed, refused or cancelled.
+        self.is_counted = self.is_entering = self.is_in = self.is_held = self.is_over = False
         self.refused: SubscriptionRefused | None = None
         # What the client misses, and how much of the channel's history was asked for.
         self.recovered: Recovered | None = None
@@ -177,46 +183,52 @@ class Joining:
         """The channel is heard here."""
         if step.is_over:
             return
-        member, presence = step.join.member, step.channel.presence
+        member, presence, name = step.join.member, step.channel.presence, step.join.rules.name
         if member is None or presence is None:
             self._ask(step)
             return
-        self._report(step.channel)
+        step.is_counted = True
+        self._count(step.channel, 1)
         if member.user_id in presence.here:
-            self._count_in(step, presence, member)
-            self._ask(step)
+            self._let_in((step,), presence, member.user_id)
             return
-        key = step.join.rules.name, member.user_id
-        together = self._entering.get(key)
-        if together is not None:
-            together.append(step)
+        if self._entering and (name, member.user_id) in self._entering:
+            self._entering[name, member.user_id].append(step)
             return
-        self._entering[key] = [step]
         limit, socket_id = self.app.limits.presence_members, step.connection.session.socket_id
-        entered = partial(self._entered, step.channel, member)
-        self._cluster.roster.enter(self.app.id, key[0], member, limit, socket_id, entered)
+        step.is_entering = True
+        entered = partial(self._entered, step, presence, member)
+        self._cluster.roster.enter(self.app.id, name, member, limit, socket_id, entered)
+        if step.is_entering:
+            self._entering[name, member.user_id] = [step]
 
-    def _entered(self, channel: Channel, member: Member, outcome: Entered | Full) -> None:
+    def _entered(self, first: _Step, presence: Presence, member: Member, outcome: Entered | Full) -> None:
         """The cluster has taken the member, or not."""
-        steps = self._entering.pop((channel.rules.name, member.user_id))
+        name = first.join.rules.name
+        first.is_entering = False
+        # Where the answer came at once, there was nobody to wait with it.
+        steps = self._entering.pop((name, member.user_id), (first,)) if self._entering else (first,)
         if isinstance(outcome, Full):
             for step in steps:
-                self._turn_away(step, _full(channel.rules.name, self.app))
+                self._turn_away(step, _full(name, self.app))
             return
-        if channel.presence is None:
-            raise RuntimeError(f"{channel.rules.name!r} has no members")
         if outcome.members is not None:
-            channel.presence.replace(outcome.members)
-        channel.presence.add(member.user_id, member.user_info)
-        # All of them before any goes on: one that is turned away would be taken for the last connection of the member.
-        for step in steps:
-            self._count_in(step, channel.presence, member)
-        for step in steps:
-            self._ask(step)
+            presence.replace(outcome.members)
+        if member.user_id not in presence:
+            presence.add(member.user_id, member.user_info)
+        self._let_in(steps, presence, member.user_id)
 
-    def _count_in(self, step: _Step, presence: Presence, member: Member) -> None:
-        presence.join(member.user_id)
-        step.is_in = True
+    def _let_in(self, steps: Sequence[_Step], presence: Presence, user_id: str) -> None:
+        """The connections are a member's: all of them before any goes on, as one that is turned away would be taken for the
+        member's last."""
+        for step in steps:
+            presence.join(user_id)
+            step.is_in = True
+        for step in steps:
+            if step.asks:
+                self._ask(step)
+            else:
+                self._finish(step)
 
     def _ask(self, step: _Step) -> None:
         """Ask for what is remembered of the channel, as far as the client wants it and has not been answered."""
@@ -276,7 +288,9 @@ class Joining:
             except SubscriptionRefused as refused:
                 self._turn_away(step, refused)
                 return
-        self._end(step)
+            self._stop_waiting(step)
+        step.is_over = True
+        step.channel.coming -= 1
         self._add(step.connection, step.join, step.channel, step.recovered, last)
 
     def _add(
@@ -300,12 +314,15 @@ class Joining:
         if user_id is not None:
             self._hub.name(connection, user_id)
         self._tell(connection, text_frame(confirmation))
-        for frame in () if recovered is None else recovered.frames:
-            self._tell(connection, frame)
+        if recovered is not None:
+            for frame in recovered.frames:
+                self._tell(connection, frame)
         if last is not _NOT_ASKED:
             self._tell_last(connection, name, last)
-        self._report(channel)
-        self._reports.joined(connection, name, len(channel))
+        if channel.presence is None:
+            self._count(channel, 1)
+        if self._reports.observers:
+            self._reports.joined(connection, name, len(channel))
 
     def _tell_last(self, connection: Connection, name: str, last: LastEvent | None) -> None:
         """Send the last event of a cache channel, or that there is none."""
@@ -315,34 +332,38 @@ class Joining:
         self._tell(connection, text_frame(events.cache_miss(name)))
         self._cluster.witness.happened(self.app.id, WebhookEvent("cache_miss", name))
 
-    def _end(self, step: _Step) -> None:
-        step.is_over = True
+    def _stop_waiting(self, step: _Step) -> None:
         step.channel.wait_no_more(step)
-        step.channel.coming -= 1
-        if step.is_held:
-            del self._waiting[step.key]
+        del self._waiting[step.key]
 
     def _turn_away(self, step: _Step, refused: SubscriptionRefused) -> None:
         """The subscription is refused: at once by `_begin`, or later by ourselves."""
-        if step.is_held:
-            self.cancel(step.connection, step.join.rules.name)
+        is_held = step.is_held
+        self._give_up(step)
+        if is_held:
             self._refuse(step.connection, refused)
         else:
-            self._end(step)
-            self._settle(step.channel)
             step.refused = refused
 
     # --- out
 
     def cancel(self, connection: Connection, name: str) -> None:
         """End a join that is not confirmed yet. Raises KeyError when there is none."""
-        step = self._waiting[connection.session.socket_id, name]
-        self._end(step)
-        connection.session.leave(name)
-        member = step.join.member
+        self._give_up(self._waiting[connection.session.socket_id, name])
+
+    def _give_up(self, step: _Step) -> None:
+        """The join comes to nothing."""
+        channel, member = step.channel, step.join.member
+        if step.is_held:
+            self._stop_waiting(step)
+            step.connection.session.leave(step.join.rules.name)
+        step.is_over = True
+        channel.coming -= 1
         if member is not None:
             self._take_back(step, member.user_id)
-        self._settle(step.channel)
+        self._settle(channel)
+        if step.is_counted:
+            self._count(channel, -1)
 
     def _take_back(self, step: _Step, user_id: str) -> None:
         """The member does not come in after all, unless by another connection."""
@@ -371,20 +392,21 @@ class Joining:
         user_id = connection.session.leave(name)
         if user_id is not None:
             self._hub.unname(connection, user_id)
-        self._reports.left(connection, name, len(channel), user_id)
+        if self._reports.observers:
+            self._reports.left(connection, name, len(channel), user_id)
         if user_id is not None and channel.presence is not None:
             self._leave_as_member(channel, user_id)
         self._settle(channel)
+        self._count(channel, -1)
 
     def _leave_as_member(self, channel: Channel, user_id: str) -> None:
         if channel.presence is not None and channel.presence.leave(user_id):
             self._cluster.roster.leave(self.app.id, channel.rules.name, user_id, self.handover)
 
     def _settle(self, channel: Channel) -> None:
-        """Somebody has left the channel, or does not come: say how many are left, and listen no more when it is empty."""
+        """Somebody has left the channel, or does not come: listen no more when it is empty."""
         if self._hub.close_if_empty(channel):
             self._ignore(channel)
-        self._report(channel)
 
     def _ignore(self, channel: Channel) -> None:
         """Undo `_listen`."""
@@ -396,13 +418,11 @@ class Joining:
         if audience is not None:
             audience.wait_no_more(channel)
 
-    def _report(self, channel: Channel) -> None:
-        """Tell the cluster how many are subscribed here; of a presence channel those count already who are let in now."""
-        count = len(channel) + channel.coming if channel.presence is not None else len(channel)
-        if count != channel.reported:
-            channel.reported = count
-            is_told = self.app.subscription_count and channel.presence is None
-            self._cluster.roster.count(self.app.id, channel.rules.name, count, is_told)
+    def _count(self, channel: Channel, more: int) -> None:
+        """Tell the cluster that there are more subscriptions here, or fewer."""
+        channel.reported += more
+        is_told = self.app.subscription_count and channel.presence is None
+        self._cluster.roster.count(self.app.id, channel.rules.name, channel.reported, is_told)
 
 
 def _full(name: str, app: App) -> SubscriptionRefused:

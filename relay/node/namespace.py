@@ -200,7 +200,10 @@ class Namespace:
 
     def tell(self, connection: Connection, frame: bytes) -> None:
         """Send a frame to one client."""
-        self.reports.answered(frame)
+        # As Reports.answered does, a call less (bench/, scenario "connections").
+        stats = self.stats
+        stats.messages_sent["answer"] += 1
+        stats.bytes_sent["answer"] += len(frame)
         connection.write(frame)
 
     # --- back ends

@@ -4,77 +4,59 @@ A user with several connections is one member; the user_info that the cluster to
 know who is told of whom.
 """
 
-from collections.abc import Iterator, KeysView, Mapping
+from collections.abc import Mapping
 
 from relay.protocol import events
 
 
-class _Present:
-    """One member: the user_info, and the pieces of a subscription's confirmation."""
+class Presence(dict[str, bytes]):
+    """Who is in a presence channel: user id → user_info, in the order of joining. Change it by the methods below only.
 
-    __slots__ = ("entry", "id_fragment", "user_info")
+    A dictionary itself: it is asked at each join (bench/, scenario "presence").
+    """
 
-    def __init__(self, user_id: str, user_info: bytes) -> None:
-        self.user_info = user_info
-        self.id_fragment, self.entry = events.member_fragments(user_id, user_info)
-
-
-class Presence(Mapping[str, bytes]):
-    """Who is in a presence channel: user id → user_info. Join and leave in pairs, once for a connection of this node."""
-
-    __slots__ = ("_here", "_users")
+    __slots__ = ("_fragments", "here")
 
     def __init__(self) -> None:
-        self._users: dict[str, _Present] = {}
-        self._here: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._users)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._users)
-
-    def __contains__(self, user_id: object) -> bool:
-        return user_id in self._users
-
-    def __getitem__(self, user_id: str) -> bytes:
-        return self._users[user_id].user_info
-
-    @property
-    def here(self) -> KeysView[str]:
-        """The users who have a connection on this node."""
-        return self._here.keys()
+        super().__init__()
+        # The pieces of a subscription's confirmation: of the list of ids, and of the entries.
+        self._fragments: dict[str, tuple[bytes, bytes]] = {}
+        # User id → how many connections are on this node.
+        self.here: dict[str, int] = {}
 
     def add(self, user_id: str, user_info: bytes) -> None:
         """The user is a member; one that was known stays as it is."""
-        if user_id not in self._users:
-            self._users[user_id] = _Present(user_id, user_info)
+        if user_id not in self:
+            self[user_id] = user_info
+            self._fragments[user_id] = events.member_fragments(user_id, user_info)
 
     def remove(self, user_id: str) -> bytes | None:
         """The user is a member no more: the user_info that was known, None where none was."""
-        present = self._users.pop(user_id, None)
-        return None if present is None else present.user_info
+        self._fragments.pop(user_id, None)
+        return self.pop(user_id, None)
 
     def replace(self, members: Mapping[str, bytes]) -> None:
         """These are all members."""
-        self._users = {user_id: _Present(user_id, user_info) for user_id, user_info in members.items()}
+        self.clear()
+        self._fragments.clear()
+        for user_id, user_info in members.items():
+            self.add(user_id, user_info)
 
     def join(self, user_id: str) -> None:
         """A connection of the user is in."""
-        self._here[user_id] = self._here.get(user_id, 0) + 1
+        self.here[user_id] = self.here.get(user_id, 0) + 1
 
     def leave(self, user_id: str) -> bool:
         """A connection of the user has left; True when it was the last one here. Raises KeyError when none was in."""
-        connections = self._here[user_id] - 1
+        connections = self.here[user_id] - 1
         if connections:
-            self._here[user_id] = connections
+            self.here[user_id] = connections
             return False
-        del self._here[user_id]
+        del self.here[user_id]
         return True
 
     def confirmation(self, channel: str, recovery: bytes = b"") -> bytes:
         """The subscription_succeeded message that lists everybody present; `recovery`: see events.recovery."""
-        users = self._users.values()
-        return events.presence_succeeded(
-            channel, [user.id_fragment for user in users], [user.entry for user in users], len(users), recovery
-        )
+        fragments = self._fragments.values()
+        ids, entries = [one[0] for one in fragments], [one[1] for one in fragments]
+        return events.presence_succeeded(channel, ids, entries, len(self), recovery)

@@ -39,21 +39,11 @@ class Reports:
             socket_id, address = connection.session.socket_id, connection.transport.address
             self.observers.tell(self._app_id, happenings.Connected(socket_id, address, origin))
 
-    def refused_connection(self, rejected: Rejected) -> None:
-        """A client was turned away; `refused_connection` below tells the rest."""
-        self.stats.connections_refused += 1
-        self.stats.hit(rejected.limit)
-
     def disconnected(self, connection: Connection, code: int, reason: str) -> None:
         """A connection ended."""
         if self.observers:
             ended = happenings.Disconnected(connection.session.socket_id, code, reason)
             self.observers.tell(self._app_id, ended)
-
-    def received(self, kind: str, size: int) -> None:
-        """A message of a client came, of `size` bytes."""
-        self.stats.messages_received[kind] += 1
-        self.stats.bytes_received[kind] += size
 
     def answered(self, frame: bytes) -> None:
         """One client was sent something."""
@@ -61,17 +51,15 @@ class Reports:
         self.stats.bytes_sent["answer"] += len(frame)
 
     def joined(self, connection: Connection, name: str, subscribers: int) -> None:
-        """A connection is in a channel, where `subscribers` are now."""
-        if self.observers:
-            session = connection.session
-            joined = happenings.Subscribed(session.socket_id, name, subscribers, session.subscriptions[name])
-            self.observers.tell(self._app_id, joined)
+        """A connection is in a channel, where `subscribers` are now. Asked for only while somebody watches."""
+        session = connection.session
+        joined = happenings.Subscribed(session.socket_id, name, subscribers, session.subscriptions[name])
+        self.observers.tell(self._app_id, joined)
 
     def left(self, connection: Connection, name: str, subscribers: int, user_id: str | None) -> None:
-        """A connection has left a channel, where `subscribers` are left."""
-        if self.observers:
-            left = happenings.Unsubscribed(connection.session.socket_id, name, subscribers, user_id)
-            self.observers.tell(self._app_id, left)
+        """A connection has left a channel, where `subscribers` are left. Asked for only while somebody watches."""
+        left = happenings.Unsubscribed(connection.session.socket_id, name, subscribers, user_id)
+        self.observers.tell(self._app_id, left)
 
     def signed_in(self, connection: Connection, user_id: str) -> None:
         """A connection is a user's from now on."""

@@ -245,7 +245,7 @@ class Session:
             raise SubscriptionRefused(name, "LimitReached", text, LIMIT_REACHED, limit="subscriptions")
         if rules.kind is Kind.SERVER_TO_USER and (self.user is None or rules.user_id != self.user.user_id):
             raise _unauthorised(name, "Only a connection that is signed in as this user may subscribe")
-        since = _position_in(command)
+        since = None if command.since is None else _position_in(command.since)
         if not rules.needs_auth:
             return Join(rules, None, None, since)
         has_signed_data = self._ensure_authorised(command, rules)
@@ -357,11 +357,9 @@ class Session:
         return MessageRefused(text, CLIENT_EVENT_REFUSED, channel)
 
 
-def _position_in(command: Subscribe) -> str | None:
+def _position_in(since: str) -> str:
     """What a client that can resume (A13) knows of the channel; what is too long to be an id is handed on as none."""
-    if command.since is None or len(command.since) <= POSITION_LENGTH:
-        return command.since
-    return NO_POSITION
+    return since if len(since) <= POSITION_LENGTH else NO_POSITION
 
 
 def _length_limit(user_id: str) -> str | None:

@@ -65,10 +65,6 @@ class TestBus:
         cluster.reload()
         with pytest.raises(RuntimeError, match="the cluster is not started"):
             cluster.bus.say("3", "a", b"frame", None)
-        with pytest.raises(RuntimeError, match="the cluster is not started"):
-            cluster.roster.connections("3")
-        with pytest.raises(RuntimeError, match="the cluster is not started"):
-            cluster.commands.terminate("3", "7", lambda _outcome: None)
 
 
 class TestRoster:
