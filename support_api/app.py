@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from pushdesk.origins import Origins
+from pushdesk.ratelimit import SlidingWindow
 from relay.client import PushlerClient
 from support_api.assets import STATIC_FOLDER, read_assets
 from support_api.assignment import LeastLoaded
@@ -24,7 +25,6 @@ from support_api.models import OpenLimits
 from support_api.notices import Notices
 from support_api.outbox import Outbox, Pace
 from support_api.passwords import Passwords
-from support_api.ratelimit import Window
 from support_api.reception import Reception
 from support_api.routes import add_routes
 from support_api.sessions import Tokens
@@ -145,8 +145,8 @@ def _silence(settings: Settings) -> timedelta:
 
 def _desk(settings: Settings, store: Store, relay: PushlerClient, notices: Notices, parts: Parts) -> Desk:
     limits = Limits(
-        Window(settings.tickets_per_minute, 60.0),
-        Window(settings.messages_per_minute, 60.0),
+        SlidingWindow(settings.tickets_per_minute, 60.0),
+        SlidingWindow(settings.messages_per_minute, 60.0),
         OpenLimits(settings.open_tickets_per_visitor, settings.open_tickets_per_network),
     )
     origins = Origins(settings.allowed_origins)

@@ -7,13 +7,13 @@ not know nodes or hubs: they are a Receiver.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from pushdesk.ratelimit import TokenBucket
 from relay.cluster.bus import SENT_ONLY, Accepted, History, Kept, Outcome, Unavailable
 from relay.cluster.cache import CachedEvent, EventCache
 from relay.cluster.counts import SubscriptionCounts
 from relay.cluster.memory import LastEvent, Recovered
 from relay.cluster.receiver import Receiver, Witness
 from relay.cluster.roster import ChannelInfo, Entered, Full, Wanted
-from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.session import Member
 from relay.protocol.webhooks import WebhookEvent
 from relay.wire.frames import text_frame

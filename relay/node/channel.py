@@ -6,11 +6,11 @@ Must not know who may subscribe, JSON or other nodes.
 from collections.abc import Callable, Collection
 from typing import Final
 
+from pushdesk.ratelimit import TokenBucket
 from relay.node.connection import Connection
 from relay.node.presence import Presence
 from relay.protocol.channels import ChannelRules
 from relay.protocol.events import kind_of
-from relay.protocol.ratelimit import TokenBucket
 from relay.watch.stats import AppStats
 
 # A channel joins at most so many frames before it sends them.

@@ -10,6 +10,7 @@ from typing import Final, assert_never
 from msgspec import Struct
 from orjson import dumps
 
+from pushdesk.ratelimit import TokenBucket
 from relay.apps import App
 from relay.cluster.bus import SENT_ONLY, Accepted, History, Kept, Outcome, Unavailable
 from relay.cluster.cluster import Cluster
@@ -29,7 +30,6 @@ from relay.protocol.errors import (
     Rejected,
     SubscriptionRefused,
 )
-from relay.protocol.ratelimit import TokenBucket
 from relay.protocol.requests import Publish
 from relay.protocol.session import Answer, Effect, Identify, Join, Leave, Relay, Session, ensure_protocol
 from relay.protocol.webhooks import WebhookEvent

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol, assert_never
 
 from msgspec import Raw, Struct
 
+from pushdesk.ratelimit import TokenBucket
 from relay.protocol import signatures
 from relay.protocol.channels import ChannelRules, InvalidChannelName, Kind, ensure_channel, rules_for
 from relay.protocol.commands import ClientEvent, Ping, Pong, SignIn, Subscribe, Unsubscribe, parse
@@ -25,7 +26,6 @@ from relay.protocol.errors import (
     SubscriptionRefused,
 )
 from relay.protocol.limits import Limits
-from relay.protocol.ratelimit import TokenBucket
 from relay.wire.decoding import Malformed, decoder
 
 SUPPORTED_PROTOCOLS = range(4, 8)

@@ -9,12 +9,12 @@ from enum import Enum
 from aiohttp import web
 
 from pushdesk.origins import Origins
+from pushdesk.ratelimit import SlidingWindow
 from relay.client import PushlerClient
 from support_api.config import Settings
 from support_api.models import OpenLimits
 from support_api.notices import Notices
 from support_api.passwords import Passwords
-from support_api.ratelimit import Window
 from support_api.reception import Reception
 from support_api.sessions import Tokens
 from support_api.store import Store
@@ -36,12 +36,12 @@ TYPING_SECONDS = 1.0
 class Limits:
     """How often callers may do what."""
 
-    tickets: Window
-    messages: Window
+    tickets: SlidingWindow
+    messages: SlidingWindow
     open_tickets: OpenLimits
-    logins: Window = field(default_factory=lambda: Window(LOGIN_FAILURES, LOGIN_SECONDS))
-    address_logins: Window = field(default_factory=lambda: Window(ADDRESS_LOGIN_FAILURES, LOGIN_SECONDS))
-    typing: Window = field(default_factory=lambda: Window(1, TYPING_SECONDS))
+    logins: SlidingWindow = field(default_factory=lambda: SlidingWindow(LOGIN_FAILURES, LOGIN_SECONDS))
+    address_logins: SlidingWindow = field(default_factory=lambda: SlidingWindow(ADDRESS_LOGIN_FAILURES, LOGIN_SECONDS))
+    typing: SlidingWindow = field(default_factory=lambda: SlidingWindow(1, TYPING_SECONDS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ from collections.abc import Hashable
 
 from aiohttp import web
 
+from pushdesk.ratelimit import SlidingWindow
 from support_api.errors import TooMany
 from support_api.models import Identity
-from support_api.ratelimit import Window
 from support_api.views.proxies import network_of
 
 
-def ensure_not_too_often(window: Window, key: Hashable, what: str) -> None:
+def ensure_not_too_often(window: SlidingWindow, key: Hashable, what: str) -> None:
     """Counts one more `what` of this caller. Raises `TooMany`."""
-    wait = window.take(key, asyncio.get_running_loop().time())
+    wait = window.count(key, asyncio.get_running_loop().time())
     if wait > 0:
         raise TooMany(what, wait)
 

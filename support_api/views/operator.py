@@ -11,11 +11,11 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from pushdesk.ratelimit import SlidingWindow
 from support_api.access import ensure_serves
 from support_api.assignment import is_online
 from support_api.errors import WrongLogin
 from support_api.models import MAX_ID, OperatorStatus
-from support_api.ratelimit import Window
 from support_api.sessions import new_session_id, session_hash
 from support_api.shapes import colleague_json, listed_json, operator_json, presence_json, ticket_json
 from support_api.store import Credentials
@@ -152,8 +152,11 @@ def _short_hash(email: str) -> str:
 @contextmanager
 def _counted_unless_right(limits: Limits, network: str, email: str) -> Iterator[None]:
     """Counts a failed log-in, before the check, so that many attempts at once are no way around the limits."""
-    windows: list[tuple[Window, Hashable]] = [(limits.logins, (network, email)), (limits.address_logins, network)]
-    counted: list[tuple[Window, Hashable]] = []
+    windows: list[tuple[SlidingWindow, Hashable]] = [
+        (limits.logins, (network, email)),
+        (limits.address_logins, network),
+    ]
+    counted: list[tuple[SlidingWindow, Hashable]] = []
     try:
         for window, key in windows:
             ensure_not_too_often(window, key, "failed log-ins")

@@ -67,7 +67,7 @@ async def typing(request: web.Request) -> web.Response:
     sender = role_in(ticket, identity)
     ensure_open(ticket)
     now = asyncio.get_running_loop().time()
-    if not desk.limits.typing.take((ticket.id, sender.type), now):
+    if not desk.limits.typing.count((ticket.id, sender.type), now):
         desk.notices.send(events.typing(ticket.id, sender.type, fields.socket_id()))
     return json_answer({})
 
