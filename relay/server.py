@@ -29,6 +29,7 @@ from relay.console.pages import Address, Console
 from relay.net.liveness import Wheel
 from relay.net.tls import Certificate, listen
 from relay.node.node import Node
+from relay.node.recall import Recall
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.transports.doors import Doors, MakeWebSocket
 from relay.transports.front import FrontDoor
@@ -96,6 +97,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         loop.call_soon,
         observers,
     )
+    if settings.on_gap == "reconnect":
+        node.arrivals.on_gap = Recall(loop.call_later).begin
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
