@@ -6,6 +6,7 @@ Everything is bounded by the limits of its app. Must not know who is subscribed.
 from collections.abc import Callable
 from typing import Final
 
+from pushdesk.ratelimit import TokenBucket
 from relay.cluster.bus import Accepted, History, Kept, Unavailable
 from relay.cluster.cache import CachedEvent, EventCache
 from relay.cluster.history import Histories
@@ -13,7 +14,6 @@ from relay.cluster.memory import LastEvent, Recovered
 from relay.cluster.once import OnceKeys
 from relay.cluster.receiver import Receiver
 from relay.protocol.limits import Limits
-from pushdesk.ratelimit import TokenBucket
 from relay.wire.frames import text_frame
 
 ACCEPTED: Final = Accepted()
