@@ -154,11 +154,8 @@ class FakeNode:
             self.when_delivered(channel, frame)
 
     def member_added(self, app_id: str, channel: str, member: Member, exclude: str | None, /) -> None:
-        members = self.replica.setdefault((app_id, channel), {})
-        # As for a real node: who is known to be in is not told of again.
-        if member.user_id not in members or exclude == NOBODY:
-            self.told.append(("member_added", channel, member.user_id, member.user_info, exclude))
-        members.setdefault(member.user_id, member.user_info)
+        self.told.append(("member_added", channel, member.user_id, member.user_info, exclude))
+        self.replica.setdefault((app_id, channel), {}).setdefault(member.user_id, member.user_info)
 
     def member_removed(self, app_id: str, channel: str, user_id: str, /) -> None:
         if self.replica.get((app_id, channel), {}).pop(user_id, None) is not None:

@@ -232,7 +232,7 @@ class RedisCluster:
             # After another loss of the link they are read again.
             if not isinstance(answer, Unavailable):
                 members = {user.decode(): info for user, info in answer.items()}
-                self._receiver.members_are(topic.app_id, topic.name, members)
+                self.roster.members_are(topic.app_id, topic.name, members)
 
         return take
 

@@ -29,7 +29,7 @@ _Meaning = Callable[[Topic, str | None, bytes], None]
 
 
 class Meanings:
-    """Hands what was pushed to the receiver; of users to the roster, which knows whether it is news."""
+    """Hands what was pushed to the receiver; of members and users to the roster, which knows whether it is news."""
 
     __slots__ = ("_meanings", "_receiver", "_roster")
 
@@ -64,10 +64,10 @@ class Meanings:
 
     def _member_added(self, topic: Topic, exclude: str | None, body: bytes) -> None:
         user_id, user_info = msgpack.decode(body, type=push.MemberAdded)
-        self._receiver.member_added(topic.app_id, topic.name, Member(user_id, user_info.encode()), exclude)
+        self._roster.member_added(topic.app_id, topic.name, Member(user_id, user_info.encode()), exclude)
 
     def _member_removed(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        self._receiver.member_removed(topic.app_id, topic.name, msgpack.decode(body, type=push.MemberRemoved))
+        self._roster.member_removed(topic.app_id, topic.name, msgpack.decode(body, type=push.MemberRemoved))
 
     def _count(self, topic: Topic, exclude: str | None, body: bytes) -> None:
         self._receiver.count_told(topic.app_id, topic.name, msgpack.decode(body, type=push.Count))

@@ -44,13 +44,13 @@ _pack: Final = msgspec.msgpack.Encoder().encode
 class _Room:
     """A presence channel with `members` of this node (user id → user_info), or some who have `asked` to come in.
 
-    `is_known`: the node was given the list of all members, and keeps it by what it is told."""
+    `known` are all of whom clients here know that they are in; None until the node was given the list."""
 
-    __slots__ = ("asked", "is_known", "members")
+    __slots__ = ("asked", "known", "members")
 
     def __init__(self) -> None:
         self.asked: set[str] = set()
-        self.is_known = False
+        self.known: set[str] | None = None
         self.members: dict[str, bytes] = {}
 
 
@@ -79,7 +79,8 @@ class _Held:
     def __init__(self) -> None:
         self.rooms: dict[Key, _Room] = {}
         self.counts: dict[Key, _Count] = {}
-        self.users: dict[Key, None] = {}
+        # Who is signed in, and whether Redis has it.
+        self.users: dict[Key, bool] = {}
         self.watched: dict[Key, _Watched] = {}
 
 
@@ -126,10 +127,12 @@ class RedisRoster:
                 return
             room.members[member.user_id] = member.user_info
             members = _pairs(answer) if isinstance(answer, list) else None
-            room.is_known = room.is_known or members is not None
+            if members is not None and room.known is None:
+                # Later lists may have some of whom it is yet to be told.
+                room.known = set(members)
             done(Entered(members))
 
-        flags = self._flag(app_id), int(not room.is_known)
+        flags = self._flag(app_id), int(room.known is None)
         arguments = (app_id, channel, member.user_id, member.user_info, limit, exclude, *flags)
         partition.report(("member", app_id, channel, member.user_id), "enter", arguments, take)
 
@@ -201,10 +204,15 @@ class RedisRoster:
     def sign_in(self, app_id: str, user_id: str, exclude: str, /) -> None:
         """See Roster."""
         partition, key = self._partition_of(app_id, user_id), (app_id, user_id)
-        self._held_in(partition).users[key] = None
+        users = self._held_in(partition).users
+        users[key] = False
+
+        def take(_answer: Any) -> None:
+            users[key] = True
+
         # Orders to the user's connections come here as well.
         partition.listen(user_topic(partition, app_id, user_id), "u", app_id, user_id)
-        partition.report(("user", *key), "sign_in", (app_id, user_id, exclude))
+        partition.report(("user", *key), "sign_in", (app_id, user_id, exclude), take)
 
     def sign_out(self, app_id: str, user_id: str, /) -> None:
         """See Roster."""
@@ -272,14 +280,45 @@ class RedisRoster:
 
     # --- what the nodes are told -----------------------------------------------------------------------------------------
 
+    def member_added(self, app_id: str, channel: str, member: Member, exclude: str | None) -> None:
+        """A member is new in the cluster; clients have heard of it before where nodes assert what they hold."""
+        known = self._known((app_id, channel))
+        if known is None or member.user_id not in known:
+            if known is not None:
+                known.add(member.user_id)
+            self._receiver.member_added(app_id, channel, member, exclude)
+
+    def member_removed(self, app_id: str, channel: str, user_id: str) -> None:
+        """A member is nowhere in the cluster any more; unless this node was taken for dead, has them, and will say so."""
+        room = self._held_in(self._partition_of(app_id, channel)).rooms.get((app_id, channel))
+        if room is not None and user_id in room.members:
+            return
+        known = None if room is None else room.known
+        if known is None or user_id in known:
+            if known is not None:
+                known.remove(user_id)
+            self._receiver.member_removed(app_id, channel, user_id)
+
+    def members_are(self, app_id: str, channel: str, members: Mapping[str, bytes]) -> None:
+        """All members, as Redis has them after a gap."""
+        room = self._held_in(self._partition_of(app_id, channel)).rooms.get((app_id, channel))
+        if room is not None:
+            room.known = set(members)
+        self._receiver.members_are(app_id, channel, members)
+
+    def _known(self, key: Key) -> set[str] | None:
+        room = self._held_in(self._partition_of(*key)).rooms.get(key)
+        return None if room is None else room.known
+
     def went_online(self, app_id: str, user_id: str, exclude: str | None) -> None:
         """A user is signed in, as a node said."""
         if self._is_news((app_id, user_id), is_online=True):
             self._receiver.went_online(app_id, user_id, exclude)
 
     def went_offline(self, app_id: str, user_id: str) -> None:
-        """A user is not signed in any more, as a node said."""
-        if self._is_news((app_id, user_id), is_online=False):
+        """A user is not signed in any more, as a node said; unless this node was taken for dead, and has them."""
+        key = (app_id, user_id)
+        if not self._held_in(self._partition_of(*key)).users.get(key) and self._is_news(key, is_online=False):
             self._receiver.went_offline(app_id, user_id)
 
     def _is_news(self, key: Key, *, is_online: bool) -> bool:

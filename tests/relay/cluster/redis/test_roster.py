@@ -133,6 +133,9 @@ class TestDeath:
         shown = there.show_channel(ROOM)
         await nodes.settle()
         assert shown == [ChannelInfo(ROOM, 4, 3)]
+        # Its own clients have heard nothing of what is their own.
+        assert here.take("member_added", "member_removed", "went_online", "went_offline") == []
+        assert set(here.replica[APP, ROOM]) == {"ann", "bob", "cid"}
 
     async def test_while_redis_is_away_nobody_dies(self, nodes: RedisNodes, own_redis: RedisServer) -> None:
         here, there = await filled(nodes)
