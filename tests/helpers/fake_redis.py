@@ -15,7 +15,8 @@ import msgspec
 from hiredis import ReplyError
 from lupa.lua51 import LuaRuntime, lua_type  # type: ignore[import-untyped]  # it has no types
 
-from relay.cluster.redis.link import Argument, Done, OnPush, Unavailable
+from relay.cluster.bus import Unavailable
+from relay.cluster.redis.link import Argument, Done, OnPush
 
 Value = Any
 _OK: Final = b"OK"

@@ -14,6 +14,8 @@ import structlog
 from hiredis import ProtocolError, PushNotification, Reader, ReplyError, pack_command
 from msgspec import Struct
 
+from relay.cluster.bus import Unavailable
+
 log = structlog.get_logger()
 
 # What may be unanswered on a link. A command beyond it is refused at once: Redis is too slow for what it is asked.
@@ -33,13 +35,6 @@ Argument = bytes | str | int | float
 Done = Callable[[Any], None]
 # Kind (b"message", b"smessage", b"subscribe", b"sunsubscribe" …), topic, payload (bytes; of a confirmation an int).
 OnPush = Callable[[bytes, bytes, Any], None]
-
-
-class Unavailable(Struct, frozen=True):
-    """No answer. `is_unknown`: the command may have been executed all the same; otherwise it certainly was not."""
-
-    reason: str
-    is_unknown: bool
 
 
 class Endpoint(Struct, frozen=True):

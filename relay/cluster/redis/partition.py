@@ -19,7 +19,6 @@ from relay.cluster.push import split_push
 from relay.cluster.redis.heal import PAGE, Heal
 from relay.cluster.redis.lease import Lease
 from relay.cluster.redis.link import Argument, Link
-from relay.cluster.redis.link import Unavailable as NoAnswer
 from relay.cluster.redis.scripts import Script
 from relay.cluster.redis.topology import means_elsewhere
 
@@ -127,11 +126,8 @@ class _Call:
         self.done = done
 
     def __call__(self, answer: Answer) -> None:
-        kind = type(answer)
-        if kind is ReplyError:
+        if type(answer) is ReplyError:
             self.partition.take_error(self, answer)
-        elif kind is NoAnswer:
-            self.done(Unavailable(answer.reason, answer.is_unknown))
         else:
             self.done(answer)
 
@@ -421,8 +417,6 @@ class Partition:
         def take(answer: Answer) -> None:
             if isinstance(answer, ReplyError):
                 done(self._refusal(answer))
-            elif isinstance(answer, NoAnswer):
-                done(Unavailable(answer.reason, answer.is_unknown))
             else:
                 done(answer)
 
@@ -438,8 +432,8 @@ class Partition:
         return self._unsent  # known at once if it was refused
 
     def _take_sent(self, answer: Answer) -> None:
-        if type(answer) is NoAnswer:
-            self._unsent = Unavailable(answer.reason, answer.is_unknown)
+        if type(answer) is Unavailable:
+            self._unsent = answer
         elif type(answer) is ReplyError:
             self._note_error(answer)
 
@@ -518,7 +512,7 @@ class Partition:
             self._take_report_error(report, node, answer)
         elif self._reports.get(report.key) is not report:
             return
-        elif type(answer) is NoAnswer:
+        elif type(answer) is Unavailable:
             self._has_unsent = True
         else:
             del self._reports[report.key]

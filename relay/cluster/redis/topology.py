@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, quote, unquote
 from hiredis import ReplyError
 from msgspec import Struct
 
+from relay.cluster.bus import Unavailable
 from relay.cluster.keys import SLOTS
-from relay.cluster.redis.link import Access, Endpoint, Link, LinkFailed, Unavailable
+from relay.cluster.redis.link import Access, Endpoint, Link, LinkFailed
 
 DEFAULT_PORT: Final = 6379
 SENTINEL_PORT: Final = 26_379

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from hiredis import ReplyError
 
+from relay.cluster.bus import Unavailable
 from relay.cluster.redis import link as link_module
-from relay.cluster.redis.link import Access, Endpoint, Link, LinkFailed, Unavailable
+from relay.cluster.redis.link import Access, Endpoint, Link, LinkFailed
 from tests.helpers.processes import HOST, free_port
 from tests.helpers.proxy import Proxy
 from tests.helpers.redis import Cluster, RedisServer, running_tls_redis

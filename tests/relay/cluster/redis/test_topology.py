@@ -9,7 +9,8 @@ from hiredis import ReplyError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.cluster.redis.link import Access, Endpoint, Link, Unavailable
+from relay.cluster.bus import Unavailable
+from relay.cluster.redis.link import Access, Endpoint, Link
 from relay.cluster.redis.topology import (
     BadAnswer,
     BadUrl,
