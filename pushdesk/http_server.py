@@ -6,9 +6,10 @@ connections open. Must not know what is served.
 """
 
 import asyncio
+import socket
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import MappingProxyType
@@ -129,17 +130,28 @@ class HttpServer:
         }
         self._lobby = _Lobby(patience)
         self._runner = _runner_of(served, self._lobby, goodbye, options)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
-    async def start(self, host: str, port: int, context: ssl.SSLContext | None = None) -> None:
-        """Listen; by TLS with a `context`. Raises OSError."""
+    async def start(
+        self,
+        host: str,
+        port: int,
+        context: ssl.SSLContext | None = None,
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
+        """Listen, on `sockets` if there are any; by TLS with a `context`. Raises OSError."""
         await self._runner.setup()
         # Silence in place of a TLS handshake is a late head too.
         handshake = None if context is None else self._lobby.patience.head
+        make = partial(
+            asyncio.get_running_loop().create_server,
+            self._connection,
+            ssl=context,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=handshake,
+        )
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                self._connection, host, port, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=handshake
-            )
+            self._servers = [await make(sock=one) for one in sockets] or [await make(host, port)]
         except OSError:
             await self._runner.cleanup()
             raise
@@ -147,13 +159,13 @@ class HttpServer:
     @property
     def port(self) -> int:
         """The port that is listened on, after `start`."""
-        assert self._server is not None  # noqa: S101 - a bug of the caller
-        return int(self._server.sockets[0].getsockname()[1])
+        assert self._servers  # noqa: S101 - a bug of the caller
+        return int(self._servers[0].sockets[0].getsockname()[1])
 
     def close(self) -> None:
         """Accept no more connections."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
 
     async def stop(self) -> None:
         """Accept no more connections, let the requests under way finish, close everything."""

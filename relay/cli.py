@@ -2,15 +2,20 @@
 
 import asyncio
 import errno
+import os
 import sys
 from typing import NoReturn
 
 import click
+import msgspec
 import uvloop
 
-from relay import config, logs, server
+from relay import config, logs, server, supervisor
 from relay.apps import App
+from relay.cluster.redis.private import PrivateRedisFailed
 from relay.doctor import examine
+from relay.ports import CannotListen
+from relay.worker import Place
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,12 +24,33 @@ def main() -> None:
 
 
 @main.command()
-def serve() -> None:
+@click.option("--workers", type=click.IntRange(0, 256), help="Processes on the same port; 0: one for each core.")
+def serve(workers: int | None) -> None:
     """Run the relay until Ctrl-C."""
     settings = _load()
+    if workers is not None:
+        settings = msgspec.structs.replace(settings, workers=workers)
     logs.configure(settings.log_level, settings.log_format)
     try:
-        uvloop.run(server.serve(settings))
+        if settings.workers == 1:
+            uvloop.run(server.serve(settings))
+        else:
+            asyncio.run(supervisor.supervise(settings, os.environ))
+    except OSError as error:
+        _fail(_explain(error), 1)
+    except (PrivateRedisFailed, supervisor.CannotStart) as error:
+        _fail(str(error), 1)
+
+
+@main.command(hidden=True)
+@click.argument("place")
+def worker(place: str) -> None:
+    """Run as one of several workers, where the supervisor says."""
+    settings = _load()
+    stands = msgspec.json.decode(place, type=Place)
+    logs.configure(settings.log_level, settings.log_format, worker=stands.number)
+    try:
+        uvloop.run(server.work(settings, stands))
     except OSError as error:
         _fail(_explain(error), 1)
 
@@ -74,7 +100,7 @@ def _load() -> config.Settings:
 
 def _explain(error: OSError) -> str:
     """What to do about a port that cannot be listened on, or about another failure of the system."""
-    if not isinstance(error, server.CannotListen):
+    if not isinstance(error, CannotListen):
         return f"The relay cannot run: {error.strerror or error}"
     address, setting = f"{error.host}:{error.port}", f"{config.PREFIX}{error.part.upper()}"
     if error.errno == errno.EADDRINUSE:

@@ -68,6 +68,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     backlog_bytes: Annotated[int, Meta(ge=16_384)] = 1_048_576
     """Bytes that may wait for a client that does not read; over it, the client is cut with 4100."""
 
+    accept_rate: Annotated[int, Meta(ge=0)] = 1_000
+    """New connections a second that a node accepts, also the size of a burst; the others wait in the system's queue of 4,096.
+    0: no limit."""
+
     stop_spread: Annotated[float, Meta(ge=0, le=600)] = 0
     """Seconds over which a stop closes the connections, so that they do not all come back at once to the other nodes. 0, for
     a relay alone: at once, and clients come back after a pause."""
@@ -86,6 +90,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     on_gap: Literal["tell", "reconnect"] = "tell"
     """When this node was cut off for so long that messages are lost: only say so, or have the clients concerned come back."""
+
+    workers: Annotated[int, Meta(ge=0, le=256)] = 1
+    """Processes that serve, beside each other on the same port; 0: one for each core. More than one need redis-server."""
 
     metrics_host: str = "127.0.0.1"
     """The address of the metrics."""

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Literal, TextIO
 
 import structlog
@@ -38,12 +39,13 @@ class Lines:
             self._stream.flush()
 
 
-def configure(level: str, style: Literal["console", "json"]) -> None:
-    """Set up structlog for the process; `level` is debug, info, warning or error."""
+def configure(level: str, style: Literal["console", "json"], worker: int | None = None) -> None:
+    """Set up structlog for the process; `level` is debug, info, warning or error. Lines of one of several workers name it."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *(() if worker is None else (partial(_name, worker),)),
             _cut,
             structlog.processors.format_exc_info,
             *(_JSON if style == "json" else _CONSOLE),
@@ -52,6 +54,12 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
         logger_factory=structlog.PrintLoggerFactory(Lines(sys.stdout)),  # type: ignore[arg-type]  # it needs no more of a file
         cache_logger_on_first_use=True,
     )
+
+
+def _name(worker: int, _logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say which worker a line is of."""
+    line["worker"] = worker
+    return line
 
 
 def _cut(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -6,18 +6,19 @@ The only place where the parts of the relay meet.
 import asyncio
 import gc
 import signal
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Self
 
 import structlog
-from aiohttp import web
 
-from pushdesk.addresses import hostname_of, is_loopback, parse_networks
+from pushdesk.addresses import is_loopback, parse_networks
 from pushdesk.files import raise_file_limit
-from pushdesk.http_server import HttpServer, Patience
+from pushdesk.http_server import HttpServer
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.cluster.cluster import Cluster
@@ -26,53 +27,60 @@ from relay.cluster.receiver import Witness
 from relay.cluster.redis.cluster import over_redis
 from relay.config import ConfigError, Settings, load
 from relay.console.pages import Address, Console
+from relay.net.listener import Listener, listen
 from relay.net.liveness import Wheel
-from relay.net.tls import Certificate, listen
+from relay.net.tls import Certificate
 from relay.node.node import Node
+from relay.node.recall import Recall
+from relay.ports import BACKLOG, expose, naming
 from relay.protocol.limits import PONG_TIMEOUT
 from relay.transports.doors import Doors, MakeWebSocket
+from relay.transports.exchange import Exchange
 from relay.transports.front import FrontDoor
+from relay.transports.handover import Handover
 from relay.transports.websocket import CLOSE_TIMEOUT, ForwardedWebSocket, WebSocket
 from relay.transports.xhr import Fallback, is_fallback
 from relay.watch.happenings import Observers
-from relay.watch.prometheus import CONTENT_TYPE, Metrics
+from relay.watch.prometheus import Metrics
 from relay.webhooks.delivery import HttpWebhooks
 from relay.wire.http import Answer
+from relay.worker import Ask, Line, Place, Ready, Stop, Told, open_line
 
 log = structlog.get_logger()
-
-# Connections that the kernel accepts while the loop is busy.
-BACKLOG = 4_096
-
-# Connections to the metrics at once, and how long their requests may take to end at a stop, in seconds.
-METRICS_CONNECTIONS = 20
-METRICS_GOODBYE = 1.0
-
-
-class CannotListen(OSError):
-    """An address cannot be listened on; `part` begins the names of its settings: "", "metrics_" or "console_"."""
-
-    def __init__(self, cause: OSError, part: str, host: str, port: int) -> None:
-        super().__init__(cause.errno, cause.strerror or str(cause))
-        self.part = part
-        self.host = host
-        self.port = port
 
 
 class Listening(NamedTuple):
     """The socket for everybody, and the metrics and the console on ports of their own, where they are switched on."""
 
-    server: asyncio.Server
+    server: Listener
     metrics: HttpServer | None
     console: Console | None
 
 
-class Running(NamedTuple):
-    """A relay that listens: the port, and the parts whose apps may be replaced."""
+class Inherited(NamedTuple):
+    """What a worker has of its supervisor: its sockets, those of the console if it serves that, and its place."""
 
-    port: int
-    node: Node
-    webhooks: HttpWebhooks
+    listen: Sequence[socket.socket]
+    console: Sequence[socket.socket]
+    place: Place
+
+    @classmethod
+    def by_numbers(cls, place: Place) -> Self:
+        """The sockets that the place names, which this process has inherited."""
+        listen, console = ([socket.socket(fileno=one) for one in numbers] for numbers in (place.listen, place.console))
+        return cls(listen, console, place)
+
+
+class Running:
+    """A relay that listens: the port, and the parts whose apps may be replaced. `spread` are the seconds over which a stop
+    will close the connections."""
+
+    def __init__(self, port: int, node: Node, webhooks: HttpWebhooks, metrics: Metrics, spread: float) -> None:
+        self.port = port
+        self.node = node
+        self.webhooks = webhooks
+        self.metrics = metrics
+        self.spread = spread
 
     def reload(self, apps: Sequence[App]) -> None:
         """Serve `apps` from now on. Raises ValueError when two share an id or a key."""
@@ -81,21 +89,15 @@ class Running(NamedTuple):
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """A relay that serves while the context lasts. Raises CannotListen; ConnectionError without the Redis of its settings."""
+async def running(settings: Settings, inherited: Inherited | None = None) -> AsyncIterator[Running]:
+    """A relay that serves while the context lasts, on ports of its own or as one of several workers. Raises CannotListen;
+    ConnectionError without the Redis of its settings."""
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop.time())
     observers = Observers()
     webhooks = HttpWebhooks(settings.apps, loop.time, observers=observers)
     cluster = _cluster(settings, webhooks)
-    node = Node(
-        Apps(settings.apps),
-        cluster,
-        settings.activity_timeout,
-        loop.time,
-        loop.call_soon,
-        observers,
-    )
+    node = _node(settings, cluster, observers)
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
@@ -103,7 +105,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         node, lambda: ready.is_set() and cluster.why_not_ready() is None, metrics.requests.add, settings.path_prefix
     )
     fallback = Fallback(node, wheel, settings.backlog_bytes)
-    doors = _doors(node, wheel, api, fallback, settings)
+    handover = None if inherited is None else _handover(fallback, inherited.place)
+    doors = _doors(node, wheel, api, fallback, fallback.handle if handover is None else handover.handle, settings)
     await webhooks.start()
     try:
         await node.start()
@@ -111,34 +114,35 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await webhooks.stop()
         raise
     try:
-        server, exposed, console = await _listen(doors, certificate, metrics, node, api, settings)
+        server, exposed, console = await _listen(doors, certificate, metrics, node, api, settings, inherited, handover)
     except OSError:
         await node.stop()
         await webhooks.stop()
         raise
-    ticks: list[Callable[[float], None]] = [wheel.tick, node.tick, webhooks.tick]
-    ticks += [part.tick for part in (certificate, console) if part is not None]
-    ticking = asyncio.create_task(_tick(metrics, ticks))
+    ticking = [part.tick for part in (wheel, node, webhooks, certificate, console) if part is not None]
+    ticker = asyncio.create_task(_tick(metrics, ticking))
     _settle_memory()
     ready.set()
+    relay = Running(server.port, node, webhooks, metrics, settings.stop_spread)
     try:
-        yield Running(server.sockets[0].getsockname()[1], node, webhooks)
+        yield relay
     finally:
         ready.clear()
         server.close()
         doors.close()
-        await node.stop(settings.stop_spread)
+        await node.stop(relay.spread)
         await webhooks.stop()
         await doors.finish(CLOSE_TIMEOUT)
         fallback.close()
+        if handover is not None:
+            handover.close()
         await _drain(wheel)
-        # Last: its viewers see how the others end.
-        if console is not None:
-            await console.stop()
-        if exposed is not None:
-            await exposed.stop()
-        ticking.cancel()
-        await asyncio.wait([ticking])
+        # Last: the console's viewers see how the others end.
+        for page in (console, exposed):
+            if page is not None:
+                await page.stop()
+        ticker.cancel()
+        await asyncio.wait([ticker])
 
 
 async def serve(settings: Settings) -> None:
@@ -160,6 +164,38 @@ async def serve(settings: Settings) -> None:
         log.info("relay_stopping")
 
 
+async def work(settings: Settings, place: Place) -> None:
+    """Run as a worker at `place` until the supervisor says that it is enough, or is gone, or SIGINT or SIGTERM comes; SIGHUP
+    reads the apps anew. Raises CannotListen."""
+    raise_file_limit()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    line = await open_line(socket.socket(fileno=place.control))
+    async with running(settings, Inherited.by_numbers(place)) as relay:
+        loop.add_signal_handler(signal.SIGHUP, _reload, relay)
+        line.send(Ready())
+        obeying = asyncio.create_task(_obey(line, relay, stop))
+        await stop.wait()
+        log.info("relay_stopping")
+    line.send(Told(tuple(relay.metrics.snapshot())))
+    obeying.cancel()
+    await line.close()
+
+
+async def _obey(line: Line, relay: Running, stop: asyncio.Event) -> None:
+    """Do what the supervisor says; stop when it is gone."""
+    async for message in line.messages():
+        match message:
+            case Ask():
+                line.send(Told(tuple(relay.metrics.snapshot())))
+            case Stop():
+                relay.spread = message.spread
+                stop.set()
+    stop.set()
+
+
 def _reload(relay: Running) -> None:
     """Take the apps of the settings as they are now; wrong settings change nothing."""
     try:
@@ -171,6 +207,15 @@ def _reload(relay: Running) -> None:
     log.info("apps_reloaded", apps=len(settings.apps))
 
 
+def _node(settings: Settings, cluster: Cluster, observers: Observers) -> Node:
+    """This process, as one of a cluster."""
+    loop = asyncio.get_running_loop()
+    node = Node(Apps(settings.apps), cluster, settings.activity_timeout, loop.time, loop.call_soon, observers)
+    if settings.on_gap == "reconnect":
+        node.arrivals.on_gap = Recall(loop.call_later).begin
+    return node
+
+
 def _cluster(settings: Settings, witness: Witness) -> Cluster:
     """The nodes that this one is of: itself alone, or those over the same Redis."""
     loop = asyncio.get_running_loop()
@@ -180,14 +225,26 @@ def _cluster(settings: Settings, witness: Witness) -> Cluster:
     return over_redis(url, prefix, settings.redis_partitions, settings.redis_log, loop.time)
 
 
-def _doors(node: Node, wheel: Wheel, api: Api, fallback: Fallback, settings: Settings) -> Doors:
-    """Where the requests go that come in."""
+def _handover(fallback: Fallback, place: Place) -> Handover:
+    """The fallback of one of several workers."""
+    return Handover(fallback, Path(place.folder), place.number, place.count)
+
+
+def _doors(
+    node: Node,
+    wheel: Wheel,
+    api: Api,
+    fallback: Fallback,
+    handle: Callable[[Exchange], Awaitable[None]],
+    settings: Settings,
+) -> Doors:
+    """Where the requests go that come in; `handle` answers those of fallbacks."""
     return Doors(
         wheel,
         _websockets(node, wheel, settings),
         api.answer,
         partial(_refuse_body, api, fallback),
-        fallback.handle,
+        handle,
         is_fallback,
         prefix=settings.path_prefix,
         max_body=MAX_BODY,
@@ -217,17 +274,39 @@ def _refuse_body(
 
 
 async def _listen(
-    doors: Doors, certificate: Certificate | None, metrics: Metrics, node: Node, api: Api, settings: Settings
+    doors: Doors,
+    certificate: Certificate | None,
+    metrics: Metrics,
+    node: Node,
+    api: Api,
+    settings: Settings,
+    inherited: Inherited | None,
+    handover: Handover | None,
 ) -> Listening:
-    """Open all ports, or none. Raises CannotListen."""
+    """Open all ports, or none; a worker's are open, and its supervisor has those of the metrics. Raises CannotListen."""
+    if handover is not None:
+        await handover.start(doors)
     context = None if certificate is None else certificate.context
-    with _naming("", settings.host, settings.port):
-        server = await listen(partial(FrontDoor, doors), settings.host, settings.port, context, backlog=BACKLOG)
+    sockets = () if inherited is None else inherited.listen
+    with naming("", settings.host, settings.port):
+        server = await listen(
+            partial(FrontDoor, doors),
+            settings.host,
+            settings.port,
+            context,
+            backlog=BACKLOG,
+            rate=settings.accept_rate,
+            sockets=sockets,
+        )
     exposed = None
     try:
-        exposed = await _expose(metrics, settings)
-        port = server.sockets[0].getsockname()[1]
-        return Listening(server, exposed, await _open_console(node, api, port, context, settings))
+        if inherited is None:
+            exposed = await expose(metrics.text, settings.metrics_host, settings.metrics_port)
+        console = None
+        if inherited is None or inherited.console:
+            shared = () if inherited is None else inherited.console
+            console = await _open_console(node, api, server.port, context, settings, shared)
+        return Listening(server, exposed, console)
     except OSError:
         server.close()
         if exposed is not None:
@@ -235,34 +314,13 @@ async def _listen(
         raise
 
 
-async def _expose(metrics: Metrics, settings: Settings) -> HttpServer | None:
-    """Serve the metrics on their own port, if they have one. Raises CannotListen."""
-    host, port = settings.metrics_host, settings.metrics_port
-    if not port:
-        return None
-
-    async def answer(request: web.BaseRequest) -> web.Response:
-        return _metrics_answer(metrics, request, is_local=is_loopback(host))
-
-    server = HttpServer(answer, Patience(METRICS_CONNECTIONS), goodbye=METRICS_GOODBYE)
-    with _naming("metrics_", host, port):
-        await server.start(host, port)
-    return server
-
-
-def _metrics_answer(metrics: Metrics, request: web.BaseRequest, *, is_local: bool) -> web.Response:
-    """The metrics; where they are for this machine alone, not to a page whose site's name was pointed here."""
-    host = request.headers.get("Host", "")
-    if is_local and not is_loopback(hostname_of(host)):
-        text = f"This request is for {host[:100]!r}; the metrics of this port are for localhost or 127.0.0.1"
-        return web.Response(status=403, text=text)
-    if request.raw_path != "/metrics":
-        return web.Response(status=404, text="The metrics are at /metrics")
-    return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
-
-
 async def _open_console(
-    node: Node, api: Api, relay_port: int, context: ssl.SSLContext | None, settings: Settings
+    node: Node,
+    api: Api,
+    relay_port: int,
+    context: ssl.SSLContext | None,
+    settings: Settings,
+    sockets: Sequence[socket.socket],
 ) -> Console | None:
     """Serve the console on its own port, if it has one; by TLS where others can listen in. Raises CannotListen."""
     host, port = settings.console_host, settings.console_port
@@ -272,18 +330,9 @@ async def _open_console(
     trusted = parse_networks(settings.trusted_proxies)
     now = asyncio.get_running_loop().time
     console = Console(node, address, settings.console_password, trusted, now, api.publish)
-    with _naming("console_", host, port):
-        await console.start(host, port, None if is_loopback(host) else context)
+    with naming("console_", host, port):
+        await console.start(host, port, None if is_loopback(host) else context, sockets)
     return console
-
-
-@contextmanager
-def _naming(part: str, host: str, port: int) -> Iterator[None]:
-    """Say of an OSError which settings it is about."""
-    try:
-        yield
-    except OSError as error:
-        raise CannotListen(error, part, host, port) from error
 
 
 async def _tick(metrics: Metrics, parts: Sequence[Callable[[float], None]]) -> None:

@@ -18,12 +18,17 @@ _REPLAY: Final = {"X-Idempotent-Replay": "1"}
 
 # What nearly all of them are answered (bench/, scenario "triggers").
 _DONE: Final = json_answer({})
+_ACCEPTED: Final = Accepted()
 
 
 def publish(namespace: Namespace, request: Request) -> Handled:
     """One event to its channels; with `info`, what the channels are like now (C)."""
     event = parse_publish(request.body, namespace.app.limits)
-    return after(asked(partial(namespace.publish, event)), partial(_published, namespace, event))
+    outcome = asked(partial(namespace.publish, event))
+    # Nearly all of them, at once: two calls less (bench/, scenario "triggers").
+    if outcome == _ACCEPTED and not event.info:
+        return _DONE
+    return after(outcome, partial(_published, namespace, event))
 
 
 def publish_batch(namespace: Namespace, request: Request) -> Handled:

@@ -4,14 +4,15 @@ Keeps the contracts of bus.py, roster.py, memory.py and commands.py; every `done
 not know nodes or hubs: they are a Receiver.
 """
 
+import secrets
+import string
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from pushdesk.ratelimit import TokenBucket
-from relay.cluster.bus import SENT_ONLY, Accepted, History, Kept, Outcome, Unavailable
-from relay.cluster.cache import CachedEvent, EventCache
+from relay.cluster.bus import SENT_ONLY, Kept, Outcome, Unavailable
 from relay.cluster.counts import SubscriptionCounts
-from relay.cluster.memory import LastEvent, Recovered
+from relay.cluster.local_memory import ACCEPTED, LocalMemory
 from relay.cluster.receiver import Receiver, Witness
 from relay.cluster.roster import ChannelInfo, Entered, Full, Wanted
 from relay.protocol.session import Member
@@ -21,8 +22,8 @@ from relay.wire.frames import text_frame
 # Channels of one page of a list, made in one turn of the event loop: about a millisecond.
 PAGE: Final = 1_000
 
-_ACCEPTED: Final = Accepted()
 _ENTERED: Final = Entered()
+_EPOCH: Final = string.digits + string.ascii_lowercase
 _LEFT: Final = Unavailable("this node has left the cluster")
 
 
@@ -35,66 +36,13 @@ def _say_no_more(app_id: str, channel: str, frame: bytes, exclude: str | None) -
     return _LEFT
 
 
-class LocalMemory:
-    """See relay.cluster.memory.Memory. `clock` gives seconds, monotonic."""
+def _unix_ms() -> int:
+    return time.time_ns() // 1_000_000
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._receiver: Receiver | None = None
-        self._caches: dict[str, EventCache] = {}
-        self._buckets: dict[str, TokenBucket] = {}
 
-    def start(self, receiver: Receiver) -> None:
-        """Remember for the apps of this node."""
-        self._receiver = receiver
-
-    def keep(self, app_id: str, channel: str, frame: bytes, kept: Kept) -> None:
-        """Remember what is published."""
-        cache = self._cache_of(app_id)
-        if cache is None or self._receiver is None or not kept.cache_ttl:
-            return
-        if cache.put(channel, CachedEvent(frame, kept.data, self._clock() + kept.cache_ttl)):
-            self._receiver.hit(app_id, "cached_events")
-
-    def last(self, app_id: str, channel: str, done: Callable[[LastEvent | Unavailable | None], None]) -> None:
-        """See Memory."""
-        cache, now = self._caches.get(app_id), self._clock()
-        event = None if cache is None else cache.get(channel, now)
-        done(None if event is None else LastEvent(event.frame, event.data, event.expires - now))
-
-    def since(
-        self,
-        app_id: str,
-        channel: str,
-        position: str,
-        history: History,
-        done: Callable[[Recovered | Unavailable], None],
-    ) -> None:
-        """See Memory."""
-        done(Recovered("", is_complete=not position))
-
-    def take(self, app_id: str, rate: int, done: Callable[[bool | Unavailable], None]) -> None:
-        """See Memory."""
-        now = self._clock()
-        bucket = self._buckets.get(app_id)
-        if bucket is None or bucket.rate != rate:  # a reload may have changed it
-            bucket = self._buckets[app_id] = TokenBucket(rate, now)
-        done(bucket.take(now))
-
-    def reload(self, receiver: Receiver) -> None:
-        """Forget what was of apps that are gone, and what is over the limits of the others."""
-        for app_id in list(self._caches):
-            app = receiver.app(app_id)
-            if app is None:
-                del self._caches[app_id]
-            else:
-                self._caches[app_id].bound(app.limits.cached_events)
-
-    def _cache_of(self, app_id: str) -> EventCache | None:
-        cache = self._caches.get(app_id)
-        if cache is None and self._receiver is not None and (app := self._receiver.app(app_id)) is not None:
-            cache = self._caches[app_id] = EventCache(app.limits.cached_events)
-        return cache
+def new_epoch() -> str:
+    """What the ids of this start begin with: 8 characters that no other start has."""
+    return "".join(secrets.choice(_EPOCH) for _ in range(8))
 
 
 class LocalBus:
@@ -123,11 +71,12 @@ class LocalBus:
         done: Callable[[Outcome], None],
     ) -> None:
         """See Bus."""
-        frame = text_frame(message)
-        if kept is not SENT_ONLY:
-            self._memory.keep(app_id, channel, frame, kept)
-        refused = self.say(app_id, channel, frame, exclude)
-        done(_ACCEPTED if refused is None else refused)
+        if kept is SENT_ONLY:
+            accepted, frame = ACCEPTED, text_frame(message)
+        else:
+            accepted, frame = self._memory.keep(app_id, channel, message, kept)
+        refused = None if accepted.is_replay else self.say(app_id, channel, frame, exclude)
+        done(accepted if refused is None else refused)
 
     def listen(self, app_id: str, channel: str, done: Callable[[], None]) -> None:
         """See Bus. Nobody else has to know."""
@@ -276,7 +225,7 @@ class LocalCommands:
 
     def _order(self, carry_out: Callable[[Receiver], None], done: Callable[[Outcome], None]) -> None:
         carry_out(self._node)
-        done(_ACCEPTED)
+        done(ACCEPTED)
 
     def terminate(self, app_id: str, user_id: str, done: Callable[[Outcome], None]) -> None:
         """See Commands."""
@@ -300,16 +249,19 @@ class LocalCommands:
 
 
 class LocalCluster:
-    """See relay.cluster.cluster.Cluster. `clock` gives seconds, monotonic, and `later` calls something after some seconds."""
+    """See relay.cluster.cluster.Cluster. `clock` gives seconds, monotonic, `later` calls something after some seconds,
+    `unix_ms` is what ids of events are made of, and `epoch` what they begin with: see Histories."""
 
     def __init__(
         self,
         witness: Witness,
         clock: Callable[[], float],
         later: Callable[[float, Callable[[], None]], object],
+        unix_ms: Callable[[], int] = _unix_ms,
+        epoch: str | None = None,
     ) -> None:
         self.witness = witness
-        self.memory = LocalMemory(clock)
+        self.memory = LocalMemory(clock, unix_ms, epoch or new_epoch())
         self.bus = LocalBus(self.memory)
         self.roster = LocalRoster(witness, clock, later)
         self.commands = LocalCommands()
@@ -337,6 +289,7 @@ class LocalCluster:
     def tick(self, now: float) -> None:
         """See Cluster."""
         self.roster.tick(now)
+        self.memory.tick(now)
 
     def why_not_ready(self) -> str | None:
         """See Cluster."""

@@ -4,6 +4,7 @@ Who may ask for anything is access.py's business, what is told feed.py's.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -93,9 +94,11 @@ class Console:
         self._server = HttpServer(self._app(), Patience(CONNECTIONS), goodbye=STOP_TIMEOUT, is_cancelling=True)
         self.tick = self._feeds.tick
 
-    async def start(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
-        """Listen. Raises OSError."""
-        await self._server.start(host, port, context)
+    async def start(
+        self, host: str, port: int, context: ssl.SSLContext | None, sockets: Sequence[socket.socket] = ()
+    ) -> None:
+        """Listen, on `sockets` if there are any. Raises OSError."""
+        await self._server.start(host, port, context, sockets)
 
     async def stop(self) -> None:
         """End the feeds, then everything."""

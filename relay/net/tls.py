@@ -1,8 +1,6 @@
 """The certificate of the listening socket, read again when its file changes. Must not know what is served over it."""
 
-import asyncio
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -11,32 +9,6 @@ log = structlog.get_logger()
 
 # How often the files are looked at, in seconds.
 INTERVAL = 60.0
-
-# How long a client may take for the handshake, and for its part of the end of a connection. In seconds.
-HANDSHAKE_TIMEOUT = 10.0
-SHUTDOWN_TIMEOUT = 5.0
-
-
-async def listen(
-    protocol: Callable[[], asyncio.Protocol],
-    host: str,
-    port: int,
-    context: ssl.SSLContext | None,
-    *,
-    backlog: int = 100,
-) -> asyncio.Server:
-    """Listen, by TLS where there is a context: a client that does not speak it holds its place for a short time only.
-    Raises OSError."""
-    is_tls = context is not None
-    return await asyncio.get_running_loop().create_server(
-        protocol,
-        host,
-        port,
-        backlog=backlog,
-        ssl=context,
-        ssl_handshake_timeout=HANDSHAKE_TIMEOUT if is_tls else None,
-        ssl_shutdown_timeout=SHUTDOWN_TIMEOUT if is_tls else None,
-    )
 
 
 class _Server(ssl.SSLObject):

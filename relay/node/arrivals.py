@@ -3,14 +3,16 @@
 Here clients are told of others. An app that is not served any more gets nothing. Must not know who may do what.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 from relay.apps import App
 from relay.node.channel import Channel
+from relay.node.connection import Connection
 from relay.node.namespace import Namespace
 from relay.node.presence import Presence
+from relay.node.recall import concerned
 from relay.protocol import events
 from relay.protocol.session import Member
 from relay.wire.frames import text_frame
@@ -29,12 +31,14 @@ class Viewers:
 
 
 class Arrivals:
-    """Of one node. `on_reload` is called when all nodes are to read their settings anew."""
+    """Of one node. `on_reload` is called when all nodes are to read their settings anew, `on_gap` with the connections that
+    missed something for good."""
 
     def __init__(self, namespaces: Mapping[str, Namespace]) -> None:
         self._namespaces = namespaces
         self.viewers = Viewers()
         self.on_reload: Callable[[], None] = lambda: None
+        self.on_gap: Callable[[Sequence[Connection]], None] = lambda _connections: None
 
     def deliver(self, app_id: str, channel: str, frame: bytes, exclude: str | None) -> None:
         """See Receiver."""
@@ -142,7 +146,9 @@ class Arrivals:
         for app_id, missed in groupby(sorted(channels), itemgetter(0)):
             namespace = self._namespaces.get(app_id)
             if namespace is not None:
-                namespace.reports.missed(len(list(missed)))
+                names = {name for _, name in missed}
+                namespace.reports.missed(len(names))
+                self.on_gap(concerned(namespace.hub.connections.values(), names))
 
     # --- what it holds
 

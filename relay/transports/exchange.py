@@ -83,6 +83,15 @@ class Exchange:
         if self._is_chunked:
             await self._write(LAST_CHUNK)
 
+    async def forward(self, data: bytes) -> None:
+        """A part of an answer that was encoded elsewhere; returns when the client has taken it. Raises
+        ConnectionAbortedError."""
+        await self._write(data)
+
+    def break_off(self) -> None:
+        """End the connection in the middle of an answer."""
+        reset(self._transport)
+
     def close(self) -> None:
         """Nothing more is written: the coroutine has ended."""
         if self._expiry is not None:

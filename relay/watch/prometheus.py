@@ -5,7 +5,7 @@ The only place that knows the library.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, Literal, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from relay.watch.stats import AppStats, Gauges, RequestStats, WebhookStats
+from relay.watch.sums import Family, Sample
 
 # Of what `render` returns.
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -60,6 +61,14 @@ class Metrics(Collector):
     def render(self) -> bytes:
         """All metrics in Prometheus's text format."""
         return generate_latest(self._registry)
+
+    async def text(self) -> bytes:
+        """The same, for whoever may have to wait for it."""
+        return self.render()
+
+    def snapshot(self) -> list[Family]:
+        """All metrics as values that can be sent to another process and added up there."""
+        return [_family_of(metric) for metric in self.collect()]
 
     def collect(self) -> Iterator[Metric]:
         """See prometheus_client.registry.Collector."""
@@ -136,3 +145,29 @@ class Metrics(Collector):
             waiting.add_metric([app_id], count)
             seconds.add_metric([app_id], list(stats.attempts.cumulative()), stats.attempts.sum)
         yield from (*counters.values(), dropped, waiting, seconds)
+
+
+class _Given(Collector):
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """See prometheus_client.registry.Collector."""
+        for family in self._families:
+            metric = Metric(family.name, family.help, family.kind)
+            for sample in family.samples:
+                metric.add_sample(sample.name, dict(sample.labels), sample.value)
+            yield metric
+
+
+def render(families: Iterable[Family]) -> bytes:
+    """Metrics of other processes in Prometheus's text format."""
+    registry = CollectorRegistry()
+    registry.register(_Given(families))
+    return generate_latest(registry)
+
+
+def _family_of(metric: Metric) -> Family:
+    kind = cast(Literal["counter", "gauge", "histogram"], metric.type)  # there are no others above
+    samples = tuple(Sample(sample.name, tuple(sample.labels.items()), sample.value) for sample in metric.samples)
+    return Family(metric.name, metric.documentation, kind, samples)

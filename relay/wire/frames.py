@@ -61,6 +61,9 @@ _MASKED: Final = 0x80
 _WHOLE_TEXT: Final = _FIN | _TEXT
 _CONTROL_PAYLOAD: Final = 125  # 5.5
 
+# The first bytes of a text frame, by the length of a payload that they can say.
+_SHORT_HEADS: Final = [bytes((_WHOLE_TEXT, length)) for length in range(126)]
+
 # So many fragments cost what a message does: after them the reader hands out a FRAGMENTS, so that who counts messages sees
 # that something came. Nothing else bounds fragments without a payload.
 FRAGMENTS_A_MESSAGE: Final = 16
@@ -79,8 +82,11 @@ _LAST_FREE_CODE: Final = 4999
 def text_frame(payload: bytes) -> bytes:
     """A whole text frame for a client; a server does not mask (5.1)."""
     length = len(payload)
-    # Nearly all events are of this size (bench/, scenario "client-events").
-    if 126 <= length < 65_536:
+    # Nearly all events are of the second size, nearly all confirmations of the first (bench/, scenarios "client-events" and
+    # "connections").
+    if length < 126:
+        return _SHORT_HEADS[length] + payload
+    if length < 65_536:
         return b"\x81\x7e%b%b" % (length.to_bytes(2), payload)
     return _header(_TEXT, length) + payload
 

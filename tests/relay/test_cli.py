@@ -17,7 +17,7 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
-from relay import cli, server
+from relay import cli, ports
 from tests.helpers.processes import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +140,7 @@ class TestCheckConfig:
 class TestServing:
     def test_a_relay_that_cannot_listen_says_so_and_the_code_is_1(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fail(settings: object) -> None:
-            raise server.CannotListen(PermissionError(13, "Permission denied"), "", "127.0.0.1", 80)
+            raise ports.CannotListen(PermissionError(13, "Permission denied"), "", "127.0.0.1", 80)
 
         monkeypatch.setattr("relay.server.serve", fail)
         result = run("serve", RELAY_PORT="80")

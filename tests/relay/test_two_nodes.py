@@ -145,3 +145,15 @@ async def test_a_relay_does_not_start_without_its_redis(
     async with AsyncExitStack() as stack:
         with pytest.raises(ConnectionError, match="the other nodes cannot be reached: Redis at"):
             await stack.enter_async_context(running_relay(redis_url=own_redis.unix_url))
+
+
+async def test_clients_that_missed_something_are_had_to_come_back_where_the_settings_say_so(
+    own_redis: RedisServer, logged: list[MutableMapping[str, Any]]
+) -> None:
+    async with running_relay(redis_url=own_redis.unix_url, on_gap="reconnect") as relay:
+        client, other = await relay.connect(), await relay.connect()
+        await client.subscribe("a")
+        own_redis.restart()
+        assert await client.closed() == (4200, "messages may have been missed")
+        assert await other.told() == []
+    logged.clear()

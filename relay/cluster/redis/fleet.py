@@ -140,13 +140,19 @@ class Fleet:
                 async with asyncio.timeout(self._guide.interval):
                     await self._is_wanted.wait()
             self._is_wanted.clear()
-            if await self._connect():
-                pause = FIRST_PAUSE
-            else:
+            if not await self._try_to_connect():
                 self._is_wanted.set()
             # Even then: a link that ends as soon as it is made must not be made without end.
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads attempts, keeps no secret
             pause = min(LAST_PAUSE, pause * 2) if self._is_wanted.is_set() else FIRST_PAUSE
+
+    async def _try_to_connect(self) -> bool:
+        try:
+            return await self._connect()
+        except Exception:
+            # A bug must not end all attempts.
+            log.exception("redis_connect_failed")
+            return False
 
     async def _connect(self) -> bool:
         """Give every partition a link to its primary; False when one has none."""

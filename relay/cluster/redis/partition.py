@@ -16,7 +16,7 @@ from msgspec import Struct
 from relay.cluster.bus import Unavailable
 from relay.cluster.keys import TopicKind
 from relay.cluster.push import split_push
-from relay.cluster.redis.heal import PAGE, Heal
+from relay.cluster.redis.heal import PAGE, TOPICS, Heal
 from relay.cluster.redis.lease import Lease
 from relay.cluster.redis.link import Argument, Link
 from relay.cluster.redis.scripts import Script
@@ -174,6 +174,7 @@ class Partition:
         self.is_ready = False
         self._reports: dict[Hashable, _Report] = {}
         self._has_unsent = False
+        self._has_unsubscribed = False
         self._asserting: Iterator[Assertion] | None = None
         self._is_greeting = False
         self._unsent: Unavailable | None = None
@@ -269,8 +270,12 @@ class Partition:
             return
 
         def done(answer: Answer) -> None:
-            if heal is self._heal and self._take_subscribed(link, topics, answer):
+            if heal is not self._heal:
+                return
+            if self._take_subscribed(link, topics, answer):
                 self._subscribe_next(link, heal)
+            else:
+                self._give_up(link, answer)
 
         link.subscribe(self._subscribe_verb, topics, done)
 
@@ -316,7 +321,8 @@ class Partition:
         """What healing needs was refused: begin anew, on a new link."""
         if isinstance(answer, ReplyError):
             self._note_error(answer)
-            link.abort(str(answer))
+        if link.is_open:
+            link.abort(answer.reason if isinstance(answer, NoAnswer) else str(answer))
 
     # --- listening
 
@@ -360,18 +366,22 @@ class Partition:
         """What is listened to now."""
         return list(self._own.values())
 
-    def _subscribe(self, link: Link, topic_name: bytes) -> None:
+    def _subscribe(self, link: Link, *topics: bytes) -> None:
         def done(answer: Answer) -> None:
-            self._take_subscribed(link, (topic_name,), answer)
+            self._take_subscribed(link, topics, answer)
 
-        link.subscribe(self._subscribe_verb, (topic_name,), done)
+        link.subscribe(self._subscribe_verb, topics, done)
 
     def _take_subscribed(self, link: Link, topics: Sequence[bytes], answer: Answer) -> bool:
         """True when the topics are subscribed to. After a loss of the link they will be."""
+        if link is not self.link:
+            return False
+        if isinstance(answer, NoAnswer):
+            # Too much was unanswered: see `tick`.
+            self._has_unsubscribed = True
+            return False
         if answer is not None:
             self._give_up(link, answer)
-            return False
-        if link is not self.link:
             return False
         for name in topics:
             topic = self._own.get(name)
@@ -544,6 +554,11 @@ class Partition:
         """Repeat what was refused; wants to be called once a second."""
         if self.is_ready and self._has_unsent and not self._is_greeting:
             self._send_reports()
+        if self.link is not None and self.is_ready and self._has_unsubscribed:
+            topics = [name for name, topic in self._own.items() if not topic.is_subscribed]
+            self._has_unsubscribed = len(topics) > TOPICS
+            if topics:
+                self._subscribe(self.link, *topics[:TOPICS])
 
     def _assert_all(self) -> None:
         """Tell Redis all that this node holds, ASSERTED at a time."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay import server
+from relay import ports, server
 from relay.api import routes
 from relay.apps import App, KeyPair
 from relay.config import Settings
@@ -169,7 +169,7 @@ class TestStartingAndStopping:
     async def test_a_busy_port_is_named_and_leaves_nothing_open(self, relay: RunningRelay) -> None:
         port = free_port()
         settings = Settings(port=port, apps=(APP,), console_port=relay.port, metrics_port=free_port())
-        with pytest.raises(server.CannotListen, match="in use") as refused:
+        with pytest.raises(ports.CannotListen, match="in use") as refused:
             async with server.running(settings):
                 pytest.fail("a console on a port that is taken")
         assert (refused.value.part, refused.value.host, refused.value.port) == ("console_", "127.0.0.1", relay.port)

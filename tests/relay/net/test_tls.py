@@ -12,7 +12,7 @@ import pytest
 import uvloop
 from websockets.asyncio.client import connect
 
-from relay.net import tls
+from relay.net import listener
 from relay.net.tls import INTERVAL, Certificate
 from tests.helpers.relay import running_relay
 from tests.helpers.tls import make_certificate
@@ -138,8 +138,8 @@ async def test_clients_and_back_ends_are_served_over_tls(files: Files) -> None:
 async def test_a_client_that_is_silent_instead_of_shaking_hands_is_sent_away(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert tls.HANDSHAKE_TIMEOUT <= 10.0
-    monkeypatch.setattr(tls, "HANDSHAKE_TIMEOUT", 0.1)
+    assert listener.HANDSHAKE_TIMEOUT <= 10.0
+    monkeypatch.setattr(listener, "HANDSHAKE_TIMEOUT", 0.1)
     async with running_relay(tls_certificate=str(files.certificate), tls_key=str(files.key)) as relay:
         assert await (await relay.wire()).rest() == b""
 

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
-from relay import server
+from relay import ports, server
+from relay.apps import ChannelHistory
 from relay.config import Settings
 from relay.protocol.errors import Rejected
 from relay.protocol.limits import Limits
@@ -196,6 +197,7 @@ PASSED: list[tuple[str, int, Pass]] = [
     ("api_requests_per_second", 1, two_requests),
     ("watchlist", 1, lambda relay: sign_in(relay, '{"id":"1","watchlist":["2","3"]}')),
     ("cached_events", 1, lambda relay: trigger(relay, "cache-a", "cache-b")),
+    ("history_bytes", 2_000, lambda relay: trigger(relay, "remembered-a", "remembered-b")),
     ("subscriptions", 1, lambda relay: subscribe(relay, "a", "b")),
     ("connections", 1, one_too_many),
     ("connections_per_address", 1, one_too_many),
@@ -208,7 +210,8 @@ class TestLimits:
     async def test_a_limit_that_is_passed_is_counted_by_its_name_for_its_app_alone(
         self, limit: str, value: int, go_over: Pass
     ) -> None:
-        limited = replace(APP, limits=replace(APP.limits, **{limit: value}))
+        history = (ChannelHistory("remembered-"),)
+        limited = replace(APP, history=history, limits=replace(APP.limits, **{limit: value}))
         async with running_relay(limited, app_with(app_id="other")) as relay:
             await go_over(relay)
             stats = relay.node.all_stats()
@@ -378,7 +381,7 @@ class TestOnTheirOwnPort:
 
     async def test_where_other_machines_reach_them_they_have_any_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
         port = free_port()
-        monkeypatch.setattr(server, "is_loopback", lambda host: False)
+        monkeypatch.setattr(ports, "is_loopback", lambda host: False)
         url = f"http://127.0.0.1:{port}/metrics"
         async with (
             running_relay(metrics_port=port),
@@ -390,7 +393,7 @@ class TestOnTheirOwnPort:
     async def test_half_heads_take_no_scrapers_place(self) -> None:
         port = free_port()
         async with running_relay(metrics_port=port) as relay, aiohttp.ClientSession() as http:
-            for _ in range(server.METRICS_CONNECTIONS + 5):
+            for _ in range(ports.METRICS_CONNECTIONS + 5):
                 half = await relay.wire(port)
                 await half.send(b"GET /metrics HTTP/1.1\r\n")
             async with http.get(f"http://127.0.0.1:{port}/metrics") as response:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 
 from relay.cluster.bus import Accepted, Unavailable
 from relay.cluster.redis.cluster import Options
+from relay.cluster.redis.link import Link
+from relay.cluster.redis.link import Unavailable as NoAnswer
+from relay.cluster.redis.topology import Topology
 from relay.wire.frames import text_frame
 from tests.helpers.proxy import Proxy
 from tests.helpers.redis import RedisServer
@@ -439,3 +443,67 @@ async def test_connections_are_summed_over_the_nodes(nodes: Nodes) -> None:
     assert other.cluster.roster.connections("4") == 0
     other.receiver.connections["3"] = 3
     assert other.cluster.roster.connections("3") == 8
+
+
+async def test_topics_that_were_too_many_at_once_are_subscribed_to_at_the_next_tick(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = await nodes.start()
+    monkeypatch.setattr("relay.cluster.redis.link.MAX_UNANSWERED_COMMANDS", 10)
+    heard: list[str] = []
+    for number in range(30):
+        node.cluster.bus.listen("3", f"a{number}", partial(heard.append, str(number)))
+    await until(lambda: len(heard) == 10)
+    node.tick()
+    await until(lambda: len(heard) == 30)
+    assert await node.publish("hi", "a29") == Accepted()
+    await until(lambda: node.receiver.frames("a29"))
+
+
+@pytest.mark.parametrize("verb", ["SUBSCRIBE", "XRANGE"])
+async def test_a_heal_that_is_refused_a_step_begins_anew(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """As it is while too much is unanswered."""
+    node, other = await nodes.start(), await nodes.start()
+    await node.listen("a")
+    await nodes.cut_off(node)
+    assert await other.publish("hi") == Accepted()
+    refused: list[object] = []
+    name = "subscribe" if verb == "SUBSCRIBE" else "command"
+    real = getattr(Link, name)
+
+    def refuse(link: Link, arguments: Any, *rest: Any) -> None:
+        if not refused and verb in (arguments, arguments[0]):
+            refused.append(arguments)
+            rest[-1](NoAnswer("too much is unanswered", is_unknown=False))
+        else:
+            real(link, arguments, *rest)
+
+    monkeypatch.setattr(Link, name, refuse)
+    nodes.rejoin(node)
+    await until(node.receiver.frames)
+    assert node.receiver.frames() == [frame("hi")]
+    assert refused
+
+
+async def test_a_bug_in_connecting_does_not_end_all_attempts(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    node = await nodes.start()
+    await nodes.cut_off(node)
+    real = Topology.find
+    failures: list[Topology] = []
+
+    async def fail(topology: Topology) -> Any:
+        if failures:
+            return await real(topology)
+        failures.append(topology)
+        raise RuntimeError
+
+    monkeypatch.setattr(Topology, "find", fail)
+    nodes.rejoin(node)
+    await until(lambda: is_up(node))
+    assert failures
+    assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["redis_connect_failed"]
+    logged.clear()
