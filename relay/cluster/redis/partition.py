@@ -322,7 +322,7 @@ class Partition:
         if isinstance(answer, ReplyError):
             self._note_error(answer)
         if link.is_open:
-            link.abort(answer.reason if isinstance(answer, NoAnswer) else str(answer))
+            link.abort(answer.reason if isinstance(answer, Unavailable) else str(answer))
 
     # --- listening
 
@@ -376,7 +376,7 @@ class Partition:
         """True when the topics are subscribed to. After a loss of the link they will be."""
         if link is not self.link:
             return False
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, Unavailable):
             # Too much was unanswered: see `tick`.
             self._has_unsubscribed = True
             return False

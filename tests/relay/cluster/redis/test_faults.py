@@ -13,7 +13,6 @@ import pytest
 from relay.cluster.bus import Accepted, Unavailable
 from relay.cluster.redis.cluster import Options
 from relay.cluster.redis.link import Link
-from relay.cluster.redis.link import Unavailable as NoAnswer
 from relay.cluster.redis.topology import Topology
 from relay.wire.frames import text_frame
 from tests.helpers.proxy import Proxy
@@ -476,7 +475,7 @@ async def test_a_heal_that_is_refused_a_step_begins_anew(
     def refuse(link: Link, arguments: Any, *rest: Any) -> None:
         if not refused and verb in (arguments, arguments[0]):
             refused.append(arguments)
-            rest[-1](NoAnswer("too much is unanswered", is_unknown=False))
+            rest[-1](Unavailable("too much is unanswered", is_unknown=False))
         else:
             real(link, arguments, *rest)
 
