@@ -24,7 +24,7 @@ from relay.apps import App, Apps
 from relay.cluster.cluster import Cluster
 from relay.cluster.local import LocalCluster
 from relay.cluster.receiver import Witness
-from relay.cluster.redis.cluster import over_redis
+from relay.cluster.redis.cluster import RedisCluster, over_redis
 from relay.config import ConfigError, Settings, load
 from relay.console.pages import Address, Console
 from relay.net.listener import Listener, listen
@@ -99,6 +99,7 @@ async def running(settings: Settings, inherited: Inherited | None = None) -> Asy
     cluster = _cluster(settings, webhooks)
     node = _node(settings, cluster, observers)
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
+    metrics.cluster = cluster.state if isinstance(cluster, RedisCluster) else None
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     ready = asyncio.Event()
     api = Api(

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from relay.watch.stats import AppStats, Gauges, RequestStats, WebhookStats
+from relay.watch.stats import AppStats, ClusterStats, Gauges, RequestStats, WebhookStats
 from relay.watch.sums import Family, Sample
 
 # Of what `render` returns.
@@ -34,6 +34,23 @@ _COUNTERS_BY_KIND: Final = {
     "bytes_sent": "Bytes of messages to clients",
 }
 
+_CLUSTER_GAUGES: Final = {
+    "up": ("is_up", "1 while Redis is there and this node is in step with the others"),
+    "round_trip_seconds": ("round_trip", "Time that Redis took to answer last"),
+    "unanswered_commands": ("unanswered", "Commands to Redis that wait for an answer"),
+    "unanswered_reports": ("unanswered_reports", "What this node holds and Redis may not know yet"),
+    "lease_age_seconds": ("lease_age", "Time since Redis last said that it knows this node"),
+}
+
+_CLUSTER_COUNTERS: Final = {
+    "messages_replayed": ("replayed", "Messages that were read from the log after a lost connection"),
+    "gaps": ("gaps", "Times that messages were lost to this node, as the log did not reach back"),
+    "publishes_refused": ("refused", "Publishes that got 503"),
+    "taken_for_dead": ("stale", "Times that this node had lost its lease"),
+    "taken_back": ("reaped", "Times that this node began to take back what a dead one had"),
+    "data_lost": ("epochs", "Times that Redis had lost everything"),
+}
+
 _WEBHOOK_COUNTERS: Final = {
     "events_delivered": "Webhook events that a target has taken",
     "attempts_failed": "Requests to webhook targets that were not answered with 2xx in time",
@@ -52,6 +69,8 @@ class Metrics(Collector):
     ) -> None:
         self.requests = RequestStats()
         self.loop_lag = 0.0
+        # How the other nodes are seen from here, where there are any.
+        self.cluster: Callable[[], ClusterStats] | None = None
         self._stats = stats
         self._gauges = gauges
         self._webhooks = webhooks
@@ -83,6 +102,7 @@ class Metrics(Collector):
         yield from self._collect_tallies()
         yield from self._collect_webhooks()
         yield from self._collect_requests()
+        yield from self._collect_cluster()
         yield GaugeMetricFamily("relay_loop_lag_seconds", "How late the last tick of the event loop was", self.loop_lag)
 
     def _by_kind(self, name: str, text: str) -> Metric:
@@ -112,6 +132,15 @@ class Metrics(Collector):
         for route, histogram in self.requests.latencies.items():
             latency.add_metric([route], list(histogram.cumulative()), histogram.sum)
         yield latency
+
+    def _collect_cluster(self) -> Iterator[Metric]:
+        if self.cluster is None:
+            return
+        stats = self.cluster()
+        for name, (field, text) in _CLUSTER_GAUGES.items():
+            yield GaugeMetricFamily(f"relay_cluster_{name}", text, float(getattr(stats, field)))
+        for name, (field, text) in _CLUSTER_COUNTERS.items():
+            yield CounterMetricFamily(f"relay_cluster_{name}", text, getattr(stats, field))
 
     def _collect_tallies(self) -> Iterator[Metric]:
         closed = CounterMetricFamily(

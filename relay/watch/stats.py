@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from relay.protocol.errors import CloseCode
 from relay.wire.codes import WebSocketCode
 
@@ -136,3 +138,28 @@ class Gauges:
         self.connections = connections
         self.channels = channels
         self.subscriptions = subscriptions
+
+
+class ClusterStats(Struct, frozen=True):
+    """How the other nodes are seen from here, over Redis. Times in seconds; the counts are since the start.
+
+    `problem`: why Redis is not there, "" while it is. `unanswered`: commands; `unanswered_reports`: what this node holds that
+    Redis may not know yet. `lease_age`: since Redis last said that it knows this node. `replayed`: messages that were read
+    from the log after a cut; `gaps`: times that it did not reach back; `refused`: publishes that got 503; `stale`: times that
+    this node was taken for dead; `reaped`: times that it began to take back what a dead node had; `epochs`: times that Redis
+    had lost everything. All but the first two and `nodes` add up over partitions, or are the worst of them.
+    """
+
+    is_up: bool
+    problem: str
+    nodes: int
+    round_trip: float
+    unanswered: int
+    unanswered_reports: int
+    lease_age: float
+    replayed: int
+    gaps: int
+    refused: int
+    stale: int
+    reaped: int
+    epochs: int

@@ -27,6 +27,7 @@ from relay.cluster.redis.scripts import Times, load
 from relay.cluster.redis.topology import Topology, parse_url
 from relay.cluster.redis.witness import RedisWitness
 from relay.protocol.channels import InvalidChannelName, rules_for
+from relay.watch.stats import ClusterStats
 
 log = structlog.get_logger()
 
@@ -42,24 +43,6 @@ START_TIMEOUT: Final = 10.0
 READY_TIMEOUT: Final = 3.0
 STOP_TIMEOUT: Final = 2.0
 _POLL: Final = 0.01
-
-
-class State(Struct, frozen=True):
-    """How the cluster's Redis is seen from here, for the metrics. Times in seconds."""
-
-    is_up: bool
-    problem: str
-    nodes: int
-    round_trip: float
-    unanswered: int
-    unanswered_reports: int
-    lease_age: float
-    replayed: int
-    gaps: int
-    refused: int
-    stale: int
-    reaped: int
-    epochs: int
 
 
 class Options(Struct, frozen=True):
@@ -173,7 +156,7 @@ class RedisCluster:
             return "the cluster is being rebuilt"
         return None
 
-    def state(self) -> State:
+    def state(self) -> ClusterStats:
         """For the metrics."""
         all_ = self._partitions.all
         figures = [partition.figures for partition in all_]
@@ -181,7 +164,7 @@ class RedisCluster:
         def total(name: str) -> int:
             return sum(getattr(each, name) for each in figures)
 
-        return State(
+        return ClusterStats(
             is_up=self._is_ready(),
             problem=self._fleet.problem,
             nodes=max(partition.lease.nodes for partition in all_),

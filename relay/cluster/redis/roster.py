@@ -379,6 +379,7 @@ class RedisRoster:
     def _reap(self, partition: Partition) -> None:
         def take(answer: Any) -> None:
             if answer == 1:
+                partition.figures.reaped += 1
                 hooked = [app_id for app_id in self._receiver.app_ids() if self._is_hooked(app_id)]
                 self._repeat(partition, "reap", (REAPED, *hooked))
 

@@ -15,12 +15,28 @@ from relay.config import Settings
 from relay.protocol.errors import Rejected
 from relay.protocol.limits import Limits
 from relay.watch.prometheus import Metrics
-from relay.watch.stats import AppStats, Gauges, WebhookStats
+from relay.watch.stats import AppStats, ClusterStats, Gauges, WebhookStats
 from tests.helpers.clients import APP, app_with, member, message, signature
 from tests.helpers.frames import client_frame
 from tests.helpers.node import Client, Relay, end_turn
 from tests.helpers.processes import ROOT, free_port
 from tests.helpers.relay import PATIENCE, RunningRelay, WebSocketClient, running_relay, until
+
+CLUSTER = ClusterStats(
+    is_up=True,
+    problem="",
+    nodes=4,
+    round_trip=0.25,
+    unanswered=2,
+    unanswered_reports=3,
+    lease_age=1.5,
+    replayed=5,
+    gaps=6,
+    refused=7,
+    stale=8,
+    reaped=9,
+    epochs=10,
+)
 
 Samples = dict[str, float]
 
@@ -304,6 +320,27 @@ class TestText:
         assert found["relay_webhook_attempt_seconds_bucket{app=1,le=0.25}"] == 1
         assert found["relay_loop_lag_seconds{}"] == 0.25
 
+    def test_a_relay_over_redis_says_how_it_stands_with_the_other_nodes(self) -> None:
+        metrics = Metrics(dict, list, dict)
+        assert not any("cluster" in name for name in samples(metrics.render().decode()))
+        metrics.cluster = lambda: CLUSTER
+        found = samples(metrics.render().decode())
+        assert {
+            name.removesuffix("{}"): value for name, value in found.items() if name.startswith("relay_cluster")
+        } == {
+            "relay_cluster_up": 1,
+            "relay_cluster_round_trip_seconds": 0.25,
+            "relay_cluster_unanswered_commands": 2,
+            "relay_cluster_unanswered_reports": 3,
+            "relay_cluster_lease_age_seconds": 1.5,
+            "relay_cluster_messages_replayed_total": 5,
+            "relay_cluster_gaps_total": 6,
+            "relay_cluster_publishes_refused_total": 7,
+            "relay_cluster_taken_for_dead_total": 8,
+            "relay_cluster_taken_back_total": 9,
+            "relay_cluster_data_lost_total": 10,
+        }
+
 
 class TestDocument:
     """docs/operations.md and the dashboard name the metrics that there are."""
@@ -329,6 +366,7 @@ class TestDocument:
         stats.hit("connections")
         metrics = Metrics(lambda: {"3": stats}, lambda: [("3", Gauges(1, 1, 1))], lambda: {"3": (WebhookStats(), 0)})
         metrics.requests.add("/events", 200, 0.1)
+        metrics.cluster = lambda: CLUSTER
         return [
             (
                 family.name + ("_total" if family.type == "counter" else ""),
