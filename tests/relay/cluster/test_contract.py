@@ -8,7 +8,7 @@ import pytest
 from relay.cluster.local import LocalCluster
 from tests.helpers.fake_node import FakeNode
 from tests.helpers.node import RecordingWebhooks
-from tests.relay.cluster.suite import ClusterContract
+from tests.relay.cluster.contract import ClusterContract
 
 
 class HearingCluster(LocalCluster):

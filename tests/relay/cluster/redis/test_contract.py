@@ -7,8 +7,8 @@ import pytest
 from relay.cluster.keys import PARTITIONS_IN_CLUSTER
 from relay.cluster.redis.cluster import Options
 from tests.helpers.redis import Cluster, RedisServer
+from tests.relay.cluster.contract import ClusterContract, SeveralNodesContract
 from tests.relay.cluster.redis.clusters import RedisNodes
-from tests.relay.cluster.suite import ClusterContract, SeveralNodesContract
 
 
 class TestRedisAlone(ClusterContract, SeveralNodesContract):

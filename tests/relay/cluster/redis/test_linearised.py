@@ -15,8 +15,8 @@ from relay.cluster.redis.cluster import Options
 from relay.cluster.roster import Entered
 from tests.helpers.fake_node import APP, FakeNode
 from tests.helpers.redis import RedisServer
+from tests.relay.cluster.contract import ROOM, until
 from tests.relay.cluster.redis.clusters import RedisNodes
-from tests.relay.cluster.suite import ROOM, until
 
 WRITERS = 8
 LIMIT = 3

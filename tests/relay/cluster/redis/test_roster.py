@@ -11,8 +11,8 @@ from relay.cluster.redis.scripts import Times
 from relay.cluster.roster import ChannelInfo, Entered
 from tests.helpers.fake_node import APP, FakeNode
 from tests.helpers.redis import RedisServer
+from tests.relay.cluster.contract import ROOM, until
 from tests.relay.cluster.redis.clusters import RedisNodes
-from tests.relay.cluster.suite import ROOM, until
 
 # A fifth of the real times: a busy machine must not end a lease.
 QUICK = Options(times=Times(lease=1.2, beat=0.3, outage=0.6, rebuilding=1.0))
