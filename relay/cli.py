@@ -76,14 +76,14 @@ def doctor(url: str | None, app_id: str | None, origin: str | None) -> None:
     if not apps:
         _fail(f"There is no app {app_id!r} in the settings", 2)
     address = url or f"http://{settings.host}:{settings.port}{settings.path_prefix}"
-    if not asyncio.run(_examine(address.rstrip("/"), apps[0], origin)):
+    if not asyncio.run(_examine(address.rstrip("/"), apps[0], origin, settings)):
         sys.exit(1)
 
 
-async def _examine(url: str, app: App, origin: str | None) -> bool:
+async def _examine(url: str, app: App, origin: str | None, settings: config.Settings) -> bool:
     """Print what is found; True when all is well."""
     is_well = True
-    async for finding in examine(url, app, origin):
+    async for finding in examine(url, app, origin, settings.workers, settings.redis_url):
         is_well = is_well and finding.is_well
         click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.seen}")
         if finding.advice:

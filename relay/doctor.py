@@ -5,6 +5,7 @@ Must not know the relay's inside: it asks the settings, the system, and a runnin
 
 import asyncio
 import resource
+import shutil
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from msgspec import Struct
 from yarl import URL
 
 from relay.apps import App
+from relay.cluster.redis.private import PROGRAMS
 from relay.protocol import signatures
 from relay.protocol.limits import TIMESTAMP_TOLERANCE
 
@@ -39,12 +41,17 @@ class Finding(Struct, frozen=True):
     advice: str = ""
 
 
-async def examine(url: str, app: App, origin: str | None) -> AsyncIterator[Finding]:
-    """Look at the relay at `url` (http or https) with the credentials of `app`, as a page of `origin` would.
+async def examine(
+    url: str, app: App, origin: str | None, workers: int = 1, redis_url: str = ""
+) -> AsyncIterator[Finding]:
+    """Look at the relay at `url` (http or https) with the credentials of `app`, as a page of `origin` would; `workers` and
+    `redis_url` are of its settings.
 
     Stops at the first finding that makes the rest meaningless.
     """
     yield check_files()
+    if workers != 1:
+        yield check_workers(redis_url)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
         alive = await check_alive(session, url)
         yield alive
@@ -64,6 +71,17 @@ def check_files() -> Finding:
         advice = "raise it: LimitNOFILE= in the systemd unit, or nofile in /etc/security/limits.conf"
         return Finding(False, f"at most {hard} open files: as many clients fit on this node", advice)
     return Finding(True, "enough open files are allowed")
+
+
+def check_workers(redis_url: str) -> Finding:
+    """Is there what several workers need between them?"""
+    if redis_url:
+        return Finding(True, "the workers have the Redis of RELAY_REDIS_URL between them")
+    found = next((program for program in PROGRAMS if shutil.which(program)), None)
+    if found is None:
+        advice = f"install the package {PROGRAMS[0]}, or name a Redis by RELAY_REDIS_URL"
+        return Finding(False, "several workers need a redis-server between them, and there is none here", advice)
+    return Finding(True, f"the workers have a {found} of their own")
 
 
 async def check_alive(session: aiohttp.ClientSession, url: str) -> Finding:

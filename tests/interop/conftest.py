@@ -9,12 +9,13 @@ import pytest
 from relay.client import PushlerClient
 from tests.helpers import tables
 from tests.helpers.parts import JAVA, JAVA_PACKAGES, require
-from tests.helpers.processes import RelayProcess, running_relay
+from tests.helpers.processes import RelayProcess
 from tests.interop import table
 from tests.interop.agents import JavaMachine, LineAgent, java_machine
 from tests.interop.backend import Backend, close_sdk, official_sdk
 from tests.interop.runtimes import ONLY_WEBSOCKET, Clients, Options, open_runtime
 from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
+from tests.interop.switched import switched_relay
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,9 +34,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_relay() -> Iterator[RelayProcess]:
-    """One relay for all tests that do not stop it; each test uses channel names of its own."""
-    with running_relay() as relay:
+def shared_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    """One relay for all tests that do not stop it; each test uses channel names of its own. All of them have a history, of
+    which client libraries see nothing but a field that they pass over."""
+    with switched_relay(tmp_path_factory.mktemp("relay"), '[[apps.history]]\nprefix = ""') as relay:
         yield relay
 
 

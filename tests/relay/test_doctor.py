@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 
 from relay.apps import App
-from relay.doctor import FEW_FILES, Finding, check_files, examine
+from relay.doctor import FEW_FILES, Finding, check_files, check_workers, examine
 from tests.helpers.clients import APP, app_with
 from tests.helpers.relay import RunningRelay, running_relay
 
@@ -134,3 +134,15 @@ def test_few_open_files_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not check_files().is_well
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (1_024, resource.RLIM_INFINITY))
     assert check_files().is_well
+
+
+async def test_what_several_workers_need_is_looked_at(relay: RunningRelay) -> None:
+    found = [finding.seen async for finding in examine(relay.url, APP, None, 2, "redis://127.0.0.1")]
+    assert "the workers have the Redis of RELAY_REDIS_URL between them" in found
+
+
+def test_a_missing_redis_server_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _program: None)
+    assert faults([check_workers("")]) == ["several workers need a redis-server between them, and there is none here"]
+    monkeypatch.setattr("shutil.which", lambda program: program if program == "valkey-server" else None)
+    assert check_workers("") == Finding(True, "the workers have a valkey-server of their own")
