@@ -10,6 +10,7 @@ import click
 import msgspec
 import uvloop
 
+from pushdesk.settings import ConfigError
 from relay import config, logs, server, supervisor
 from relay.apps import App
 from relay.cluster.redis.private import PrivateRedisFailed
@@ -94,7 +95,7 @@ async def _examine(url: str, app: App, origin: str | None, settings: config.Sett
 def _load() -> config.Settings:
     try:
         return config.load()
-    except config.ConfigError as error:
+    except ConfigError as error:
         _fail(str(error), 2)
 
 

@@ -4,9 +4,7 @@ The only file of the relay that reads the environment. Every wrong key is named,
 """
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
@@ -16,6 +14,7 @@ from msgspec import Meta, Struct
 from pushdesk import origins
 from pushdesk.addresses import is_loopback, parse_networks
 from pushdesk.reach import sign_of_outside
+from pushdesk.settings import ConfigError, Secret, read_sources
 from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, ChannelHistory, KeyPair, Webhook
 from relay.cluster.keys import DEFAULT_PREFIX
 from relay.cluster.redis.cluster import LOG_ENTRIES
@@ -38,7 +37,9 @@ _TABLES: Final[dict[str, type[Struct]]] = {
 _LISTS: Final = ("trusted_proxies",)
 _APP_FIELDS: Final = ("id", "key", "secret")
 _FILE_VARIABLE: Final = "RELAY_CONFIG"
-_SECRETS: Final = ("console_password",)
+
+# What a secret may be that is no app's.
+_Password = Annotated[str, Meta(max_length=200)]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,7 +107,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     console_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
     """The port of the console; 0 for none. It is a port of its own, so that a proxy does not publish it."""
 
-    console_password: Annotated[str, Meta(max_length=200)] = ""
+    console_password: Secret = Secret("")
     """What the console asks for; empty: nothing, of this machine's own browsers alone."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -118,31 +119,18 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def shown(self) -> dict[str, str]:
         """Each setting as text, secrets masked."""
-        shown = {
-            name: "'***'" if name in _SECRETS and getattr(self, name) else repr(getattr(self, name))
-            for name in self.__struct_fields__
-        }
+        shown = {name: repr(getattr(self, name)) for name in self.__struct_fields__}
         return shown | {"redis_url": repr(str(parse_url(self.redis_url)) if self.redis_url else "")}
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={text}' for name, text in self.shown().items())})"
 
 
-class ConfigError(Exception):
-    """The settings cannot be used; `problems` names each wrong key and what was expected."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__(problems)
-        self.problems = problems
-
-    def __str__(self) -> str:
-        return "\n".join(self.problems)
-
-
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process. Raises ConfigError."""
-    values, problems = _read_file(environ.get(_FILE_VARIABLE))
-    problems += _merge_environment(values, environ)
+    sources = read_sources(PREFIX, environ)
+    values = sources.file
+    problems = sources.problems + _merge_environment(values, sources.variables)
     # A setting of the environment is named as it is named there.
     variables = {name: f"{PREFIX}{name.upper()}" for name in values if f"{PREFIX}{name.upper()}" in environ}
     fields = dict(_convert_fields(Settings, values, "", problems, variables))
@@ -154,27 +142,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
-def _read_file(path: str | None) -> tuple[dict[str, Any], list[str]]:
-    if path is None:
-        return {}, []
-    try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file), []
-    except OSError as error:
-        return {}, [f"{_FILE_VARIABLE}: {path} cannot be read: {error.strerror}"]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return {}, [f"{_FILE_VARIABLE}: {path} is no TOML file: {error}"]
-
-
-def _merge_environment(values: dict[str, Any], environ: Mapping[str, str]) -> list[str]:
-    """Lay the RELAY_* variables over `values`; returns what is wrong with them."""
+def _merge_environment(values: dict[str, Any], variables: Mapping[str, str]) -> list[str]:
+    """Lay the variables of the environment over `values`; returns what is wrong with them."""
     scalars = [name for name in Settings.__struct_fields__ if name != "apps"]
     app: dict[str, str] = {}
     problems = []
-    for variable, text in environ.items():
+    for variable, text in variables.items():
         name = variable.removeprefix(PREFIX).lower()
-        if not variable.startswith(PREFIX) or variable == _FILE_VARIABLE:
-            continue
         if name in _LISTS:
             values[name] = [item.strip() for item in text.split(",") if item.strip()]
         elif name in scalars:
@@ -226,9 +200,16 @@ def _convert_fields(
         else:
             try:
                 # Values of the environment are text: numbers and switches are read from it.
-                yield name, msgspec.convert(values[name], field.type, strict=False)
+                yield name, msgspec.convert(values[name], field.type, strict=False, dec_hook=_convert_secret)
             except msgspec.ValidationError as error:
                 problems.append(f"{path}: {_expectation(field.type, error)}")
+
+
+def _convert_secret(shape: type, value: object) -> Secret:
+    """What msgspec does not know: see its dec_hook."""
+    if shape is not Secret:
+        raise NotImplementedError(shape)
+    return Secret(msgspec.convert(value, _Password))
 
 
 def _convert_tables(shape: type[T], values: object, where: str, problems: list[str]) -> tuple[T, ...]:
@@ -337,14 +318,15 @@ def _check_whole(settings: Settings) -> list[str]:
         problems.append("apps: expected at least one [[apps]] table")
     problems += _weak_secrets(settings)
     # Whoever reaches the console sees everything, and may publish.
-    is_open = not is_loopback(settings.console_host) and len(settings.console_password) < SECRET_LENGTH
+    password = settings.console_password.reveal()
+    is_open = not is_loopback(settings.console_host) and len(password) < SECRET_LENGTH
     if settings.console_port and is_open:
         problems.append(
             f"console_host: {settings.console_host} is not a loopback address: the console needs a console_password "
             f"({PREFIX}CONSOLE_PASSWORD) of at least {SECRET_LENGTH} characters there; or leave it on 127.0.0.1 "
             "and reach it through an SSH tunnel"
         )
-    elif settings.console_port and settings.trusted_proxies and 0 < len(settings.console_password) < SECRET_LENGTH:
+    elif settings.console_port and settings.trusted_proxies and 0 < len(password) < SECRET_LENGTH:
         problems.append(
             f"console_password: expected at least {SECRET_LENGTH} characters where there are trusted_proxies, which may "
             "bring the console's visitors too; or none, and the console refuses what comes through a proxy"

@@ -19,13 +19,14 @@ import structlog
 from pushdesk.addresses import is_loopback, parse_networks
 from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer
+from pushdesk.settings import ConfigError
 from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.cluster.cluster import Cluster
 from relay.cluster.local import LocalCluster
 from relay.cluster.receiver import Witness
 from relay.cluster.redis.cluster import RedisCluster, over_redis
-from relay.config import ConfigError, Settings, load
+from relay.config import Settings, load
 from relay.console.pages import Address, Console
 from relay.net.listener import Listener, listen
 from relay.net.liveness import Wheel
@@ -330,7 +331,7 @@ async def _open_console(
     address = Address(settings.host, relay_port, settings.path_prefix, context is not None)
     trusted = parse_networks(settings.trusted_proxies)
     now = asyncio.get_running_loop().time
-    console = Console(node, address, settings.console_password, trusted, now, api.publish)
+    console = Console(node, address, settings.console_password.reveal(), trusted, now, api.publish)
     with naming("console_", host, port):
         await console.start(host, port, None if is_loopback(host) else context, sockets)
     return console

@@ -19,8 +19,9 @@ import click
 
 from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
+from pushdesk.settings import ConfigError
 from support_api.app import opened_store, running_app
-from support_api.config import Settings, SettingsError, describe, load_settings
+from support_api.config import Settings, describe, load
 from support_api.demo import DemoFailed, check_relay, run_both, shared_environment
 from support_api.errors import SupportError
 from support_api.logs import set_up_logs
@@ -318,8 +319,8 @@ def base_url(host: str, port: int) -> str:
 
 def _settings(environ: Mapping[str, str] = os.environ) -> Settings:
     try:
-        return load_settings(environ)
-    except SettingsError as error:
+        return load(environ)
+    except ConfigError as error:
         raise WrongSettings(str(error)) from error
 
 

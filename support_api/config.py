@@ -1,25 +1,23 @@
 """The settings of the support desk: one frozen value, from a TOML file and then the environment, validated whole.
 
-The only module that reads the environment. Secrets show as *** wherever a setting is printed.
+The only module of the desk that reads the environment. Secrets show as *** wherever a setting is printed.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pushdesk import origins
 from pushdesk.addresses import Network, parse_networks
 from pushdesk.reach import sign_of_outside
+from pushdesk.settings import ConfigError, Secret, read_sources
 from support_api.wording import LANGUAGES
 
 ENV_PREFIX = "SUPPORT_"
-CONFIG_VARIABLE = "SUPPORT_CONFIG"
 DEFAULT_SECRET_KEY = "development-secret"  # noqa: S105 - known to everybody; refused outside loopback
 DEFAULT_RELAY_SECRET = "app-secret"  # noqa: S105 - known to everybody; refused outside loopback
 
@@ -28,33 +26,6 @@ MIN_SECRET_KEY = 32
 
 MIN_RELAY_SECRET = 16
 """Characters of the shortest secret of the relay's app outside loopback; those of other Pusher services have 20."""
-
-
-class SettingsError(Exception):
-    """Settings that cannot be used. `problems`: one line for each wrong key, with what was expected."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__(problems)
-
-    def __str__(self) -> str:
-        return "\n".join(self.problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A text that must not be seen in logs and tracebacks."""
-
-    value: str
-
-    def reveal(self) -> str:
-        """The text itself."""
-        return self.value
-
-    def __repr__(self) -> str:
-        return "***"
-
-    __str__ = __repr__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,19 +202,19 @@ _RULES: dict[str, _Rule] = {
 _FIELD_OF = {key: "secret_keys" if key == "secret_key" else key for key in _RULES}
 
 
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Reads the TOML file that SUPPORT_CONFIG names, then the environment over it. Raises `SettingsError` with all faults."""
-    problems: list[str] = []
+def load(environ: Mapping[str, str]) -> Settings:
+    """Reads the TOML file that SUPPORT_CONFIG names, then the environment over it. Raises `ConfigError` with all faults."""
+    sources = read_sources(ENV_PREFIX, environ)
+    problems = sources.problems
     found: dict[str, Any] = {}
-    for key, value in _from_file(environ.get(CONFIG_VARIABLE), problems).items():
+    for key, value in sources.file.items():
         _take(key, key, value, found, problems)
-    for name in sorted(environ):
-        if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE:
-            _take(name, name.removeprefix(ENV_PREFIX).lower(), environ[name], found, problems)
+    for name, text in sources.variables.items():
+        _take(name, name.removeprefix(ENV_PREFIX).lower(), text, found, problems)
     settings = Settings(**found)
     problems += _weak_secrets(settings)
     if problems:
-        raise SettingsError(problems)
+        raise ConfigError(problems)
     return settings
 
 
@@ -278,18 +249,6 @@ def _sign_of_outside(settings: Settings) -> str | None:
 def describe(settings: Settings) -> list[str]:
     """The settings as lines of `key = value`; secrets are masked."""
     return [f"{one.name} = {getattr(settings, one.name)!r}" for one in fields(settings)]
-
-
-def _from_file(path: str | None, problems: list[str]) -> dict[str, Any]:
-    if not path:
-        return {}
-    try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        problems.append(f"{CONFIG_VARIABLE}: expected a file that can be read, {path}: {error.strerror}")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.append(f"{CONFIG_VARIABLE}: expected TOML in {path}: {error}")
-    return {}
 
 
 def _take(shown: str, key: str, value: object, found: dict[str, Any], problems: list[str]) -> None:

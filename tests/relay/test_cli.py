@@ -111,7 +111,7 @@ class TestCheckConfig:
     def test_the_password_of_the_console_is_masked(self) -> None:
         result = run("check-config", RELAY_CONSOLE_PORT="6002", RELAY_CONSOLE_PASSWORD=SECRET)
         assert result.exit_code == 0
-        assert "console_password = '***'\n" in result.output
+        assert "console_password = ***\n" in result.output
         assert SECRET not in result.output
 
     def test_wrong_settings_are_named_on_stderr_and_the_code_is_2(self) -> None:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pushdesk.settings import ConfigError, Secret
 from relay.apps import DEVELOPMENT_APP
-from relay.config import ConfigError, Settings, load
+from relay.config import Settings, load
 from relay.protocol.limits import Limits
 
 SECRET = "correct-horse-battery"
@@ -411,7 +412,7 @@ class TestSecrets:
 class TestConsole:
     def test_it_is_off_by_default_and_needs_no_password_on_loopback(self) -> None:
         settings = load({})
-        assert (settings.console_host, settings.console_port, settings.console_password) == ("127.0.0.1", 0, "")
+        assert (settings.console_host, settings.console_port, settings.console_password) == ("127.0.0.1", 0, Secret(""))
         assert load({"RELAY_CONSOLE_PORT": "6002"}).console_port == 6002
         assert load({"RELAY_CONSOLE_PORT": "6002", "RELAY_CONSOLE_HOST": "::1"}).console_host == "::1"
 
@@ -447,10 +448,10 @@ class TestConsole:
 
     def test_the_password_is_never_shown(self) -> None:
         settings = load({"RELAY_CONSOLE_PASSWORD": SECRET})
-        assert settings.console_password == SECRET
+        assert settings.console_password == Secret(SECRET)
         assert SECRET not in f"{settings} {settings!r} {settings.shown()}"
-        assert settings.shown()["console_password"] == "'***'"
-        assert "console_password='***'" in repr(settings)
+        assert settings.shown()["console_password"] == "***"
+        assert "console_password=***" in repr(settings)
         assert Settings().shown()["console_password"] == "''"
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pushdesk.settings import ConfigError
 from relay import server
 from relay.apps import App, Apps, KeyPair
-from relay.config import ConfigError, Settings
+from relay.config import Settings
 from tests.helpers.clients import APP, app_with, member, message, signature
 from tests.helpers.node import Client, Relay
 from tests.helpers.processes import HOST, Process, environment, free_port

@@ -15,9 +15,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 
 from pushdesk.http_server import OPTIONS
+from pushdesk.settings import Secret
 from support_api.app import Parts, running_app
 from support_api.assignment import LeastLoaded
-from support_api.config import Secret, Settings
+from support_api.config import Settings
 from support_api.models import Operator
 from support_api.outbox import Pace
 from support_api.passwords import Passwords

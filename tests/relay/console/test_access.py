@@ -7,6 +7,7 @@ from http import HTTPStatus
 import pytest
 from multidict import CIMultiDict
 
+from pushdesk.settings import Secret
 from relay.console import access
 from relay.console.access import Access, Denied
 from tests.helpers.clients import APP
@@ -29,7 +30,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 @pytest.fixture
 async def locked() -> AsyncIterator[RunningConsole]:
-    async with running_console(APP, console_password=PASSWORD) as running:
+    async with running_console(APP, console_password=Secret(PASSWORD)) as running:
         yield running
 
 
@@ -293,7 +294,7 @@ class TestOtherSites:
         assert answer.status == 403
 
     async def test_the_page_itself_may_send_behind_a_proxy_that_changes_the_host(self) -> None:
-        async with running_console(APP, console_password=PASSWORD) as locked:
+        async with running_console(APP, console_password=Secret(PASSWORD)) as locked:
             answer = await locked.send(
                 {"name": "x", "data": "", "channel": "news"},
                 Origin="https://console.example",
@@ -306,7 +307,7 @@ class TestOtherSites:
 
 class TestBehindATrustedProxy:
     async def test_failures_are_counted_by_the_address_that_it_names(self) -> None:
-        async with running_console(APP, console_password=PASSWORD, trusted_proxies=("127.0.0.1",)) as console:
+        async with running_console(APP, console_password=Secret(PASSWORD), trusted_proxies=("127.0.0.1",)) as console:
             attacker = {"X_Forwarded_For": "192.0.2.66, 203.0.113.5"}
             for _ in range(access.FAILURES):
                 assert (await console.get("/apps", Authorization=basic("x"), **attacker)).status == 401
