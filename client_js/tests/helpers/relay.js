@@ -20,15 +20,15 @@ const [APP, KEY, SECRET] = ['1', 'app-key', 'app-secret'];
 const sign = (text) => createHmac('sha256', SECRET).update(text).digest('hex');
 
 export class Relay {
-  /** `config`: path of a TOML file; without one there is the development application. */
-  constructor(config) {
-    this._config = config;
+  /** `config`: path of a TOML file; without one there is the development application. `more`: of the environment. */
+  constructor(config, more = {}) {
+    this._env = { ...(config && { RELAY_CONFIG: config }), ...more };
     this._clients = [];
   }
 
   async start() {
     this.port ??= await freePort();
-    const env = { ...process.env, RELAY_HOST: '127.0.0.1', RELAY_PORT: String(this.port), ...(this._config && { RELAY_CONFIG: this._config }) };
+    const env = { ...process.env, RELAY_HOST: '127.0.0.1', RELAY_PORT: String(this.port), ...this._env };
     this._process = spawn(python, ['-m', 'relay', 'serve'], { cwd: root, env, stdio: 'ignore' });
     for (let tries = 0; tries < 100; tries += 1) {
       const answer = await fetch(`http://127.0.0.1:${this.port}/up`).catch(() => null);
@@ -67,7 +67,7 @@ export class Relay {
   }
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address();
@@ -85,6 +85,9 @@ function authorize(user) {
     return new Response(JSON.stringify({ auth: `${KEY}:${sign(text)}`, channel_data: data }));
   };
 }
+
+/** Numbers from `first` to `last`. */
+export const range = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 export const once = (emitter, event) => new Promise((resolve) => emitter.on(event, resolve));
 

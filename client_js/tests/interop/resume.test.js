@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
-import { joined, once, Relay, skip } from '../helpers/relay.js';
+import { joined, once, range, Relay, skip } from '../helpers/relay.js';
 
 /** Events that the relay remembers of a channel here. */
 const SIZE = 60;
@@ -46,9 +46,6 @@ after(async () => {
   relay?.stop();
   if (folder) await rm(folder, { recursive: true });
 });
-
-/** Numbers from `first` to `last`. */
-const range = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 /** Publish the numbers as events "e" of a channel, one after the other. */
 async function publish(channel, numbers) {
