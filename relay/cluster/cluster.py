@@ -33,6 +33,11 @@ class Cluster(Protocol):
     def witness(self) -> Witness:
         """Where a node says what only it knows of: client events, cache misses. The roster tells of the rest."""
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether this is the only node there can be: all that is sent is delivered here, without asking for it by `listen`
+        (bench/, scenario "connections")."""
+
     async def start(self, receiver: Receiver) -> None:
         """Join the others. Raises ConnectionError when they cannot be reached within 10 s, with a text for the operator."""
 

@@ -267,6 +267,11 @@ class LocalCluster:
         self.commands = LocalCommands()
         self._receiver: Receiver | None = None
 
+    @property
+    def is_alone(self) -> bool:
+        """See Cluster."""
+        return True
+
     async def start(self, receiver: Receiver) -> None:
         """See Cluster."""
         self.begin(receiver)

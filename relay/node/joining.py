@@ -93,6 +93,7 @@ class Joining:
         "_cluster",
         "_entering",
         "_hub",
+        "_is_alone",
         "_refuse",
         "_reports",
         "_tell",
@@ -116,6 +117,7 @@ class Joining:
         self.handover = 0.0
         self._hub = hub
         self._cluster = cluster
+        self._is_alone = cluster.is_alone
         self._reports = reports
         self._clock = clock
         self._tell = tell
@@ -147,7 +149,7 @@ class Joining:
             # Signed in, the client is sent this channel's events already: those of before come before.
             self._hub.batch.flush()
         channel, is_new = self._hub.open(rules)
-        if is_new:
+        if is_new and not self._is_alone:
             self._listen(channel)
         if channel.waiting is None and not (rules.is_presence or rules.is_cache or join.since is not None):
             self._add(connection, join, channel)
@@ -405,7 +407,7 @@ class Joining:
 
     def _settle(self, channel: Channel) -> None:
         """Somebody has left the channel, or does not come: listen no more when it is empty."""
-        if self._hub.close_if_empty(channel):
+        if self._hub.close_if_empty(channel) and not self._is_alone:
             self._ignore(channel)
 
     def _ignore(self, channel: Channel) -> None:

@@ -85,6 +85,11 @@ class RedisCluster:
 
     # --- start and stop
 
+    @property
+    def is_alone(self) -> bool:
+        """See Cluster."""
+        return False
+
     async def start(self, receiver: Receiver) -> None:
         """See Cluster."""
         self._receiver = receiver
