@@ -15,13 +15,15 @@ from relay.cluster.bus import Unavailable
 from relay.cluster.keys import DEFAULT_PREFIX, PARTITIONS_ALONE, PARTITIONS_IN_CLUSTER, Keys, slot_of
 from relay.cluster.receiver import Receiver
 from relay.cluster.redis.bus import RedisBus
+from relay.cluster.redis.calls import ignore
 from relay.cluster.redis.commands import RedisCommands
 from relay.cluster.redis.fleet import Fleet, Guide
 from relay.cluster.redis.loads import Loads
 from relay.cluster.redis.memory import RedisMemory
-from relay.cluster.redis.partition import Assertion, Partition, Topic
+from relay.cluster.redis.partition import Partition, Topic
 from relay.cluster.redis.partitions import Partitions
 from relay.cluster.redis.pushes import Meanings
+from relay.cluster.redis.reports import Assertion
 from relay.cluster.redis.roster import RedisRoster
 from relay.cluster.redis.scripts import Times, load
 from relay.cluster.redis.topology import Topology, parse_url
@@ -113,7 +115,7 @@ class RedisCluster:
             await asyncio.sleep(_POLL)
         self._is_stopped = True
         for partition in self._partitions.all:
-            partition.ask("bye", (partition.lease.node,), _ignore)
+            partition.ask("bye", (partition.lease.node,), ignore)
         while self._fleet.unanswered and self._clock() < deadline:  # noqa: ASYNC110 - as above
             await asyncio.sleep(_POLL)
         await self._fleet.stop()
@@ -128,7 +130,7 @@ class RedisCluster:
         """Whether something is on its way that Redis can still take."""
         if not self._is_ready():
             return False
-        return bool(self._fleet.unanswered or any(partition.unanswered_reports for partition in self._partitions.all))
+        return bool(self._fleet.unanswered or any(len(partition.reports) for partition in self._partitions.all))
 
     # --- every second
 
@@ -175,7 +177,7 @@ class RedisCluster:
             nodes=max(partition.lease.nodes for partition in all_),
             round_trip=max(partition.round_trip for partition in all_),
             unanswered=self._fleet.unanswered,
-            unanswered_reports=sum(partition.unanswered_reports for partition in all_),
+            unanswered_reports=sum(len(partition.reports) for partition in all_),
             lease_age=max(self._clock() - partition.lease.renewed_at for partition in all_),
             refused=self.bus.refused,
             **{name: total(name) for name in ("replayed", "gaps", "stale", "reaped", "epochs")},
@@ -251,7 +253,3 @@ def _is_presence(channel: str) -> bool:
         return rules_for(channel).is_presence
     except InvalidChannelName:
         return False
-
-
-def _ignore(answer: Any) -> None:
-    """Nobody waits for it any more."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 import structlog
 from hiredis import ReplyError
 
+from relay.cluster.redis.calls import ignore
 from relay.cluster.redis.link import Access, Endpoint, Greeting, Link, LinkFailed
 from relay.cluster.redis.partition import Partition, Topic
 from relay.cluster.redis.scripts import Script
@@ -205,7 +206,7 @@ class Fleet:
         greeting = await link.connect()
         _ensure_version(endpoint, greeting)
         for script in self._scripts.values():
-            link.command(("SCRIPT", "LOAD", script.text), _ignore)
+            link.command(("SCRIPT", "LOAD", script.text), ignore)
         line.run_id = _field_of(await link.ask("INFO", "server"), "run_id")
         await self._check_policy(link)
         if not link.is_open:
@@ -262,7 +263,3 @@ def _field_of(info: Any, name: str) -> str:
         if key == name:
             return str(value)
     return ""
-
-
-def _ignore(answer: Any) -> None:
-    """Nothing follows from it: a script that could not be loaded is loaded when it is called."""

@@ -5,8 +5,7 @@ answer and the push behind it would lose the push (docs/decisions/0021).
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
@@ -16,32 +15,17 @@ from msgspec import Struct
 from relay.cluster.bus import Unavailable
 from relay.cluster.keys import TopicKind
 from relay.cluster.push import split_push
+from relay.cluster.redis.calls import Answer, Calls
 from relay.cluster.redis.heal import PAGE, TOPICS, Heal
 from relay.cluster.redis.lease import Lease
-from relay.cluster.redis.link import Argument, Link
+from relay.cluster.redis.link import Link
+from relay.cluster.redis.reports import Assertion, Reports
 from relay.cluster.redis.scripts import Script
-from relay.cluster.redis.topology import means_elsewhere
 
 log = structlog.get_logger()
 
-# Holdings that are asserted at once, before the answers to the ones before are in.
-ASSERTED: Final = 500
-
 # Before all entries of a log.
 _BEGINNING: Final = b"0-0"
-
-DOWN: Final = Unavailable("Redis cannot be reached")
-REBUILDING: Final = Unavailable("the cluster is being rebuilt")
-
-# Errors that come before anything is executed; of others nobody can say.
-_REFUSED: Final = frozenset({"OOM", "MISCONF", "NOREPLICAS", "NOPERM", "NOAUTH", "BUSY", "STALE", "REBUILD", "SHAPE"})
-# Errors that say how things are; of others the operator has to hear.
-_QUIET: Final = frozenset({"STALE", "REBUILD", "SHAPE"})
-
-Answer = Any
-Done = Callable[[Any], None]
-# A call of a script that asserts something: its name, and its arguments behind the node's name.
-Assertion = tuple[str, Sequence[Argument]]
 
 
 class Topic:
@@ -95,43 +79,6 @@ class Figures(Struct):
     reaped: int = 0
 
 
-class _Report:
-    """A state call that is repeated until it is answered; `node`: under which name it is on its way, "" if it is not."""
-
-    __slots__ = ("arguments", "done", "key", "node", "partition", "script")
-
-    def __init__(
-        self, partition: "Partition", key: Hashable, script: Script, arguments: Sequence[Argument], done: Done | None
-    ) -> None:
-        self.partition = partition
-        self.key = key
-        self.script = script
-        self.arguments = arguments
-        self.done = done
-        self.node = ""
-
-    def __call__(self, answer: Answer) -> None:
-        self.partition.take_report(self, answer)
-
-
-class _Call:
-    """A call of a script on its way."""
-
-    __slots__ = ("arguments", "done", "partition", "script")
-
-    def __init__(self, partition: "Partition", script: Script, arguments: Sequence[Argument], done: Done) -> None:
-        self.partition = partition
-        self.script = script
-        self.arguments = arguments
-        self.done = done
-
-    def __call__(self, answer: Answer) -> None:
-        if type(answer) is ReplyError:
-            self.partition.take_error(self, answer)
-        else:
-            self.done(answer)
-
-
 class Partition:
     """`base` begins the names of its keys and topics, which are all in `slot` of a Redis Cluster. `topics` are those of all
     partitions.
@@ -158,7 +105,10 @@ class Partition:
         self.figures = Figures()
         # The id of the log's entry up to which everything was delivered.
         self.last: bytes | None = None
-        self._scripts = scripts
+        self._calls = Calls(base, scripts, lambda reason: host.misplaced(self, reason))
+        # As they are: a call less for each publish.
+        self.ask, self.command, self.send = self._calls.ask, self._calls.command, self._calls.send
+        self.reports = Reports(self._calls, self.lease, self._take_stale)
         self._topics = topics
         self._own: dict[bytes, Topic] = {}
         self._unsubscribing: Counter[bytes] = Counter()
@@ -172,17 +122,18 @@ class Partition:
         self.link: Link | None = None
         self._heal: Heal | None = None
         self.is_ready = False
-        self._reports: dict[Hashable, _Report] = {}
-        self._has_unsent = False
         self._has_unsubscribed = False
-        self._asserting: Iterator[Assertion] | None = None
         self._is_greeting = False
-        self._unsent: Unavailable | None = None
         self._greeted_at = 0.0
         # Seconds that the last beat took.
         self.round_trip = 0.0
 
     # --- the link
+
+    @property
+    def attached(self) -> Link | None:
+        """The link of the partition, whether it takes calls already or not."""
+        return self._link
 
     def attach(self, link: Link, run_id: str, *, has_all: bool = False) -> None:
         """There is a link to the partition's primary; does it have all that the one before had?"""
@@ -193,20 +144,18 @@ class Partition:
 
     def detach(self) -> None:
         """The link is lost, or not the partition's any more."""
-        self._link = self.link = self._heal = self._asserting = None
+        self._link = self.link = self._calls.link = self._heal = None
         self.is_ready = self._is_greeting = False
         for topic in self._own.values():
             topic.is_subscribed = False
-        for report in self._reports.values():
-            report.node = ""
+        self.reports.close()
 
     def _greet(self, link: Link) -> None:
         """Say hello, or that this node is still there. What is called behind it on the link is called under its name."""
         name, arguments = self.lease.next_call()
         self._is_greeting = True
         self._greeted_at = self._clock()
-        script = self._scripts[name]
-        self._call(link, script, arguments, lambda answer: self._take_greeting(link, answer))
+        self._calls.ask_over(link, name, arguments, lambda answer: self._take_greeting(link, answer))
 
     def _take_greeting(self, link: Link, answer: Answer) -> None:
         if link is not self._link:
@@ -230,8 +179,8 @@ class Partition:
         if greeting.is_rebuilt:
             self._host.rebuilt(self)
         if self.is_ready and self.lease.must_assert:
-            self._assert_all()
-            self._send_reports()
+            self.reports.assert_all(self._host.holdings(self))
+            self.reports.send_unsent()
 
     def _take_refusal(self, link: Link, refusal: Unavailable) -> None:
         if refusal.reason.startswith("STALE"):
@@ -243,6 +192,11 @@ class Partition:
             # Without an answer nothing can begin.
             link.abort(refusal.reason)
 
+    def _take_stale(self, node: str) -> None:
+        """A report was refused under this name. If a beat is on its way under it, that one will be refused as well."""
+        if self.link is not None and node == self.lease.node and not self._is_greeting:
+            self._start_over(self.link)
+
     def _start_over(self, link: Link) -> None:
         """Come back as a new node."""
         self.figures.stale += 1
@@ -253,7 +207,7 @@ class Partition:
     # --- healing
 
     def _begin_heal(self, link: Link, top: bytes, *, is_gap: bool, is_first: bool) -> None:
-        self.link = link
+        self.link = self._calls.link = link
         if is_first:
             self.last = None
         elif is_gap:
@@ -308,8 +262,8 @@ class Partition:
         self.figures.replayed += heal.replayed
         # First what this node holds: what is asked then has it.
         if self.lease.must_assert:
-            self._assert_all()
-        self._send_reports()
+            self.reports.assert_all(self._host.holdings(self))
+        self.reports.open()
         if heal.is_gap:
             self.figures.gaps += 1
             self._host.lost_messages(self)
@@ -320,7 +274,7 @@ class Partition:
     def _give_up(self, link: Link, answer: Answer) -> None:
         """What healing needs was refused: begin anew, on a new link."""
         if isinstance(answer, ReplyError):
-            self._note_error(answer)
+            self._calls.note(answer)
         if link.is_open:
             link.abort(answer.reason if isinstance(answer, Unavailable) else str(answer))
 
@@ -407,142 +361,6 @@ class Partition:
             self.last = entry_id
         self._host.heard(self, topic, entry_id, message)
 
-    # --- asking and sending
-
-    def ask(self, script: str, arguments: Sequence[Argument], done: Done) -> None:
-        """Call a script for its answer: `done` gets it, or Unavailable; before this returns if there is no link."""
-        link = self.link
-        if link is None:
-            done(DOWN)
-        else:
-            self._call(link, self._scripts[script], arguments, done)
-
-    def command(self, arguments: Sequence[Argument], done: Done) -> None:
-        """Likewise a command of Redis' own."""
-        link = self.link
-        if link is None:
-            done(DOWN)
-            return
-
-        def take(answer: Answer) -> None:
-            if isinstance(answer, ReplyError):
-                done(self._refusal(answer))
-            else:
-                done(answer)
-
-        link.command(arguments, take)
-
-    def send(self, verb: bytes, topic_name: bytes, payload: bytes) -> Unavailable | None:
-        """Push a message that is in no log."""
-        link = self.link
-        if link is None:
-            return DOWN
-        self._unsent = None
-        link.command((verb, topic_name, payload), self._take_sent)
-        return self._unsent  # known at once if it was refused
-
-    def _take_sent(self, answer: Answer) -> None:
-        if type(answer) is Unavailable:
-            self._unsent = answer
-        elif type(answer) is ReplyError:
-            self._note_error(answer)
-
-    def _call(self, link: Link, script: Script, arguments: Sequence[Argument], done: Done) -> None:
-        call = _Call(self, script, arguments, done)
-        link.command((b"EVALSHA", script.sha, b"1", self.base, *arguments), call)
-
-    def take_error(self, call: _Call, error: ReplyError) -> None:
-        """An error in the place of a script's answer."""
-        if self._link is not None and str(error).startswith("NOSCRIPT"):
-            self._load(self._link, call.script)
-            self._link.command((b"EVALSHA", call.script.sha, b"1", self.base, *call.arguments), call)
-        else:
-            call.done(self._refusal(error))
-
-    def _load(self, link: Link, script: Script) -> None:
-        """Redis was restarted, or forgot its scripts."""
-        link.command((b"SCRIPT", b"LOAD", script.text), _ignore)
-
-    def _refusal(self, error: ReplyError) -> Unavailable:
-        self._note_error(error)
-        text = str(error)
-        is_certain = means_elsewhere(error) or text.split(" ", 1)[0] in _REFUSED
-        return Unavailable(text, is_unknown=not is_certain)
-
-    def _note_error(self, error: ReplyError) -> None:
-        text = str(error)
-        if means_elsewhere(error):
-            self._host.misplaced(self, text)
-        elif text.split(" ", 1)[0] not in _QUIET:
-            log.error("redis_refused", partition=self.base.decode(), error=text)
-
-    # --- reporting
-
-    def report(self, key: Hashable, script: str, arguments: Sequence[Argument], done: Done | None = None) -> None:
-        """Call a script that sets a state, absolutely, until Redis has it; the node's name is put before the arguments.
-
-        A later report with the same key takes its place: `done` of the earlier one is not called.
-        """
-        report = _Report(self, key, self._scripts[script], arguments, done)
-        self._reports[key] = report
-        if self.is_ready:
-            self._send_report(report)
-
-    def withdraw(self, key: Hashable) -> None:
-        """Nobody waits for the report with this key any more."""
-        self._reports.pop(key, None)
-
-    @property
-    def attached(self) -> Link | None:
-        """The link of the partition, whether it takes calls already or not."""
-        return self._link
-
-    @property
-    def unanswered_reports(self) -> int:
-        """How many reports Redis may not have yet."""
-        return len(self._reports)
-
-    def _send_reports(self) -> None:
-        """Send those that are not on their way."""
-        self._has_unsent = False
-        for report in [report for report in self._reports.values() if not report.node]:
-            self._send_report(report)
-
-    def _send_report(self, report: _Report) -> None:
-        if self.link is None:
-            return
-        report.node = self.lease.node
-        script = report.script
-        self.link.command((b"EVALSHA", script.sha, b"1", self.base, report.node, *report.arguments), report)
-
-    def take_report(self, report: _Report, answer: Answer) -> None:
-        """An answer to a report, or none."""
-        node, report.node = report.node, ""
-        if type(answer) is ReplyError:
-            self._take_report_error(report, node, answer)
-        elif self._reports.get(report.key) is not report:
-            return
-        elif type(answer) is Unavailable:
-            self._has_unsent = True
-        else:
-            del self._reports[report.key]
-            if report.done is not None:
-                report.done(answer)
-
-    def _take_report_error(self, report: _Report, node: str, error: ReplyError) -> None:
-        text = str(error)
-        if text.startswith("NOSCRIPT") and self.link is not None:
-            self._load(self.link, report.script)
-        elif text.startswith("STALE"):
-            if self.link is not None and node == self.lease.node and not self._is_greeting:
-                self._start_over(self.link)
-        else:
-            self._note_error(error)
-            self._has_unsent = True
-            return
-        if self._reports.get(report.key) is report and self.is_ready and not self._is_greeting:
-            self._send_report(report)
-
     # --- the lease
 
     def beat(self) -> None:
@@ -552,41 +370,9 @@ class Partition:
 
     def tick(self) -> None:
         """Repeat what was refused; wants to be called once a second."""
-        if self.is_ready and self._has_unsent and not self._is_greeting:
-            self._send_reports()
+        self.reports.repeat()
         if self.link is not None and self.is_ready and self._has_unsubscribed:
             topics = [name for name, topic in self._own.items() if not topic.is_subscribed]
             self._has_unsubscribed = len(topics) > TOPICS
             if topics:
                 self._subscribe(self.link, *topics[:TOPICS])
-
-    def _assert_all(self) -> None:
-        """Tell Redis all that this node holds, ASSERTED at a time."""
-        self.lease.must_assert = False
-        self._asserting = self._host.holdings(self)
-        self._assert_more(self._asserting)
-
-    def _assert_more(self, holdings: Iterator[Assertion]) -> None:
-        if holdings is not self._asserting or self.link is None:
-            return
-        batch = list(islice(holdings, ASSERTED))
-        if not batch:
-            self._asserting = None
-            return
-        left = len(batch)
-
-        def done(answer: Answer) -> None:
-            nonlocal left
-            left -= 1
-            if isinstance(answer, Unavailable):
-                # Whatever it was: all of it once more.
-                self.lease.must_assert = True
-            if not left:
-                self._assert_more(holdings)
-
-        for script, arguments in batch:
-            self._call(self.link, self._scripts[script], (self.lease.node, *arguments), done)
-
-
-def _ignore(answer: Answer) -> None:
-    """Nothing follows from it."""

@@ -14,8 +14,9 @@ from relay.cluster.bus import Unavailable
 from relay.cluster.receiver import Receiver
 from relay.cluster.redis.link import Argument
 from relay.cluster.redis.loads import Loads
-from relay.cluster.redis.partition import Assertion, Partition
+from relay.cluster.redis.partition import Partition
 from relay.cluster.redis.partitions import Partitions, user_topic
+from relay.cluster.redis.reports import Assertion
 from relay.cluster.roster import ChannelInfo, Entered, Full, Wanted
 from relay.protocol.session import Member
 
@@ -134,7 +135,7 @@ class RedisRoster:
 
         flags = self._flag(app_id), int(room.known is None)
         arguments = (app_id, channel, member.user_id, member.user_info, limit, exclude, *flags)
-        partition.report(("member", app_id, channel, member.user_id), "enter", arguments, take)
+        partition.reports.report(("member", app_id, channel, member.user_id), "enter", arguments, take)
 
     def leave(self, app_id: str, channel: str, user_id: str, handover: float = 0.0, /) -> None:
         """See Roster."""
@@ -145,7 +146,7 @@ class RedisRoster:
             room.members.pop(user_id, None)
             self._drop_if_empty(partition, key)
         arguments = (app_id, channel, user_id, round(handover * 1_000), self._flag(app_id))
-        partition.report(("member", app_id, channel, user_id), "leave", arguments)
+        partition.reports.report(("member", app_id, channel, user_id), "leave", arguments)
 
     def _drop_if_empty(self, partition: Partition, key: Key) -> None:
         rooms = self._held_in(partition).rooms
@@ -190,7 +191,7 @@ class RedisRoster:
                 self._later(wait / 1_000, lambda: self._ask_again(partition, key, count))
 
         flags = self._flag(app_id), int(count.is_told), int(is_again)
-        partition.report(("count", *key), "count", (app_id, channel, count.subscriptions, *flags), take)
+        partition.reports.report(("count", *key), "count", (app_id, channel, count.subscriptions, *flags), take)
 
     def _ask_again(self, partition: Partition, key: Key, count: _Count) -> None:
         """The count could not be told yet. A change since then asks on its own; those who are left elsewhere are told by the
@@ -212,13 +213,13 @@ class RedisRoster:
 
         # Orders to the user's connections come here as well.
         partition.listen(user_topic(partition, app_id, user_id), "u", app_id, user_id)
-        partition.report(("user", *key), "sign_in", (app_id, user_id, exclude), take)
+        partition.reports.report(("user", *key), "sign_in", (app_id, user_id, exclude), take)
 
     def sign_out(self, app_id: str, user_id: str, /) -> None:
         """See Roster."""
         partition, key = self._partition_of(app_id, user_id), (app_id, user_id)
         self._held_in(partition).users.pop(key, None)
-        partition.report(("user", *key), "sign_out", (app_id, user_id))
+        partition.reports.report(("user", *key), "sign_out", (app_id, user_id))
         self._ignore_if_unwanted(partition, key)
 
     def watch(self, app_id: str, user_ids: Sequence[str], done: Callable[[frozenset[str]], None], /) -> None:

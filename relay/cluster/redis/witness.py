@@ -1,11 +1,12 @@
 """What one node alone knows of goes to the back ends through Redis, as what the scripts decide does."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from msgspec import json
 
 from relay.apps import App
+from relay.cluster.redis.calls import ignore
 from relay.cluster.redis.partitions import Partitions
 from relay.protocol.webhooks import WebhookEvent
 
@@ -29,7 +30,7 @@ class RedisWitness:
             return
         partition = self._partitions.of(app_id, event.channel)
         key, body = partition.base + b"hooks", json.encode(event.fields())
-        partition.command(("XADD", key, "MAXLEN", "~", HOOKS, "*", "a", app_id, "e", body), _ignore)
+        partition.command(("XADD", key, "MAXLEN", "~", HOOKS, "*", "a", app_id, "e", body), ignore)
 
     def came(self, app_id: str, event: WebhookEvent, /) -> None:
         """See Witness; the roster's scripts keep the grace."""
@@ -38,7 +39,3 @@ class RedisWitness:
     def left(self, app_id: str, event: WebhookEvent, came_name: str, /) -> None:
         """See Witness; likewise."""
         self.happened(app_id, event)
-
-
-def _ignore(answer: Any) -> None:
-    """Nobody waits for it."""

@@ -261,7 +261,7 @@ async def test_a_report_that_finds_the_node_dead_is_repeated_under_its_new_name(
     partition = node.cluster._partitions.control
     name = partition.lease.node
     nodes.redis.client.zrem("pd:{0}:nodes", name)
-    assert await wait(lambda done: partition.report("key", "load", ("3", 7), done)) == [7]
+    assert await wait(lambda done: partition.reports.report("key", "load", ("3", 7), done)) == [7]
     assert nodes.redis.client.hgetall("pd:{0}:load:3") == {b"": b"7", partition.lease.node.encode(): b"7"}
     assert partition.lease.node != name
     assert node.cluster.state().stale == 1
@@ -273,9 +273,9 @@ async def test_reports_are_kept_while_there_is_no_link_and_only_the_last_of_a_ke
     await nodes.cut_off(node)
     answers: list[object] = []
     for number in range(5):
-        partition.report("key", "load", ("3", number), answers.append)
-    partition.report("withdrawn", "load", ("4", 1), answers.append)
-    partition.withdraw("withdrawn")
+        partition.reports.report("key", "load", ("3", number), answers.append)
+    partition.reports.report("withdrawn", "load", ("4", 1), answers.append)
+    partition.reports.withdraw("withdrawn")
     assert node.cluster.state().unanswered_reports == 1
     nodes.rejoin(node)
     await until(lambda: answers)
@@ -288,8 +288,8 @@ async def test_a_report_that_is_replaced_on_its_way_does_not_answer(nodes: Nodes
     node = await nodes.start()
     partition = node.cluster._partitions.control
     answers: list[object] = []
-    partition.report("key", "load", ("3", 1), lambda _: answers.append("replaced"))
-    partition.report("key", "load", ("3", 2), answers.append)
+    partition.reports.report("key", "load", ("3", 1), lambda _: answers.append("replaced"))
+    partition.reports.report("key", "load", ("3", 2), answers.append)
     await until(lambda: answers)
     assert answers == [[2]]
 
@@ -300,7 +300,7 @@ async def test_a_report_that_redis_refuses_is_repeated_at_the_next_tick(nodes: N
     nodes.redis.client.config_set("maxmemory", 1)
     try:
         answers: list[object] = []
-        partition.report("key", "load", ("3", 1), answers.append)
+        partition.reports.report("key", "load", ("3", 1), answers.append)
         outcome = await node.publish("too much")
     finally:
         nodes.redis.client.config_set("maxmemory", 0)
