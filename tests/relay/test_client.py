@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -171,9 +171,11 @@ class Answering:
 
     def __init__(self, *answers: bytes) -> None:
         self._answers = list(answers)
+        self._writers: list[asyncio.StreamWriter] = []
         self.bodies: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         self.bodies.append(await reader.readexactly(length))
@@ -186,6 +188,9 @@ class Answering:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server, PushlerClient("k", "s", url=url, pauses=pauses) as client:
             yield client
+        for writer in self._writers:
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 BUSY = response("503 Service Unavailable", b'{"error":"nobody got it","code":503}')
@@ -242,6 +247,15 @@ class TestIdempotency:
             with pytest.raises(RelayUnavailable):
                 await client.trigger("a", "event", 1, idempotency_key=key)
         assert len(server.bodies) == 1
+
+    async def test_an_event_is_delivered_once_however_often_it_is_published(
+        self, relay: RunningRelay, client: PushlerClient
+    ) -> None:
+        listener = await relay.connect()
+        await listener.subscribe("a")
+        for _ in range(2):
+            await client.trigger("a", "event", 1, idempotency_key="k-1")
+        assert len(await listener.told()) == 1
 
 
 class TestFailures:

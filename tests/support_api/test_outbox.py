@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from support_api.models import Event, StoredEvent
 from support_api.outbox import REFUSED_IN_A_ROW, Outbox, Pace, place_of_fault
 from support_api.store import Store
 from support_api.tables import outbox
-from tests.helpers.relay import running_relay
+from tests.helpers.relay import RunningRelay, running_relay
 from tests.support_api.helpers import RecordingRelay, SteadyClock
 
 QUICK = Pace(first_pause=0.01, longest_pause=0.02, poll=0.02, deadline=1.0)
@@ -253,6 +254,47 @@ async def test_a_real_relay_names_the_place_of_fault_of_a_batch(store: Store) ->
     assert (aside.name, aside.reason[:10]) == ("great", '{"error":"')
     assert "10240 bytes" in aside.reason
     assert "xxx" not in aside.reason
+
+
+@asynccontextmanager
+async def losing_first_answer(relay: RunningRelay) -> AsyncIterator[str]:
+    """A way to the relay on which the first answer is lost, after the relay has made it."""
+    is_first = True
+
+    async def forward(request: web.Request) -> web.Response:
+        nonlocal is_first
+        answer = await relay.request(request.method, request.raw_path, await request.read())
+        if is_first:
+            is_first = False
+            assert answer.status == 200
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response(status=answer.status, text=answer.text)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", forward)
+    async with TestServer(app) as server:
+        yield str(server.make_url(""))
+
+
+async def test_events_whose_answer_was_lost_are_delivered_once(store: Store) -> None:
+    app = App(id="1", key="app-key", secret="app-secret")
+    async with running_relay(app) as relay, losing_first_answer(relay) as url:
+        listener = await relay.connect()
+        for channel in ("ticket-1", "ticket-2"):
+            await listener.subscribe(channel)
+        async with store.database.writing() as tx:
+            await tx.announce([Event("ticket-1", "e1", {}), Event("ticket-2", "e2", {}), Event("ticket-1", "e3", {})])
+        client = PushlerClient(app.key, app.secret, app_id=app.id, url=url)
+        async with client, outbox_of(store, client).running():
+            await until_delivered(store)
+        assert [event["event"] for event in await listener.told()] == ["e1", "e2", "e3"]
+
+
+async def until_delivered(store: Store) -> None:
+    async with asyncio.timeout(10):
+        while await store.outbox.counts() != (0, 0):  # noqa: ASYNC110 - what another task changes in the store
+            await asyncio.sleep(0.005)
 
 
 async def test_each_event_goes_out_under_a_key_of_its_own(

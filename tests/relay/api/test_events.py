@@ -77,6 +77,48 @@ class TestEvents:
             assert [event["data"] for event in await client.told()] == [data]
 
 
+class TestIdempotency:
+    """A further event under the key of one that was published."""
+
+    async def test_it_is_not_sent_again_and_the_answer_is_marked(self, relay: RunningRelay) -> None:
+        client = await relay.connect()
+        await client.subscribe("a")
+        first = await relay.trigger("a", idempotency_key="k-1")
+        again = await relay.trigger("a", idempotency_key="k-1")
+        other = await relay.trigger("a", name="other", idempotency_key="k-2")
+        assert [(one.status, one.text) for one in (first, again, other)] == [(200, "{}")] * 3
+        marks = [one.headers.get("X-Idempotent-Replay") for one in (first, again, other)]
+        assert marks == [None, "1", None]
+        assert [event["event"] for event in await client.told()] == ["event", "other"]
+
+    async def test_each_channel_has_keys_of_its_own(self, relay: RunningRelay) -> None:
+        client = await relay.connect()
+        for channel in ("a", "b"):
+            await client.subscribe(channel)
+        await relay.trigger("a", idempotency_key="k-1")
+        both = await relay.post(
+            "/events", {"name": "x", "data": "", "channels": ["a", "b"], "idempotency_key": "k-1", "info": ""}
+        )
+        assert (both.status, both.headers.get("X-Idempotent-Replay")) == (200, None)
+        assert [event["channel"] for event in await client.told()] == ["a", "b"]
+
+    async def test_of_a_batch_only_what_is_new_is_sent(self, relay: RunningRelay) -> None:
+        client = await relay.connect()
+        await client.subscribe("a")
+        items = [{"name": name, "data": "", "channel": "a", "idempotency_key": name} for name in ("1", "2", "3")]
+        marks = []
+        for batch in (items[:2], items, items):
+            answer = await relay.post("/batch_events", {"batch": batch})
+            marks.append((answer.status, answer.headers.get("X-Idempotent-Replay")))
+        assert marks == [(200, None), (200, None), (200, "1")]
+        assert [event["event"] for event in await client.told()] == ["1", "2", "3"]
+
+    @pytest.mark.parametrize("key", ["", "k" * 129, 7])
+    async def test_a_wrong_key_is_refused(self, relay: RunningRelay, key: object) -> None:
+        answer = await relay.trigger("a", idempotency_key=key)
+        assert (answer.status, answer.json["code"]) == (400, 400)
+
+
 class TestBatches:
     async def test_events_of_a_batch_arrive_in_their_order(self, relay: RunningRelay) -> None:
         client, other = await relay.connect(), await relay.connect()
