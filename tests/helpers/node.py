@@ -61,6 +61,11 @@ class ListeningCluster(LocalCluster):
         self.bus.listen = self._listen  # type: ignore[method-assign] # it is noted, nothing else
         self.bus.ignore = self._ignore  # type: ignore[method-assign] # likewise
 
+    @property
+    def is_alone(self) -> bool:
+        """No: an only node would not listen."""
+        return False
+
     def _listen(self, app_id: str, channel: str, done: Callable[[], None]) -> None:
         assert (app_id, channel) not in self.listening
         self.listening.add((app_id, channel))

@@ -33,6 +33,11 @@ class SlowCluster(LocalCluster):
             for name in names:
                 setattr(part, name, getattr(self, f"_hold_{name}"))
 
+    @property
+    def is_alone(self) -> bool:
+        """No: an only node would not listen."""
+        return False
+
     def answer(self) -> None:
         """Answer what was asked until now, in that order, and nothing that is asked thereupon."""
         held, self._held = self._held, {}
