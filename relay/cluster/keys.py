@@ -15,8 +15,8 @@ DEFAULT_PREFIX: Final = "pd"
 PARTITIONS_ALONE: Final = 1
 PARTITIONS_IN_CLUSTER: Final = 64
 
-# What a topic is of: a channel, a user, all nodes.
-TopicKind = Literal["t", "u", "k"]
+# What a topic is of: a channel, a user, all nodes, whoever hands out the webhooks of a partition.
+TopicKind = Literal["t", "u", "k", "h"]
 
 
 def slot_of(tag: str) -> int:

@@ -21,8 +21,21 @@ EventName = Literal[
     "subscription_count",
 ]
 
+# Who can make an event happen: strangers; who was let in, by joining and leaving; who was let in, as a member. Each has room
+# of its own where events wait.
+ANYBODY: Final = "anybody"
+CHANNELS: Final = "channels"
+MEMBERS: Final = "members"
+CAUSES: Final = (ANYBODY, CHANNELS, MEMBERS)
+
+# Channels that only who was let in by a signature makes happen anything in.
+_AUTHORISED: Final = ("private-", "presence-", "#server-to-user-")
+_OF_MEMBERS: Final = frozenset({"member_added", "member_removed", "client_event"})
+
 KEY_HEADER: Final = "X-Pusher-Key"
 SIGNATURE_HEADER: Final = "X-Pusher-Signature"
+# Ours: what each event of the body is known by, so that one that is told once more can be passed over.
+IDS_HEADER: Final = "X-Pushdesk-Webhook-Ids"
 
 
 class WebhookEvent(Struct, frozen=True, omit_defaults=True):
@@ -40,6 +53,14 @@ class WebhookEvent(Struct, frozen=True, omit_defaults=True):
         """The event as it stands in the body."""
         values = {name: getattr(self, name) for name in self.__struct_fields__}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def cause_of(event: WebhookEvent) -> str:
+    """Who can make such an event happen: ANYBODY; or somebody who was let in, by joining and leaving CHANNELS or as one of
+    their MEMBERS."""
+    if event.name in _OF_MEMBERS:
+        return MEMBERS
+    return CHANNELS if event.channel.startswith(_AUTHORISED) else ANYBODY
 
 
 def body_of(events: Sequence[WebhookEvent], now: float) -> bytes:

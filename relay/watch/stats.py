@@ -11,19 +11,13 @@ from typing import Final
 from msgspec import Struct
 
 from relay.protocol.errors import CloseCode
+from relay.protocol.webhooks import CAUSES
 from relay.wire.codes import WebSocketCode
 
 # Kinds of messages from clients: commands, and what was answered with an error.
 RECEIVED: Final = ("subscribe", "unsubscribe", "signin", "client_event", "ping", "pong", "refused")
 # Kinds of messages to clients: a back end's events, client events, what the relay tells subscribers, answers to one client.
 SENT: Final = ("event", "client_event", "internal", "answer")
-
-# Causes of webhook events: strangers; who was let in, by joining and leaving; who was let in, as a member. Each has room of
-# its own in a queue.
-ANYBODY: Final = "anybody"
-CHANNELS: Final = "channels"
-MEMBERS: Final = "members"
-CAUSES: Final = (ANYBODY, CHANNELS, MEMBERS)
 
 # Upper bounds of the latency histograms, in seconds: of API requests, and of attempts to deliver webhooks.
 BUCKETS: Final = (0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)

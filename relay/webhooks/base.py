@@ -1,10 +1,9 @@
-"""What the node tells of, at which pace back ends are told, and who can make such an event happen."""
+"""What the node tells of, and at which pace back ends are told."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from relay.protocol.webhooks import WebhookEvent
-from relay.watch.stats import ANYBODY, CHANNELS, MEMBERS
 
 
 @dataclass(frozen=True)
@@ -30,19 +29,6 @@ class Pace:
     longest_pause: float = 60.0
     budget: float = 300.0
     flush: float = 5.0
-
-
-# Channels that only who was let in by a signature makes happen anything in.
-_AUTHORISED: Final = ("private-", "presence-", "#server-to-user-")
-_OF_MEMBERS: Final = frozenset({"member_added", "member_removed", "client_event"})
-
-
-def cause_of(event: WebhookEvent) -> str:
-    """Who can make such an event happen: ANYBODY; or somebody who was let in, by joining and leaving CHANNELS or as one of
-    their MEMBERS."""
-    if event.name in _OF_MEMBERS:
-        return MEMBERS
-    return CHANNELS if event.channel.startswith(_AUTHORISED) else ANYBODY
 
 
 class Webhooks(Protocol):

@@ -8,6 +8,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 from itertools import chain
 
 import aiohttp
@@ -18,6 +19,7 @@ from relay.watch.happenings import Observers
 from relay.watch.stats import WebhookStats
 from relay.webhooks.base import Pace
 from relay.webhooks.grace import Leaving, due_of
+from relay.webhooks.queue import MemoryQueue
 from relay.webhooks.targets import Target
 
 
@@ -40,8 +42,8 @@ class HttpWebhooks:
         self._clock = clock
         self._pace = pace or Pace()
         self._observers = Observers() if observers is None else observers
-        self._targets: dict[str, list[Target]] = {}
-        self._ending: dict[asyncio.Task[None], Target] = {}
+        self._targets: dict[str, list[Target[MemoryQueue]]] = {}
+        self._ending: dict[asyncio.Task[None], Target[MemoryQueue]] = {}
         # Of all apps that ever had a target.
         self._stats: dict[str, WebhookStats] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -69,7 +71,10 @@ class HttpWebhooks:
                 target = kept.pop(hook, None)
                 if target is None:
                     stats = self._stats.setdefault(app.id, WebhookStats())
-                    target = Target(app, hook, self._session, self._clock, self._pace, stats, self._observers)
+                    make_queue = partial(MemoryQueue, self._pace.queue)
+                    target = Target(
+                        app, hook, make_queue, self._session, self._clock, self._pace, stats, self._observers
+                    )
                 target.app = app
                 targets.append(target)
             if targets:
@@ -84,17 +89,20 @@ class HttpWebhooks:
             for event in self._leaving.pop(app_id).take_due(math.inf):
                 self._queue(app_id, event)
 
-    def _end(self, targets: Iterable[Target]) -> None:
+    def _end(self, targets: Iterable[Target[MemoryQueue]]) -> None:
         for target in targets:
-            task = asyncio.create_task(target.stop())
+            task = asyncio.create_task(target.stop(self._pace.flush))
             self._ending[task] = target
             task.add_done_callback(self._ending.pop)
+
+    async def hand_over(self) -> None:
+        """There is nobody else to tell what waits."""
 
     async def stop(self) -> None:
         """Tell what is still waiting, then end."""
         self._tell_leaving(self._targets.keys())
         targets = [target for targets in self._targets.values() for target in targets]
-        await asyncio.gather(*self._ending, *(target.stop() for target in targets))
+        await asyncio.gather(*self._ending, *(target.stop(self._pace.flush) for target in targets))
         if self._session is not None:
             await self._session.close()
 
@@ -102,7 +110,7 @@ class HttpWebhooks:
         """What was done since the start, and how many events wait in the queues, by app."""
         waiting = dict.fromkeys(self._stats, 0)
         for target in (*chain.from_iterable(self._targets.values()), *self._ending.values()):
-            waiting[target.app.id] += len(target)
+            waiting[target.app.id] += len(target.queue)
         return {app_id: (stats, waiting[app_id]) for app_id, stats in self._stats.items()}
 
     def happened(self, app_id: str, event: WebhookEvent) -> None:
@@ -146,4 +154,5 @@ class HttpWebhooks:
 
     def _queue(self, app_id: str, event: WebhookEvent) -> None:
         for target in self._targets.get(app_id, ()):
-            target.add(event)
+            if target.hook.wants(event):
+                target.queue.add(event)

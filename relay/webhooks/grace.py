@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from itertools import takewhile
 from typing import TypeVar
 
-from relay.protocol.webhooks import WebhookEvent
-from relay.webhooks.base import cause_of
+from relay.protocol.webhooks import WebhookEvent, cause_of
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -1,34 +1,39 @@
-"""One URL that is told: its queue, and its attempts, in order, in batches, again after a failure.
+"""One URL that is told: its attempts, in order, in batches, again after a failure.
 
 At least once, unless the target fails for five minutes or there is no room in the queue; what is dropped then is counted and
-logged. Room is kept for each cause by itself: what strangers make happen never displaces what was authorised.
+logged.
 """
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
 
 from relay.apps import App, Webhook
-from relay.protocol.webhooks import WebhookEvent, body_of, headers_of
+from relay.protocol.webhooks import IDS_HEADER, WebhookEvent, body_of, cause_of, headers_of
 from relay.watch.happenings import Observers, WebhookFailed
 from relay.watch.stats import WebhookStats
-from relay.webhooks.base import Pace, cause_of
+from relay.webhooks.base import Pace
+from relay.webhooks.queue import Batch, Lose, Queue
 
 log = structlog.get_logger()
 
+Q = TypeVar("Q", bound=Queue)
 
-class Target:
-    """One URL of one app: a bounded queue and the task that empties it."""
+
+class Target(Generic[Q]):
+    """One URL of one app: its queue, and the task that empties it."""
 
     def __init__(
         self,
         app: App,
         hook: Webhook,
+        make_queue: Callable[[Lose], Q],
         session: aiohttp.ClientSession,
         clock: Callable[[], float],
         pace: Pace,
@@ -37,14 +42,12 @@ class Target:
     ) -> None:
         self.app = app
         self.hook = hook
+        self.queue = make_queue(self._lose)
         self._pace = pace
         self._session = session
         self._clock = clock
-        self._queue: deque[WebhookEvent] = deque()
-        # How many of these have which cause, and events that found no room: told in one line when there is some again.
-        self._waiting: Counter[str] = Counter()
+        # Events that found no room: told in one line when there is some again.
         self._overflow: Counter[str] = Counter()
-        self._news = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stats = stats
         self._observers = observers
@@ -53,60 +56,33 @@ class Target:
         self._shown_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self._task = asyncio.create_task(self._run(), name=f"webhook of {app.id}")
 
-    def __len__(self) -> int:
-        """How many events wait."""
-        return len(self._queue)
-
-    def add(self, event: WebhookEvent) -> None:
-        """Queue the event, if this target wants it."""
-        if not self.hook.wants(event):
-            return
-        cause = cause_of(event)
-        if self._waiting[cause] >= self._pace.queue:
-            self._overflow[cause] += 1
-            self._stats.events_dropped[cause] += 1
-            return
-        self._waiting[cause] += 1
-        self._queue.append(event)
-        self._news.set()
-
-    async def stop(self) -> None:
-        """Send what waits, within the pace's `flush`."""
+    async def stop(self, flush: float) -> None:
+        """Send what this process alone has, within `flush` seconds."""
         self._stopping.set()
-        self._news.set()
-        await asyncio.wait([self._task], timeout=self._pace.flush)
+        self.queue.close()
+        await asyncio.wait([self._task], timeout=flush)
         if not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
         self._tell_overflow()
-        if self._queue:
-            self._drop(self._queue, "the relay stops")
-            self._queue.clear()
+        if left := self.queue.abandon():
+            self._drop(left, "the relay stops")
 
     async def _run(self) -> None:
-        while True:
-            self._news.clear()
-            if self._queue:
-                batch = [self._queue[at] for at in range(min(self._pace.batch, len(self._queue)))]
-                await self._deliver(batch)
-                for event in batch:
-                    self._queue.popleft()
-                    self._waiting[cause_of(event)] -= 1
-                self._tell_overflow()
-            elif self._stopping.is_set():
-                return
-            else:
-                await self._news.wait()
+        while (batch := await self.queue.next(self._pace.batch)) is not None:
+            await self._deliver(batch)
+            await self.queue.finish(batch)
+            self._tell_overflow()
 
-    async def _deliver(self, batch: list[WebhookEvent]) -> None:
+    async def _deliver(self, batch: Batch) -> None:
         started, pause = time.monotonic(), self._pace.first_pause
         while (failure := await self._timed_attempt(batch)) is not None:
             if time.monotonic() - started + pause > self._pace.budget:
-                self._drop(batch, failure)
+                self._drop(batch.events, failure)
                 return
             log.info("webhook_waits", app=self.app.id, url=self._shown_url, reason=failure, seconds=pause)
             if self._observers:
-                self._observers.tell(self.app.id, WebhookFailed(self._shown_url, failure, len(batch)))
+                self._observers.tell(self.app.id, WebhookFailed(self._shown_url, failure, len(batch.events)))
             try:
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
@@ -116,21 +92,23 @@ class Target:
                 # No longer pauses: the stop has a deadline of its own.
                 await asyncio.sleep(self._pace.first_pause)
 
-    async def _timed_attempt(self, batch: list[WebhookEvent]) -> str | None:
+    async def _timed_attempt(self, batch: Batch) -> str | None:
         """`_attempt`, counted."""
         started = time.monotonic()
         failure = await self._attempt(batch)
         self._stats.attempts.add(time.monotonic() - started)
         if failure is None:
-            self._stats.events_delivered += len(batch)
+            self._stats.events_delivered += len(batch.events)
         else:
             self._stats.attempts_failed += 1
         return failure
 
-    async def _attempt(self, batch: list[WebhookEvent]) -> str | None:
+    async def _attempt(self, batch: Batch) -> str | None:
         """Send the batch, with a fresh time and signature; None when it was taken, else the reason."""
-        body = body_of(batch, self._clock())
+        body = body_of(batch.events, self._clock())
         headers = headers_of(self.app.key, self.app.secret, body)
+        if batch.ids:
+            headers[IDS_HEADER] = ",".join(batch.ids)
         try:
             async with self._session.post(self.hook.url, data=body, headers=headers, allow_redirects=False) as response:
                 return None if 200 <= response.status < 300 else f"it answered {response.status}"
@@ -144,6 +122,10 @@ class Target:
         for cause, count in dropped.items():
             self._stats.events_dropped[cause] += count
         self._tell_dropped(dropped, reason)
+
+    def _lose(self, cause: str, count: int) -> None:
+        self._overflow[cause] += count
+        self._stats.events_dropped[cause] += count
 
     def _tell_overflow(self) -> None:
         overflow, self._overflow = self._overflow, Counter()

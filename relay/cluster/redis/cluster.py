@@ -18,6 +18,7 @@ from relay.cluster.redis.bus import RedisBus
 from relay.cluster.redis.calls import ignore
 from relay.cluster.redis.commands import RedisCommands
 from relay.cluster.redis.fleet import Fleet, Guide
+from relay.cluster.redis.hooks import RedisHooks
 from relay.cluster.redis.loads import Loads
 from relay.cluster.redis.memory import RedisMemory
 from relay.cluster.redis.partition import Partition, Topic
@@ -77,6 +78,7 @@ class RedisCluster:
         self.memory = RedisMemory(self._partitions)
         self.commands = RedisCommands(self._partitions, is_sharded=is_sharded)
         self.witness = RedisWitness(self._partitions, self._app)
+        self.hooks = RedisHooks(self._partitions, clock)
         self._fleet = Fleet(guide, self._partitions.all, topics, scripts)
         self._receiver: Receiver
         self._meanings: Meanings
@@ -114,6 +116,7 @@ class RedisCluster:
         while self._is_busy() and self._clock() < deadline:  # noqa: ASYNC110 - once, at the very end
             await asyncio.sleep(_POLL)
         self._is_stopped = True
+        self.hooks.resign()
         for partition in self._partitions.all:
             partition.ask("bye", (partition.lease.node,), ignore)
         while self._fleet.unanswered and self._clock() < deadline:  # noqa: ASYNC110 - as above
@@ -154,6 +157,7 @@ class RedisCluster:
             if is_due:
                 partition.beat()
         self.roster.tick()
+        self.hooks.tick()
 
     def why_not_ready(self) -> str | None:
         """See Cluster."""
@@ -187,7 +191,9 @@ class RedisCluster:
 
     def heard(self, partition: Partition, topic: Topic, entry_id: bytes, message: bytes, /) -> None:
         """See Host."""
-        if not self._is_stopped:
+        if topic.kind == "h":
+            self.hooks.heard(partition, message)
+        elif not self._is_stopped:
             self._meanings.take(partition, topic, entry_id, message)
 
     def ready(self, partition: Partition, /) -> None:

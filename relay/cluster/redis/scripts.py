@@ -37,6 +37,10 @@ class Script(Struct, frozen=True):
     sha: bytes
 
 
+# Events of one cause and app that wait in a partition for the back ends.
+HOOK_ROOM: Final = 10_000
+
+
 def load(log_entries: int, times: Times, *, is_sharded: bool) -> Mapping[str, Script]:
     """All scripts by name. `log_entries` are kept in the log of a partition; `is_sharded`: for a Redis Cluster."""
     folder = files(__package__) / "scripts"
@@ -46,6 +50,7 @@ def load(log_entries: int, times: Times, *, is_sharded: bool) -> Mapping[str, Sc
     values = {
         "@LOG@": str(log_entries),
         "@PUBLISH@": "SPUBLISH" if is_sharded else "PUBLISH",
+        "@ROOM@": str(HOOK_ROOM),
         "@LEASE@": _ms(times.lease),
         "@OUTAGE@": _ms(times.outage),
         "@REBUILDING@": _ms(times.rebuilding),

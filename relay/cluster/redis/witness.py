@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import json
-
 from relay.apps import App
 from relay.cluster.redis.calls import ignore
+from relay.cluster.redis.link import Argument
 from relay.cluster.redis.partitions import Partitions
-from relay.protocol.webhooks import WebhookEvent
+from relay.protocol.webhooks import WebhookEvent, cause_of
+from relay.wire import halves
 
-# Events of a partition that wait for the back ends, before the oldest are dropped; scripts/_node.lua has the same.
-HOOKS: Final = 100_000
+# Several clients that miss the same cached event at once are told of once in this time. Milliseconds.
+MISS_INTERVAL: Final = 3_000
 
 
 class RedisWitness:
@@ -26,11 +26,12 @@ class RedisWitness:
     def happened(self, app_id: str, event: WebhookEvent, /) -> None:
         """See Witness."""
         app = self._app_of(app_id)
-        if app is None or not app.webhooks:
+        if app is None or not any(hook.wants(event) for hook in app.webhooks):
             return
-        partition = self._partitions.of(app_id, event.channel)
-        key, body = partition.base + b"hooks", json.encode(event.fields())
-        partition.command(("XADD", key, "MAXLEN", "~", HOOKS, "*", "a", app_id, "e", body), ignore)
+        arguments: list[Argument] = [app_id, cause_of(event), halves.dumps(event.fields())]
+        if event.name == "cache_miss":
+            arguments += [f"miss:{event.channel}", MISS_INTERVAL]
+        self._partitions.of(app_id, event.channel).ask("hook", arguments, ignore)
 
     def came(self, app_id: str, event: WebhookEvent, /) -> None:
         """See Witness; the roster's scripts keep the grace."""

@@ -21,7 +21,8 @@ from relay.api.channels import list_channels, list_users, show_channel
 from relay.apps import App, Apps, Webhook
 from relay.protocol.channels import rules_for
 from relay.protocol.requests import Publish
-from relay.webhooks.base import Pace, cause_of
+from relay.protocol.webhooks import cause_of
+from relay.webhooks.base import Pace
 from relay.webhooks.delivery import HttpWebhooks
 from tests.helpers import model
 from tests.helpers.api import told
@@ -117,9 +118,10 @@ class BackEnd:
         return told
 
     def _read(self) -> None:
-        while self._target._queue:
-            event = self._target._queue.popleft()
-            self._target._waiting[cause_of(event)] -= 1
+        queue = self._target.queue
+        while queue._events:
+            event = queue._events.popleft()
+            queue._waiting[cause_of(event)] -= 1
             fields = event.fields()
             if not self._is_learned(fields):
                 self._told.append(fields)
@@ -139,7 +141,7 @@ class BackEnd:
 
     def close(self) -> None:
         self._webhooks._leaving.clear()
-        self._target._queue.clear()
+        self._target.queue.abandon()
         self._runner.run(self._webhooks.stop())
         self._runner.close()
 

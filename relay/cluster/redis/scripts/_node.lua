@@ -1,12 +1,9 @@
 -- nodes  zset    node by the end of its lease (Redis' ms)
 -- beat   hash    `last` beat of any node, `quiet_until` nobody is taken for dead, `rebuild_until` nothing is an event (ms)
--- hooks  stream  `a` app, `e` JSON of an event
 
 -- Milliseconds: of a lease; without any node's beat, after which Redis was away and nobody dead; in which the nodes tell an
 -- emptied Redis what they hold.
 local LEASE, OUTAGE, REBUILDING = @LEASE@, @OUTAGE@, @REBUILDING@
--- Events that wait for the back ends, before the oldest are dropped.
-local HOOKS = 100000
 local STALE = {err = 'STALE the node has no lease here'}
 local REBUILD = {err = 'REBUILD the cluster is being rebuilt'}
 
@@ -31,11 +28,4 @@ end
 -- While they do nothing of it is an event, and nobody can say who is where: reads answer REBUILD.
 local function is_rebuilding()
     return rest_of_rebuild() > 0
-end
-
--- Put an event (fields of a WebhookEvent) where the webhooks of the app are taken from.
-local function tell_back_ends(app, event)
-    if not is_rebuilding() then
-        call('XADD', base .. 'hooks', 'MAXLEN', '~', HOOKS, '*', 'a', app, 'e', cjson.encode(event))
-    end
 end

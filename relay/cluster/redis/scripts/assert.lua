@@ -1,5 +1,5 @@
 #!lua
--- with: node emit roster
+-- with: node hooks emit roster
 -- What a node holds, all of it anew: after it was taken for dead, or Redis has lost it. Members who are in already stay in,
 -- however many they are. Repeats change nothing.
 -- ARGV: node, then items in msgpack, at most some hundreds:

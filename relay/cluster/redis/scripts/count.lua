@@ -1,5 +1,5 @@
 #!lua
--- with: node emit roster
+-- with: node hooks emit roster
 -- So many subscriptions to a channel are on a node. The number is absolute: repeats change nothing.
 -- ARGV: node, app, channel, count, hooked (1 or 0), told (1 or 0): are subscribers told the cluster's count;
 --       again (1 or 0): nothing has changed, it is asked whether the count can be told now

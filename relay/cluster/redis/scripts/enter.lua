@@ -1,5 +1,5 @@
 #!lua
--- with: node emit roster
+-- with: node hooks emit roster
 -- A member's first connection of a node. Repeats change nothing.
 -- ARGV: node, app, channel, user, user_info, limit, exclude, hooked (1 or 0), snapshot (1 or 0).
 -- Answers FULL; OK; or, with a snapshot, all members, a list of user, user_info, … (the one who came among them).

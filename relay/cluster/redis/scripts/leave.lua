@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- with: node emit roster
+-- with: node hooks emit roster
 -- A member's last connection of a node has left. Repeats change nothing.
 -- ARGV: node, app, channel, user, hand-over in ms, hooked (1 or 0)
 if is_stale(ARGV[1]) then

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- with: node emit roster
+-- with: node hooks emit roster
 -- Take back what dead nodes had. A node whose lease is over is unknown from here on: it must not come back to half of what it
 -- had. Not done while an outage of Redis, or a jump of its clock, may be what ended the leases.
 -- ARGV: so many entries and members at most, then the ids of the apps that have webhooks; without any ARGV nothing is taken

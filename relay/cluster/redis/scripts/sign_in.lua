@@ -1,5 +1,5 @@
 #!lua
--- with: node emit roster
+-- with: node hooks emit roster
 -- A user's first connection of a node is signed in. Repeats change nothing.
 -- ARGV: node, app, user, exclude
 if is_stale(ARGV[1]) then

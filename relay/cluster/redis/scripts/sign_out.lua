@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- with: node emit roster
+-- with: node hooks emit roster
 -- A user's last connection of a node is gone. Repeats change nothing.
 -- ARGV: node, app, user
 if is_stale(ARGV[1]) then

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- with: node emit roster
+-- with: node hooks emit roster
 -- What has waited long enough: back ends are told of who has not come back, who was handed over to nobody leaves, and
 -- counts are told that no node asks for again.
 -- ARGV: so many at most. Answers 1 if there may be more, or 0.
