@@ -24,7 +24,6 @@ from relay.api.routes import MAX_BODY, Api
 from relay.apps import App, Apps
 from relay.cluster.cluster import Cluster
 from relay.cluster.local import LocalCluster
-from relay.cluster.receiver import Witness
 from relay.cluster.redis.cluster import RedisCluster, over_redis
 from relay.config import Settings, load
 from relay.console.pages import Address, Console
@@ -44,10 +43,14 @@ from relay.transports.xhr import Fallback, is_fallback
 from relay.watch.happenings import Observers
 from relay.watch.prometheus import Metrics
 from relay.webhooks.delivery import HttpWebhooks
+from relay.webhooks.streams import StreamWebhooks
 from relay.wire.http import Answer
 from relay.worker import Ask, Line, Place, Ready, Stop, Told, open_line
 
 log = structlog.get_logger()
+
+# What tells the back ends.
+Telling = HttpWebhooks | StreamWebhooks
 
 
 class Listening(NamedTuple):
@@ -76,7 +79,7 @@ class Running:
     """A relay that listens: the port, and the parts whose apps may be replaced. `spread` are the seconds over which a stop
     will close the connections."""
 
-    def __init__(self, port: int, node: Node, webhooks: HttpWebhooks, metrics: Metrics, spread: float) -> None:
+    def __init__(self, port: int, node: Node, webhooks: Telling, metrics: Metrics, spread: float) -> None:
         self.port = port
         self.node = node
         self.webhooks = webhooks
@@ -96,8 +99,7 @@ async def running(settings: Settings, inherited: Inherited | None = None) -> Asy
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop.time())
     observers = Observers()
-    webhooks = HttpWebhooks(settings.apps, loop.time, observers=observers)
-    cluster = _cluster(settings, webhooks)
+    cluster, webhooks = _cluster(settings, observers)
     node = _node(settings, cluster, observers)
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     metrics.cluster = cluster.state if isinstance(cluster, RedisCluster) else None
@@ -132,6 +134,7 @@ async def running(settings: Settings, inherited: Inherited | None = None) -> Asy
         ready.clear()
         server.close()
         doors.close()
+        await webhooks.hand_over()
         await node.stop(relay.spread)
         await webhooks.stop()
         await doors.finish(CLOSE_TIMEOUT)
@@ -218,13 +221,15 @@ def _node(settings: Settings, cluster: Cluster, observers: Observers) -> Node:
     return node
 
 
-def _cluster(settings: Settings, witness: Witness) -> Cluster:
-    """The nodes that this one is of: itself alone, or those over the same Redis."""
+def _cluster(settings: Settings, observers: Observers) -> tuple[Cluster, Telling]:
+    """The nodes that this one is of, itself alone or those over the same Redis, and what tells their back ends."""
     loop = asyncio.get_running_loop()
     if not settings.redis_url:
-        return LocalCluster(witness, loop.time, loop.call_later)
+        webhooks = HttpWebhooks(settings.apps, loop.time, observers=observers)
+        return LocalCluster(webhooks, loop.time, loop.call_later), webhooks
     url, prefix = settings.redis_url, settings.redis_prefix
-    return over_redis(url, prefix, settings.redis_partitions, settings.redis_log, loop.time)
+    cluster = over_redis(url, prefix, settings.redis_partitions, settings.redis_log, loop.time)
+    return cluster, StreamWebhooks(cluster.hooks, settings.apps, observers=observers)
 
 
 def _handover(fallback: Fallback, place: Place) -> Handover:

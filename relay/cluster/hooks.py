@@ -15,8 +15,8 @@ from relay.protocol.webhooks import WebhookEvent
 
 
 class Queued(Struct, frozen=True):
-    """An event that waits: what it is known by in the whole cluster, its number among all of the app in the partition, and its
-    place among those of its cause."""
+    """An event that waits: what it is known by in the whole cluster, its number among all of the app in the partition, and
+    its place among those of its cause."""
 
     event: WebhookEvent
     id: str

@@ -10,8 +10,6 @@ from typing import Any
 
 import pusher  # type: ignore[import-untyped] # it has none
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 
 from relay.apps import App, Webhook
@@ -23,52 +21,11 @@ from relay.webhooks.delivery import HttpWebhooks
 from tests.helpers.clients import APP, member
 from tests.helpers.node import Clock, Relay
 from tests.helpers.relay import PATIENCE, running_relay
+from tests.relay.webhooks.receiver import Receiver
 
 QUICK = Pace(first_pause=0.001, longest_pause=0.002, timeout=PATIENCE, budget=PATIENCE, flush=PATIENCE)
 OCCUPIED = WebhookEvent("channel_occupied", "a")
 VACATED = WebhookEvent("channel_vacated", "a")
-
-
-class Receiver:
-    """A back end that keeps what it is told; `statuses` are those of its next answers, 200 when there are none."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.requests: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()
-        self.statuses: list[int] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.requests.put_nowait((dict(request.headers), await request.read()))
-        await self.gate.wait()
-        return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
-
-    async def request(self) -> tuple[dict[str, str], bytes]:
-        async with asyncio.timeout(PATIENCE):
-            return await self.requests.get()
-
-    async def events(self) -> list[dict[str, Any]]:
-        """The events of the next request."""
-        events: list[dict[str, Any]] = json.loads((await self.request())[1])["events"]
-        return events
-
-    async def names(self, count: int) -> list[str]:
-        """The names of the next `count` events, however they were batched."""
-        names: list[str] = []
-        while len(names) < count:
-            names += [event["name"] for event in await self.events()]
-        return names
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    application = web.Application()
-    application.router.add_post("/hooks", receiver.answer)
-    async with TestServer(application) as server:
-        receiver.url = str(server.make_url("/hooks"))
-        yield receiver
 
 
 def app_of(receiver: Receiver, **filters: Any) -> App:

@@ -8,9 +8,12 @@ import redis as redis_py
 
 from relay.cluster.redis.link import Argument
 from relay.cluster.redis.scripts import Times, load
+from relay.protocol.webhooks import CAUSES
 from tests.helpers.fake_redis import FakeRedis
 from tests.helpers.redis import RedisServer
 
+# What waits for back ends.
+HOOKS: Final = b"pd:{0}:hook"
 PREFIX: Final = "pd:{0}:"
 APP: Final = "3"
 
@@ -63,7 +66,9 @@ class Partition:
         self.redis: Any = FakeClient(server) if isinstance(server, FakeRedis) else server.client
         scripts = load(20_000, Times(), is_sharded=False)
         self._scripts = {name: self.redis.register_script(script.text) for name, script in scripts.items()}
-        self._read = {"log": "-", "hooks": "-"}
+        self._read = "-"
+        # The number of the event that back ends were told last.
+        self._told = 0
 
     def run(self, name: str, *arguments: Argument) -> Any:
         """What a script answers. Raises redis.ResponseError."""
@@ -108,18 +113,19 @@ class Partition:
 
     def told(self) -> list[tuple[str, str, str, Any]]:
         """What nodes were told since the last time: topic without the prefix, kind, exclude, body."""
-        return [_message(fields[b"t"], fields[b"m"]) for fields in self._news("log") if fields[b"t"]]
+        return [_message(fields[b"t"], fields[b"m"]) for fields in self._news() if fields[b"t"]]
 
     def hooks(self) -> list[dict[str, Any]]:
         """What back ends are told since the last time."""
-        news = self._news("hooks")
-        assert all(fields[b"a"] == APP.encode() for fields in news)
-        return [msgspec.json.decode(fields[b"e"]) for fields in news]
+        found = [entry for cause in CAUSES for entry in self.redis.xrange(f"{PREFIX}hooks:{APP}:{cause}", min="-")]
+        events = {int(entry_id.split(b"-")[0]): fields[b"e"] for entry_id, fields in found}
+        news, self._told = sorted(number for number in events if number > self._told), max(events, default=self._told)
+        return [msgspec.json.decode(events[number]) for number in news]
 
-    def _news(self, stream: str) -> list[dict[bytes, bytes]]:
-        entries = self.redis.xrange(f"{PREFIX}{stream}", min=self._read[stream])
+    def _news(self) -> list[dict[bytes, bytes]]:
+        entries = self.redis.xrange(f"{PREFIX}log", min=self._read)
         if entries:
-            self._read[stream] = f"({entries[-1][0].decode()}"
+            self._read = f"({entries[-1][0].decode()}"
         return [fields for _, fields in entries]
 
     def age(self, milliseconds: int, *, beats: bool = True) -> None:
@@ -138,8 +144,8 @@ class Partition:
 
     def is_empty_but_for(self, *keys: str) -> bool:
         """Whether nothing is left of the state, besides what the cluster itself always has."""
-        known = {f"{PREFIX}{key}".encode() for key in ("epoch", "nodes", "beat", "log", "hooks", *keys)}
-        return set(self.redis.keys("*")) <= known
+        known = {f"{PREFIX}{key}".encode() for key in ("epoch", "nodes", "beat", "log", *keys)}
+        return {key for key in self.redis.keys("*") if not key.startswith(HOOKS)} <= known
 
 
 def _message(topic: bytes, message: bytes) -> tuple[str, str, str, Any]:
