@@ -11,6 +11,7 @@ from msgspec import convert
 
 from relay.cluster.bus import Unavailable
 from relay.cluster.hooks import HookReader, Queued, Read
+from relay.cluster.redis.calls import ignore
 from relay.cluster.redis.partition import Partition
 from relay.cluster.redis.partitions import Partitions
 from relay.protocol.webhooks import WebhookEvent
@@ -47,7 +48,7 @@ class RedisStream:
 
     def keep(self, app_id: str, targets: Sequence[str], /) -> None:
         """See HookStream."""
-        self.partition.ask("hooks_keep", (app_id, *targets), _ignore)
+        self.partition.ask("hooks_keep", (app_id, *targets), ignore)
 
     def read(self, app_id: str, target: str, most: int, done: Callable[[Read | Unavailable], None], /) -> None:
         """See HookStream."""
@@ -117,7 +118,7 @@ class RedisHooks:
         for stream in self._streams.values():
             if stream.is_begun:
                 stream.is_begun = False
-                stream.partition.ask("lead", (self._name, 0), _ignore)
+                stream.partition.ask("lead", (self._name, 0), ignore)
 
     def _renew(self, stream: RedisStream, reader: HookReader) -> None:
         asked_at = self._clock()
@@ -143,7 +144,3 @@ class RedisHooks:
         stream.is_begun = False
         stream.partition.ignore(stream.topic)
         reader.end(stream)
-
-
-def _ignore(answer: Any) -> None:
-    """What was not done is done by the next call."""
