@@ -25,7 +25,7 @@ from relay.cluster.redis.partition import Partition, Topic
 from relay.cluster.redis.partitions import Partitions
 from relay.cluster.redis.pushes import Meanings
 from relay.cluster.redis.reports import Assertion
-from relay.cluster.redis.roster import RedisRoster
+from relay.cluster.redis.roster import Later, RedisRoster
 from relay.cluster.redis.scripts import Times, load
 from relay.cluster.redis.topology import Topology, parse_url
 from relay.cluster.redis.witness import RedisWitness
@@ -96,19 +96,23 @@ class RedisCluster:
 
     async def start(self, receiver: Receiver) -> None:
         """See Cluster."""
-        self._receiver = receiver
-        self._meanings = Meanings(receiver, self.roster)
-        self._loads = Loads(self._partitions.control, receiver)
-        self.roster.begin(receiver, self._loads, asyncio.get_running_loop().call_later)
-        control = self._partitions.control
-        control.listen(self._partitions.keys.control_topic, "k", "", "")
-        self._fleet.start()
+        self.begin(receiver, asyncio.get_running_loop().call_later)
         deadline = self._clock() + START_TIMEOUT
         while not self._is_ready():
             if self._fleet.is_hopeless or self._clock() >= deadline:
                 await self._fleet.stop()
                 raise ConnectionError(f"the other nodes cannot be reached: {self._fleet.problem}")
             await asyncio.sleep(_POLL)
+
+    def begin(self, receiver: Receiver, later: Later) -> None:
+        """Begin to join the others; `later` is the loop's call_later."""
+        self._receiver = receiver
+        self._meanings = Meanings(receiver, self.roster)
+        self._loads = Loads(self._partitions.control, receiver)
+        self.roster.begin(receiver, self._loads, later)
+        control = self._partitions.control
+        control.listen(self._partitions.keys.control_topic, "k", "", "")
+        self._fleet.start()
 
     async def stop(self) -> None:
         """See Cluster."""

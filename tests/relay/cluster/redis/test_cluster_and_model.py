@@ -1,0 +1,415 @@
+"""Whatever happens on three nodes, in whatever order answers and pushes meet: clients are told what the model of one says."""
+
+import random
+from collections import Counter
+from collections.abc import MutableMapping
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from msgspec.structs import replace
+
+from relay.apps import App, Webhook
+from relay.cluster.bus import Accepted, Outcome, Unavailable
+from relay.cluster.roster import ChannelInfo, Wanted
+from relay.protocol.channels import rules_for
+from relay.protocol.requests import Publish
+from tests.helpers import model
+from tests.helpers.clients import app_with, message, subscription
+from tests.helpers.fake_cluster import FakeCluster, FakeNode
+from tests.helpers.model import Fact, Guest, Message, Model, Rules, as_seen, views
+from tests.helpers.node import Client
+
+CHANNELS = [
+    "a",
+    "private-b",
+    "presence-d",
+    "presence-e",
+    "cache-f",
+    "presence-cache-g",
+    "#server-to-user-1",
+]
+PRESENCE = [name for name in CHANNELS if name.startswith("presence-")]
+USERS = ["1", "2", "3"]
+NODES = 3
+# Clients at the same time.
+MOST = 6
+# Seconds: of a lease, of a rebuild, with what comes before and behind.
+DEATH = 10
+REBUILD = 9
+
+anybody = st.integers(0, MOST - 1)
+any_node = st.integers(0, NODES - 1)
+any_channel = st.integers(0, len(CHANNELS) - 1)
+members = st.none() | st.tuples(st.sampled_from(USERS), st.sampled_from([{}, {"tab": 1}]))
+
+
+def app_under(rules: Rules) -> App:
+    app = app_with(
+        presence_members=rules.members,
+        cache_ttl=rules.cache_ttl,
+        watchlist=model.WATCHLIST,
+        client_events_per_second=1_000_000,
+    )
+    return replace(app, subscription_count=rules.counting, webhooks=(Webhook("http://127.0.0.1:9/"),))
+
+
+class ClusterMachine(RuleBasedStateMachine):
+    """Clients on random nodes join, speak, sign in and go; nodes are cut, killed and frozen; Redis loses everything."""
+
+    @initialize(
+        channels=st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=4, unique=True),
+        clients=st.integers(1, MOST),
+        limit=st.integers(1, 3),
+        counting=st.booleans(),
+        is_answer_first=st.booleans(),
+        seed=st.integers(0, 1_000),
+    )
+    def begin(
+        self, channels: list[str], clients: int, limit: int, counting: bool, is_answer_first: bool, seed: int
+    ) -> None:
+        self.model = Model()
+        # How many are remembered is bounded by Redis' memory alone.
+        self.model.rules = Rules(members=limit, counting=counting, cache_ttl=30, remembered=1_000)
+        self.app = app_under(self.model.rules)
+        self.chance = random.Random(seed)  # noqa: S311 - a test's
+        self.cluster = FakeCluster(self.app, NODES)
+        self.cluster.redis.is_answer_first = is_answer_first
+        self.channels = channels
+        self.guests: dict[Client, Guest] = {}
+        self.nodes: dict[Client, FakeNode] = {}
+        self.seen: dict[Client, dict[str, Counter[str]]] = {}
+        self.counts: dict[Client, dict[str, int]] = {}
+        self.closing: list[Client] = []
+        self.cuts: dict[FakeNode, int] = {}
+        self.believes: set[Fact] = set()
+        self.told: list[dict[str, object]] = []
+        self.hooks_read = 0
+        for at in range(clients):
+            self.connect(at)
+
+    def open(self) -> list[Client]:
+        return [client for client, guest in self.guests.items() if guest in self.model.guests]
+
+    def one(self, at: int) -> tuple[Client, Guest]:
+        clients = self.open()
+        client = clients[at % len(clients)]
+        return client, self.guests[client]
+
+    def channel(self, which: int) -> str:
+        return self.channels[which % len(self.channels)]
+
+    def node(self, at: int) -> FakeNode:
+        return self.cluster.nodes[at % len(self.cluster.nodes)]
+
+    # --- what goes on ----------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.open()) < MOST)
+    @rule(at=any_node)
+    def connect(self, at: int) -> None:
+        node = self.node(at)
+        client = Client(node.node, self.app)
+        client.transport.take()
+        client.transport.when_closed = lambda: self.when_closed(client)
+        self.guests[client] = self.model.connect(client.socket_id)
+        self.nodes[client] = node
+        self.seen[client], self.counts[client] = {}, {}
+
+    def when_closed(self, client: Client) -> None:
+        self.closing.append(client)
+        client.drop()
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody, which=any_channel, member=members)
+    def join(self, at: int, which: int, member: tuple[str, object] | None) -> None:
+        (client, guest), channel = self.one(at), self.channel(which)
+        data = None
+        if model.needs_signature(channel) and member is not None:
+            data = model.member_data(*member)
+        client.say(message("pusher:subscribe", subscription(self.app, client.socket_id, channel, data)))
+        self.model.join(guest, channel, member)
+        self.settle()
+
+    @precondition(lambda self: self.open())
+    @rule(which=any_channel, member=members)
+    def everybody_joins(self, which: int, member: tuple[str, object] | None) -> None:
+        for at in range(len(self.open())):
+            self.join(at, which, member)
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody, which=any_channel)
+    def leave(self, at: int, which: int) -> None:
+        (client, guest), channel = self.one(at), self.channel(which)
+        client.say(message("pusher:unsubscribe", {"channel": channel}))
+        self.model.leave(guest, channel)
+        self.settle()
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody)
+    def drop(self, at: int) -> None:
+        client, guest = self.one(at)
+        client.drop()
+        self.model.close(guest)
+        # What one node takes leave of at once, another may hear of in two turns.
+        self.settle()
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody, user=st.sampled_from(USERS), watchlist=st.lists(st.sampled_from(USERS), max_size=3))
+    def sign_in(self, at: int, user: str, watchlist: list[str]) -> None:
+        client, guest = self.one(at)
+        info = {"name": user}
+        user_data = model.user_data(user, info, watchlist)
+        client.say(client.sign_in_message(user_data))
+        self.model.sign_in(guest, user, info, watchlist, user_data)
+        self.settle()
+
+    @precondition(lambda self: self.open())
+    @rule(at=anybody, which=any_channel, data=st.text("ab", max_size=3))
+    def speak(self, at: int, which: int, data: str) -> None:
+        """What clients say is lost to a node that is cut: nobody is."""
+        self.cuts.clear()
+        (client, guest), channel = self.one(at), self.channel(which)
+        client.say(message("client-x", data, channel))
+        self.model.speak(guest, channel, "client-x", data)
+        self.settle()
+
+    @rule(at=any_node, which=any_channel, data=st.text("ab", max_size=3), exclude=st.none() | anybody)
+    def publish(self, at: int, which: int, data: str, exclude: int | None) -> None:
+        node, channel = self.node(at), self.channel(which)
+        # Of what a node publishes while it is cut nobody can say whether Redis has it.
+        self.cuts.pop(node, None)
+        known = list(self.guests.values())
+        but = None if exclude is None or not known else known[-1 - exclude % len(known)].socket_id
+        outcomes: list[Outcome] = []
+        namespace = node.node.namespaces[self.app.id]
+        namespace.publish(Publish("x", data, (rules_for(channel),), but, frozenset()), outcomes.append)
+        self.model.publish([channel], "x", data, but)
+        self.settle()
+        assert [type(outcome) for outcome in outcomes] == [Accepted]
+
+    @rule(at=any_node, user=st.sampled_from(USERS))
+    def terminate(self, at: int, user: str) -> None:
+        node = self.node(at)
+        self.cuts.pop(node, None)
+        node.cluster.commands.terminate(self.app.id, user, lambda _outcome: None)
+        expected = self.model.online(user)
+        self.run()
+        closing, self.closing = self.closing, []
+        assert {self.guests[client] for client in closing} == set(expected)
+        for client in closing:
+            self.model.close(self.guests[client])
+        # They go in one turn, or in several: of one another they may hear, or not.
+        self.compare(is_loose=True)
+
+    # --- what goes wrong -------------------------------------------------------------------------------------------------
+
+    @rule(at=any_node, steps=st.integers(0, 20))
+    def cut(self, at: int, steps: int) -> None:
+        """The node's link is lost while that happens which comes next."""
+        self.cuts[self.node(at)] = steps
+
+    @precondition(lambda self: len(self.cluster.nodes) > 1)
+    @rule(at=any_node, chance=st.integers(0, 3))
+    def kill(self, at: int, chance: int) -> None:
+        """Seldom, as it ends what went before on a node. Another one is started."""
+        if chance:
+            return
+        node = self.node(at)
+        self.cuts.pop(node, None)
+        self.cluster.kill(node)
+        for client in [client for client in self.open() if self.nodes[client] is node]:
+            self.model.close(self.guests[client])
+            self.guests[client].told.clear()
+            del self.guests[client]
+        self.cluster.add()
+        self.pass_seconds(DEATH)
+        self.compare(is_loose=True)
+
+    @rule(at=any_node, seconds=st.sampled_from([2, 12]))
+    def freeze(self, at: int, seconds: int) -> None:
+        """It is taken for dead after a lease. Others hear of it then; its own clients hear nothing of themselves."""
+        node = self.node(at)
+        self.cuts.pop(node, None)
+        node.is_frozen = True
+        self.pass_seconds(seconds)
+        node.is_frozen = False
+        self.pass_seconds(4)
+        if seconds < DEATH:
+            self.compare()
+        else:
+            self.forget_what_was_told()
+
+    @rule(seconds=st.sampled_from([2, 20]))
+    def take_redis_away(self, seconds: int) -> None:
+        """For longer than a lease, perhaps: nobody could beat, so nobody is dead."""
+        self.cluster.is_away = True
+        for node in self.cluster.nodes:
+            node.cut()
+        self.pass_seconds(seconds)
+        self.cluster.is_away = False
+        self.pass_seconds(2)
+        self.compare()
+
+    @rule(is_restarted=st.booleans())
+    def lose_everything(self, is_restarted: bool) -> None:
+        """Redis is emptied, or comes back empty: nobody hears of it."""
+        if is_restarted:
+            for node in self.cluster.nodes:
+                node.cut()
+            self.cluster.redis.restart()
+        else:
+            self.cluster.redis.flushall()
+        self.hooks_read = 0
+        self.pass_seconds(REBUILD)
+        self.model.remembered.clear()
+        self.model.happened.clear()
+        self.read_hooks()
+        self.compare()
+        # Of what changed meanwhile back ends have not heard.
+        self.believes = self.model.facts()
+
+    def forget_what_was_told(self) -> None:
+        for client, guest in self.guests.items():
+            self.see(client, client.transport.take())
+            guest.told.clear()
+        self.compare()
+
+    # --- what has to hold ------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        cuts, self.cuts = self.cuts, {}
+        for node in self.cluster.nodes:
+            node.node.flush()
+        self.cluster.settle(self.chance, cuts)
+
+    def settle(self) -> None:
+        self.run()
+        self.compare()
+
+    def see(self, client: Client, told: list[Message]) -> list[Message]:
+        """Keep what a client knows by what it was told; its counts are looked at later."""
+        as_seen(told, self.seen[client])
+        for one in told:
+            if one["event"] == "pusher_internal:subscription_count":
+                self.counts[client][one["channel"]] = one["data"]["subscription_count"]
+        return [normal(one) for one in told if one["event"] != "pusher_internal:subscription_count"]
+
+    def compare(self, *, is_loose: bool = False) -> None:
+        """Each client was told what the model says, and has the true lists of members."""
+        for client, guest in self.guests.items():
+            told = self.see(client, client.transport.take())
+            predicted = [normal(one) for one in guest.told if one["event"] != "pusher_internal:subscription_count"]
+            guest.told.clear()
+            if not is_loose:
+                assert views(told) == views(predicted)
+            elif guest in self.model.guests:
+                # Of those who went in one turn it is told in any order.
+                assert sorted(map(str, told)) == sorted(map(str, predicted))
+            for channel in guest.channels.keys() & set(PRESENCE):
+                assert +self.seen[client][channel] == Counter(list(self.model.members[channel]))
+        self.model.left.clear()
+
+    @rule(seconds=st.integers(1, 6))
+    def wait(self, seconds: int) -> None:
+        self.cuts.clear()
+        self.pass_seconds(seconds)
+        self.compare()
+        self.check_counts()
+        self.check_questions()
+        self.check_hooks()
+
+    def pass_seconds(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.cluster.pass_a_second(self.chance)
+            self.model.pass_a_second()
+
+    def check_counts(self) -> None:
+        """Who is in a channel knows how many are."""
+        if not self.model.rules.counting:
+            return
+        for client, guest in self.guests.items():
+            for channel in guest.channels.keys() - set(PRESENCE):
+                assert self.counts[client].get(channel) == len(self.model.rooms[channel])
+
+    def check_questions(self) -> None:
+        """Each node answers what the model says."""
+        rooms, members = self.model.rooms, self.model.members
+        expected = [ChannelInfo(name, len(room), len(members.get(name, ()))) for name, room in sorted(rooms.items())]
+        for node in self.cluster.nodes:
+            answers: list[Any] = []
+            roster, wanted = node.cluster.roster, Wanted(subscriptions=True, members=True)
+            roster.list_channels(self.app.id, "", wanted, answers.append)
+            roster.list_members(self.app.id, PRESENCE[0], answers.append)
+            self.cluster.settle(self.chance)
+            pages, users = answers
+            assert not isinstance(pages, Unavailable)
+            assert ([info for page in pages for info in page], set(users)) == (
+                expected,
+                set(members.get(PRESENCE[0], ())),
+            )
+
+    def read_hooks(self) -> None:
+        entries = self.cluster.redis.value("pd:{0}:hooks") or []
+        for _, words in entries[self.hooks_read :]:
+            fields = msgspec.json.decode(words[words.index(b"e") + 1])
+            self.learn(fields)
+        self.hooks_read = len(entries)
+
+    def learn(self, fields: dict[str, Any]) -> None:
+        fact = fields["channel"], fields.get("user_id")
+        match fields["name"]:
+            case "channel_occupied" | "member_added":
+                assert fact not in self.believes, f"told twice of {fact}"
+                self.believes.add(fact)
+            case "channel_vacated" | "member_removed":
+                assert fact in self.believes, f"told of the end of {fact}, which never began"
+                self.believes.remove(fact)
+            case "client_event":
+                self.told.append(fields)
+
+    def check_hooks(self) -> None:
+        """Back ends were told what the model says."""
+        self.read_hooks()
+        said = [event for event in self.model.happened if event["name"] == "client_event"]
+        assert self.told == said
+        self.told.clear()
+        self.model.happened.clear()
+        facts = self.model.facts()
+        assert facts <= self.believes
+        for fact in self.believes - facts:
+            # The grace, the sweep once a second, and the time in which an outage may be why somebody is away.
+            assert self.model.now <= self.model.gone_at[fact] + model.GRACE + 1 + DEATH
+
+
+def normal(one: Message) -> Message:
+    """Members in no order: after a rebuild it is that of the nodes."""
+    presence = one["data"].get("presence") if isinstance(one.get("data"), dict) else None
+    if presence is None:
+        return one
+    ids = sorted(presence["ids"])
+    return one | {"data": {"presence": presence | {"ids": ids, "hash": {user: presence["hash"][user] for user in ids}}}}
+
+
+def run(examples: int, steps: int, logged: list[MutableMapping[str, Any]]) -> None:
+    run_state_machine_as_test(
+        ClusterMachine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+    )
+    # Redis lost everything: that something was missed is said as an error, to the operator.
+    assert {entry["event"] for entry in logged if entry["log_level"] == "error"} <= {"messages_missed"}
+    logged.clear()
+
+
+def test_whatever_happens_to_nodes_everybody_is_told_what_the_model_says(
+    logged: list[MutableMapping[str, Any]],
+) -> None:
+    run(25, 25, logged)
+
+
+@pytest.mark.long
+def test_whatever_happens_to_nodes_for_long_everybody_is_told_what_the_model_says(
+    logged: list[MutableMapping[str, Any]],
+) -> None:
+    run(1_000, 40, logged)
