@@ -13,6 +13,7 @@ import uvloop
 from pushdesk.settings import ConfigError
 from relay import config, logs, server, supervisor
 from relay.apps import App
+from relay.cluster.redis.orders import order_reload
 from relay.cluster.redis.private import PrivateRedisFailed
 from relay.doctor import examine
 from relay.ports import CannotListen
@@ -54,6 +55,20 @@ def worker(place: str) -> None:
         uvloop.run(server.work(settings, stands))
     except OSError as error:
         _fail(_explain(error), 1)
+
+
+@main.command(short_help="Have nodes read their apps anew.")
+@click.option("--all", "is_all", is_flag=True, help="All nodes over the Redis of the settings.")
+def reload(is_all: bool) -> None:
+    """Have all nodes of a relay read their apps anew, each from its own settings. One alone does on SIGHUP."""
+    settings = _load()
+    if not is_all or not settings.redis_url:
+        _fail("relay reload needs --all, and RELAY_REDIS_URL; send SIGHUP to a relay that is alone", 2)
+    try:
+        nodes = asyncio.run(order_reload(settings.redis_url, settings.redis_prefix, settings.redis_log))
+    except OSError as error:
+        _fail(str(error), 1)
+    click.echo(f"told {nodes} nodes; each says in its log what it did: apps_reloaded, or reload_refused")
 
 
 @main.command("check-config")

@@ -158,7 +158,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(settings) as relay:
-        loop.add_signal_handler(signal.SIGHUP, _reload, relay)
+        _reload_when_told(relay)
         scheme = "https" if settings.tls_certificate else "http"
         log.info("relay_listening", url=f"{scheme}://{settings.host}:{relay.port}", apps=len(settings.apps))
         if settings.console_port:
@@ -179,7 +179,7 @@ async def work(settings: Settings, place: Place) -> None:
         loop.add_signal_handler(number, stop.set)
     line = await open_line(socket.socket(fileno=place.control))
     async with running(settings, Inherited.by_numbers(place)) as relay:
-        loop.add_signal_handler(signal.SIGHUP, _reload, relay)
+        _reload_when_told(relay)
         line.send(Ready())
         obeying = asyncio.create_task(_obey(line, relay, stop))
         await stop.wait()
@@ -199,6 +199,12 @@ async def _obey(line: Line, relay: Running, stop: asyncio.Event) -> None:
                 relay.spread = message.spread
                 stop.set()
     stop.set()
+
+
+def _reload_when_told(relay: Running) -> None:
+    """Read the apps anew on SIGHUP, and when all nodes are told to."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, relay)
+    relay.node.arrivals.on_reload = partial(_reload, relay)
 
 
 def _reload(relay: Running) -> None:

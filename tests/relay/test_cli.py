@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from relay import cli, ports
 from tests.helpers.processes import free_port
+from tests.helpers.redis import RedisServer
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
@@ -215,3 +216,25 @@ class TestServing:
         assert process.returncode == 0
         assert '"event": "relay_stopping"' in output
         assert SECRET not in output
+
+
+class TestReload:
+    @pytest.mark.parametrize("arguments", [("reload",), ("reload", "--all")])
+    def test_without_other_nodes_it_says_how_one_alone_is_reloaded(self, arguments: tuple[str, ...]) -> None:
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert "send SIGHUP to a relay that is alone" in result.output
+
+    def test_without_redis_it_says_that_nobody_was_told(self) -> None:
+        result = run("reload", "--all", RELAY_REDIS_URL="redis://127.0.0.1:1")
+        assert result.exit_code == 1
+        assert "the nodes cannot be reached: Redis at 127.0.0.1:1" in result.output
+
+    def test_a_refusal_of_redis_is_shown(self, redis: RedisServer) -> None:
+        redis.client.config_set("maxmemory", 1)
+        try:
+            result = run("reload", "--all", RELAY_REDIS_URL=redis.unix_url)
+        finally:
+            redis.client.config_set("maxmemory", 0)
+        assert result.exit_code == 1
+        assert "OOM" in result.output

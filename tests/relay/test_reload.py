@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from relay.apps import App, Apps, KeyPair
 from relay.config import Settings
 from tests.helpers.clients import APP, app_with, member, message, signature
 from tests.helpers.node import Client, Relay
-from tests.helpers.processes import HOST, Process, environment, free_port
+from tests.helpers.processes import HOST, ROOT, Process, environment, free_port
+from tests.helpers.redis import RedisServer
 from tests.helpers.relay import running_relay
 
 
@@ -167,12 +170,14 @@ class TestServer:
 class Signalled:
     """A relay process with its settings in a file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: object) -> None:
+        folder.mkdir(exist_ok=True)
         self.file = folder / "relay.toml"
         self.write("3")
         port = free_port()
-        settings = {"host": HOST, "port": port, "config": self.file, "log_format": "json"}
-        self.process = Process(["relay", "serve"], port, environment("RELAY_", settings))
+        settings = {"host": HOST, "port": port, "config": self.file, "log_format": "json"} | settings
+        self.environment = environment("RELAY_", settings)
+        self.process = Process(["relay", "serve"], port, self.environment)
 
     def write(self, app_id: str) -> None:
         self.file.write_text(f'[[apps]]\nid = "{app_id}"\nkey = "key-{app_id}"\nsecret = "secret-{app_id}"\n')
@@ -181,6 +186,10 @@ class Signalled:
         """Send SIGHUP; the log entry that follows."""
         before = self.process.output().count(event)
         os.kill(self.process.pid, signal.SIGHUP)
+        return self.logged(event, before)
+
+    def logged(self, event: str, before: int = 0) -> dict[str, object]:
+        """The next log entry of this event, after so many."""
         deadline = time.monotonic() + 10
         while self.process.output().count(event) == before:
             assert time.monotonic() < deadline, self.process.output()
@@ -200,3 +209,20 @@ def test_a_real_process_reloads_at_sighup_and_survives_wrong_settings(tmp_path: 
         assert relay.process.terminate() == 0
     finally:
         relay.process.stop()
+
+
+def test_one_command_has_all_nodes_read_their_apps_anew(tmp_path: Path, redis: RedisServer) -> None:
+    nodes = [Signalled(tmp_path / name, redis_url=redis.unix_url) for name in ("one", "other")]
+    try:
+        for node in nodes:
+            node.process.start()
+            node.write("4")
+        nodes[1].file.write_text("no toml")
+        command = [sys.executable, "-m", "relay", "reload", "--all"]
+        said = subprocess.run(command, cwd=ROOT, env=nodes[0].environment, capture_output=True, text=True, check=True)
+        assert said.stdout.startswith("told 2 nodes; ")
+        assert nodes[0].logged("apps_reloaded")["apps"] == 1
+        assert "is no TOML file" in str(nodes[1].logged("reload_refused")["problems"])
+    finally:
+        for node in nodes:
+            node.process.stop()
