@@ -8,6 +8,7 @@ import gc
 import signal
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -26,6 +27,7 @@ from relay.cluster.cluster import Cluster
 from relay.cluster.local import LocalCluster
 from relay.cluster.redis.cluster import RedisCluster, over_redis
 from relay.config import Settings, load
+from relay.console.abroad import Abroad
 from relay.console.pages import Address, Console
 from relay.net.listener import Listener, listen
 from relay.net.liveness import Wheel
@@ -100,7 +102,7 @@ async def running(settings: Settings, inherited: Inherited | None = None) -> Asy
     wheel = Wheel(loop.time())
     observers = Observers()
     cluster, webhooks = _cluster(settings, observers)
-    node = _node(settings, cluster, observers)
+    node, abroad = _node(settings, cluster, observers)
     metrics = Metrics(node.all_stats, node.gauges, webhooks.stats)
     metrics.cluster = cluster.state if isinstance(cluster, RedisCluster) else None
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
@@ -118,12 +120,14 @@ async def running(settings: Settings, inherited: Inherited | None = None) -> Asy
         await webhooks.stop()
         raise
     try:
-        server, exposed, console = await _listen(doors, certificate, metrics, node, api, settings, inherited, handover)
+        server, exposed, console = await _listen(
+            doors, certificate, metrics, node, abroad, api, settings, inherited, handover
+        )
     except OSError:
         await node.stop()
         await webhooks.stop()
         raise
-    ticking = [part.tick for part in (wheel, node, webhooks, certificate, console) if part is not None]
+    ticking = [part.tick for part in (wheel, node, abroad, webhooks, certificate, console) if part is not None]
     ticker = asyncio.create_task(_tick(metrics, ticking))
     _settle_memory()
     ready.set()
@@ -218,13 +222,14 @@ def _reload(relay: Running) -> None:
     log.info("apps_reloaded", apps=len(settings.apps))
 
 
-def _node(settings: Settings, cluster: Cluster, observers: Observers) -> Node:
-    """This process, as one of a cluster."""
+def _node(settings: Settings, cluster: Cluster, observers: Observers) -> tuple[Node, Abroad]:
+    """This process, as one of a cluster, and what its console and those of others see of each other."""
     loop = asyncio.get_running_loop()
     node = Node(Apps(settings.apps), cluster, settings.activity_timeout, loop.time, loop.call_soon, observers)
     if settings.on_gap == "reconnect":
         node.arrivals.on_gap = Recall(loop.call_later).begin
-    return node
+    abroad = node.arrivals.viewers = Abroad(node, cluster.commands, loop.time, time.time)
+    return node, abroad
 
 
 def _cluster(settings: Settings, observers: Observers) -> tuple[Cluster, Telling]:
@@ -291,6 +296,7 @@ async def _listen(
     certificate: Certificate | None,
     metrics: Metrics,
     node: Node,
+    abroad: Abroad,
     api: Api,
     settings: Settings,
     inherited: Inherited | None,
@@ -318,7 +324,7 @@ async def _listen(
         console = None
         if inherited is None or inherited.console:
             shared = () if inherited is None else inherited.console
-            console = await _open_console(node, api, server.port, context, settings, shared)
+            console = await _open_console(node, abroad, api, server.port, context, settings, shared)
         return Listening(server, exposed, console)
     except OSError:
         server.close()
@@ -329,6 +335,7 @@ async def _listen(
 
 async def _open_console(
     node: Node,
+    abroad: Abroad,
     api: Api,
     relay_port: int,
     context: ssl.SSLContext | None,
@@ -342,7 +349,7 @@ async def _open_console(
     address = Address(settings.host, relay_port, settings.path_prefix, context is not None)
     trusted = parse_networks(settings.trusted_proxies)
     now = asyncio.get_running_loop().time
-    console = Console(node, address, settings.console_password.reveal(), trusted, now, api.publish)
+    console = Console(node, abroad, address, settings.console_password.reveal(), trusted, now, api.publish)
     with naming("console_", host, port):
         await console.start(host, port, None if is_loopback(host) else context, sockets)
     return console

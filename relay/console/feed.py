@@ -9,22 +9,22 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from relay.apps import App
-from relay.node.namespace import Namespace
+from relay.console.abroad import Abroad
+from relay.console.entries import entry_of, message, state_of, summed
 from relay.node.node import Node
-from relay.watch.happenings import Happening, Observers
+from relay.watch.happenings import Happening, Observe, Observers
 
 # Viewers at once, of all apps.
 VIEWERS: Final = 20
 # Entries that may wait for one viewer, and their size in bytes.
 QUEUE: Final = 1_000
 QUEUE_BYTES: Final = 4_194_304
-# Characters of a text that are shown: the data of any event under the default limits.
-TEXT_SHOWN: Final = 16_384
 # Channels that are listed, those with the most subscribers; and channels that are looked at for that, so that a look costs
 # a few milliseconds at most.
 CHANNELS_SHOWN: Final = 500
@@ -33,7 +33,6 @@ CHANNELS_COUNTED: Final = 10_000
 HEARTBEAT: Final = 15.0
 
 _HEARTBEAT: Final = b": still here\n\n"
-_encode = msgspec.json.Encoder().encode
 
 
 class TooManyViewers(Exception):
@@ -65,6 +64,11 @@ class Viewer:
             self._size += len(entry)
         self._wake.set()
 
+    def miss(self, count: int) -> None:
+        """So many entries were left out elsewhere."""
+        self._missed += count
+        self._wake.set()
+
     def show(self, state: bytes) -> None:
         """The app's present state: only the newest is told, when it differs from what was told before."""
         if state != self._told_state:
@@ -89,37 +93,54 @@ class Viewer:
     def _take(self) -> bytes:
         parts = [self._state, *self._entries]
         if self._missed:
-            parts.append(_message("missed", {"count": self._missed}))
+            parts.append(message("missed", {"count": self._missed}))
         self._entries.clear()
         self._size, self._missed, self._state = 0, 0, b""
         return b"".join(parts)
 
 
 class Feeds:
-    """All viewers of this relay. `clock` gives unix time, for people. Call `tick` once a second."""
+    """All viewers of this node. `abroad` brings what happens on the others. `clock` gives unix time, for people. Call `tick`
+    once a second."""
 
-    def __init__(self, node: Node, observers: Observers, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, node: Node, observers: Observers, abroad: Abroad | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._node = node
         self._observers = observers
+        self._abroad = abroad
         self._clock = clock
         self._viewers: dict[str, list[Viewer]] = {}
+        self._watches: dict[str, Observe] = {}
+        if abroad is not None:
+            abroad.deliver = self._arrived
 
     def open(self, app: App) -> Viewer:
         """A new viewer of the app; it gets the state first. Raises TooManyViewers."""
         if sum(map(len, self._viewers.values())) >= VIEWERS:
             raise TooManyViewers
         viewer = Viewer(app.id)
-        viewer.show(self._state(self._node.namespaces[app.id]))
+        viewer.show(self._state(app.id))
+        if app.id not in self._viewers:
+            self._watch(app.id)
         self._viewers.setdefault(app.id, []).append(viewer)
-        self._observers[app.id] = lambda happening: self._happened(app.id, happening)
         return viewer
+
+    def _watch(self, app_id: str) -> None:
+        watch = self._watches[app_id] = partial(self._happened, app_id)
+        self._observers.add(app_id, watch)
+        if self._abroad is not None:
+            self._abroad.ask(app_id)
 
     def close(self, viewer: Viewer) -> None:
         """The viewer is gone. When it was the app's last one, the app is not observed any more."""
         viewers = self._viewers[viewer.app_id]
         viewers.remove(viewer)
         if not viewers:
-            del self._viewers[viewer.app_id], self._observers[viewer.app_id]
+            del self._viewers[viewer.app_id]
+            self._observers.remove(viewer.app_id, self._watches.pop(viewer.app_id))
+            if self._abroad is not None:
+                self._abroad.ask_no_more(viewer.app_id)
 
     def stop(self) -> None:
         """End all."""
@@ -130,37 +151,27 @@ class Feeds:
     def tick(self, _now: float) -> None:
         """Look at the state of the apps that are watched; one that is no more ends."""
         for app_id, viewers in self._viewers.items():
-            namespace = self._node.namespaces.get(app_id)
-            state = b"" if namespace is None else self._state(namespace)
+            is_served = app_id in self._node.namespaces
+            state = self._state(app_id) if is_served else b""
             for viewer in viewers:
-                if namespace is None:
-                    viewer.end()
-                else:
+                if is_served:
                     viewer.show(state)
+                else:
+                    viewer.end()
 
     def _happened(self, app_id: str, happening: Happening) -> None:
         """Encode once for all viewers of the app."""
-        entry = _message("happened", {"at": round(self._clock() * 1_000)} | _shown(happening))
-        for viewer in self._viewers[app_id]:
-            viewer.add(entry)
+        self._arrived(app_id, entry_of(happening, self._clock()), 0)
 
-    def _state(self, namespace: Namespace) -> bytes:
-        state, stats = namespace.queries.state_here(CHANNELS_SHOWN, CHANNELS_COUNTED), namespace.stats
-        fields = msgspec.to_builtins(state)
-        return _message("state", fields | {"published": stats.events_published, "client_events": stats.client_events})
+    def _arrived(self, app_id: str, entry: bytes, missed: int) -> None:
+        """What happened here or on another node, or how much of it that left out."""
+        for viewer in self._viewers.get(app_id, ()):
+            if missed:
+                viewer.miss(missed)
+            else:
+                viewer.add(entry)
 
-
-def _message(event: str, data: object) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (event.encode(), _encode(data))
-
-
-def _shown(happening: Happening) -> dict[str, object]:
-    """The fields of a happening, long texts cut and then named in `cut`. What is no Unicode is replaced."""
-    fields: dict[str, object] = msgspec.to_builtins(happening)
-    cut = []
-    for name, value in fields.items():
-        if isinstance(value, str):
-            fields[name] = value[:TEXT_SHOWN].encode("utf-8", "replace").decode()
-            if len(value) > TEXT_SHOWN:
-                cut.append(name)
-    return fields | {"cut": cut} if cut else fields
+    def _state(self, app_id: str) -> bytes:
+        here = state_of(self._node.namespaces[app_id], CHANNELS_SHOWN, CHANNELS_COUNTED)
+        others = () if self._abroad is None else self._abroad.states(app_id)
+        return message("state", msgspec.to_builtins(summed(here, others, CHANNELS_SHOWN)))

@@ -19,6 +19,7 @@ from msgspec import Struct, to_builtins
 from pushdesk.addresses import Network, requester
 from pushdesk.http_server import HttpServer, Patience
 from relay.apps import App
+from relay.console.abroad import Abroad
 from relay.console.access import Access, Denied
 from relay.console.feed import Feeds, TooManyViewers, Viewer
 from relay.net.settled import settled
@@ -70,13 +71,14 @@ class Address(Struct, frozen=True):
 
 
 class Console:
-    """Serves the console once it is started. `trusted` are the proxies whose X-Forwarded-For counts; `now` gives seconds,
-    monotonic; `publish` is what the API does with an event of an app (a body), sent from an address; call `tick` once a
-    second."""
+    """Serves the console once it is started. `abroad` brings what happens on other nodes. `trusted` are the proxies whose
+    X-Forwarded-For counts; `now` gives seconds, monotonic; `publish` is what the API does with an event of an app (a body),
+    sent from an address; call `tick` once a second."""
 
     def __init__(
         self,
         node: Node,
+        abroad: Abroad,
         address: Address,
         password: str,
         trusted: Sequence[Network],
@@ -89,7 +91,7 @@ class Console:
         self._access = Access(password)
         self._trusted = trusted
         self._now = now
-        self._feeds = Feeds(node, node.observers)
+        self._feeds = Feeds(node, node.observers, abroad)
         self._files = {path.name: path.read_bytes() for path in _STATIC.iterdir() if path.suffix in _TYPES}
         self._server = HttpServer(self._app(), Patience(CONNECTIONS), goodbye=STOP_TIMEOUT, is_cancelling=True)
         self.tick = self._feeds.tick

@@ -121,11 +121,23 @@ class WebhookFailed(Happening, frozen=True, tag="webhook_failed"):
 Observe = Callable[[Happening], None]
 
 
-class Observers(dict[str, Observe]):
+class Observers(dict[str, tuple[Observe, ...]]):
     """Who watches, by app id."""
+
+    def add(self, app_id: str, observe: Observe) -> None:
+        """Somebody watches the app."""
+        self[app_id] = (*self.get(app_id, ()), observe)
+
+    def remove(self, app_id: str, observe: Observe) -> None:
+        """They do not any more."""
+        others = tuple(one for one in self[app_id] if one != observe)
+        if others:
+            self[app_id] = others
+        else:
+            del self[app_id]
 
     def tell(self, app_id: str | None, happening: Happening) -> None:
         """Tell who watches the app; None, for what belongs to no app that exists, tells everybody who watches any."""
-        told = self.values() if app_id is None else filter(None, [self.get(app_id)])
-        for observe in list(told):
+        told = list(self.values()) if app_id is None else [self.get(app_id, ())]
+        for observe in [observe for observers in told for observe in observers]:
             observe(happening)

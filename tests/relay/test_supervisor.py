@@ -58,19 +58,19 @@ class Workers(RelayProcess):
     """A relay of several workers."""
 
     def __init__(self, workers: int, **settings: object) -> None:
-        self.metrics_port = free_port()
-        super().__init__(workers=workers, metrics_port=self.metrics_port, **settings)
+        self.metrics_port, self.console_port = free_port(), free_port()
+        super().__init__(workers=workers, metrics_port=self.metrics_port, console_port=self.console_port, **settings)
 
     @property
     def workers(self) -> list[int]:
         """The processes that serve."""
         return [pid for pid, line in children(self.pid).items() if "\0worker\0" in line]
 
-    def get(self, path: str = "/up", port: int | None = None) -> tuple[int, str]:
+    def get(self, path: str = "/up", port: int | None = None, method: str = "GET") -> tuple[int, str]:
         """The answer to a request on a connection of its own."""
         connection = http.client.HTTPConnection(HOST, port or self.port, timeout=PATIENCE)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:
@@ -158,6 +158,18 @@ class TestTwoWorkers:
         assert "# TYPE relay_api_request_seconds histogram" in text
         assert f'relay_connections{{app="{relay.app_id}"}} 0.0' in text
         assert relay.metric("relay_workers") == 2
+
+    def test_the_console_shows_what_happens_on_both(self, relay: Workers) -> None:
+        console = http.client.HTTPConnection(HOST, relay.console_port, timeout=PATIENCE)
+        console.request("GET", f"/feed?app={relay.app_id}")
+        feed = console.getresponse()
+        _until_line(feed, b"event: state")
+        names = [f"console{number}" for number in range(10)]
+        for name in names:
+            assert relay.get(f"/app/{relay.key}/1/{name}/xhr", method="POST")[0] == 200
+        for _ in names:
+            _until_line(feed, b'"kind":"connected"')
+        console.close()
 
     def test_apps_are_read_anew_by_all(self, relay: Workers) -> None:
         before = relay.output().count("apps_reloaded")

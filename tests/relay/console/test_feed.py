@@ -10,7 +10,7 @@ import pytest
 from relay.apps import App, Webhook
 from relay.console import feed as feeds
 from relay.console.feed import Feeds, TooManyViewers, Viewer
-from relay.watch.happenings import ClientEvent, Connected, Published, RefusedRequest
+from relay.watch.happenings import ClientEvent, Connected, Published
 from tests.helpers.clients import APP, app_with, member, signature
 from tests.helpers.console import RunningConsole, running_console
 from tests.helpers.node import Client, Relay
@@ -270,21 +270,6 @@ class TestHappenings:
         with pytest.raises(EOFError):
             await viewer.message()
         assert (await console.get("/feed?app=3")).status == 404
-
-
-class TestTexts:
-    def test_long_texts_are_cut_and_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(feeds, "TEXT_SHOWN", 9)
-        shown = feeds._shown(Published("a-long-channel", "event", "0123456789", 1))
-        assert (shown["channel"], shown["data"], shown["cut"]) == ("a-long-ch", "012345678", ["channel", "data"])
-
-    def test_an_event_of_the_default_limits_is_shown_whole(self) -> None:
-        assert APP.limits.event_data_bytes <= feeds.TEXT_SHOWN
-
-    def test_what_is_no_text_is_replaced(self) -> None:
-        line = feeds._message("happened", feeds._shown(RefusedRequest("GET", "/a\udcff\n\n", 404, "no", "192.0.2.1")))
-        assert line.count(b"\n\n") == 1
-        assert json.loads(line.split(b"data: ")[1])["path"] == "/a?\n\n"
 
 
 def told(viewer: Viewer) -> list[tuple[str, Any]]:
