@@ -204,16 +204,25 @@ class Fleet:
             endpoint, self._guide.access, line.take_push, lambda reason: self._take_loss(line, reason)
         )
         greeting = await link.connect()
-        _ensure_version(endpoint, greeting)
+        try:
+            _ensure_usable(endpoint, greeting)
+            await self._prepare(line)
+        except BaseException:
+            link.abort("not used")
+            raise
+        self._lines[endpoint] = line
+        log.info("redis_connected", endpoint=str(endpoint), version=greeting.version)
+        return line
+
+    async def _prepare(self, line: _Line) -> None:
+        """Load the scripts, and find out what is to be known of this Redis. Raises LinkFailed."""
+        link = line.link
         for script in self._scripts.values():
             link.command(("SCRIPT", "LOAD", script.text), ignore)
         line.run_id = _field_of(await link.ask("INFO", "server"), "run_id")
         await self._check_policy(link)
         if not link.is_open:
-            raise LinkFailed(endpoint, "the connection was lost at once")
-        self._lines[endpoint] = line
-        log.info("redis_connected", endpoint=str(endpoint), version=greeting.version)
-        return line
+            raise LinkFailed(link.endpoint, "the connection was lost at once")
 
     async def _check_policy(self, link: Link) -> None:
         """State ends by leases; a Redis that forgets keys when it is full would lose members without a word."""
@@ -224,8 +233,9 @@ class Fleet:
 
     def _take_loss(self, line: _Line, reason: str) -> None:
         link = line.link
-        if self._lines.get(link.endpoint) is line:
-            del self._lines[link.endpoint]
+        if self._lines.get(link.endpoint) is not line:
+            return  # still being made: see _open
+        del self._lines[link.endpoint]
         for partition in self._partitions:
             if partition.attached is link:
                 partition.detach()
@@ -240,8 +250,8 @@ class Fleet:
             self.problem = problem
 
 
-def _ensure_version(endpoint: Endpoint, greeting: Greeting) -> None:
-    """Raises Unusable."""
+def _ensure_usable(endpoint: Endpoint, greeting: Greeting) -> None:
+    """Raises Unusable if it never will be, and LinkFailed if it is not now."""
     version = tuple(int(part) for part in greeting.version.split(".")[:2])
     if version < LEAST_VERSION:
         raise Unusable(endpoint, f"version {greeting.version}; 7.0 or newer is needed, or Valkey 7.2")

@@ -137,11 +137,17 @@ class PrivateRedis:
         while True:
             code = await self._process.wait()
             log.error("private_redis_ended", code=code, folder=str(self._folder))
-            await asyncio.sleep(RESTART_PAUSE)
-            try:
-                await self.start()
-            except PrivateRedisFailed as failed:
-                log.error("private_redis_failed", reason=str(failed))  # noqa: TRY400 - one line says it
+            while not await self._start_again():
+                pass
+
+    async def _start_again(self) -> bool:
+        await asyncio.sleep(RESTART_PAUSE)
+        try:
+            await self.start()
+        except PrivateRedisFailed as failed:
+            log.error("private_redis_failed", reason=str(failed))  # noqa: TRY400 - one line says it
+            return False
+        return True
 
 
 @asynccontextmanager

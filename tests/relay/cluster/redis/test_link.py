@@ -271,6 +271,20 @@ async def test_a_callback_that_raises_is_logged_and_what_came_behind_it_is_handl
     logged.clear()
 
 
+async def test_a_callback_that_raises_at_the_end_keeps_nobody_from_knowing_of_it(
+    link: Link, heard: Heard, logged: list[MutableMapping[str, Any]]
+) -> None:
+    def fail(answer: Any) -> None:
+        raise ValueError(answer)
+
+    link.command(("ECHO", 1), fail)
+    link.command(("ECHO", 2), heard.done)
+    link.abort("cut")
+    assert heard.all == [("lost", "cut"), ("answer", Unavailable("cut", is_unknown=False))]
+    assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["redis_callback_failed"]
+    logged.clear()
+
+
 # --- bounds and deadline
 
 

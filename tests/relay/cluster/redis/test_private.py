@@ -179,6 +179,32 @@ async def test_a_program_that_does_not_answer_is_ended(tmp_path: Path, monkeypat
     assert not is_running(int((tmp_path / "pid").read_text("utf-8")))
 
 
+async def test_one_that_does_not_end_when_it_is_asked_to_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private, "STOP_TIMEOUT", 0.1)
+    async with private_redis(tmp_path) as redis:
+        pid = redis.pid
+        os.kill(pid, signal.SIGSTOP)
+    assert not is_running(pid)
+
+
+async def test_it_is_tried_again_until_it_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+) -> None:
+    async with private_redis(tmp_path) as redis:
+        pid = redis.pid
+        monkeypatch.setattr(redis, "_program", "/bin/false")
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(until, lambda: logged[1:], "a failure")
+        monkeypatch.undo()
+        again = RedisClient(unix_socket_path=str(tmp_path / "redis.sock"))
+        await asyncio.to_thread(until, lambda: _process_of(again) not in (0, pid), "it was started again")
+        again.close()
+    assert {entry["event"] for entry in logged[1:]} == {"private_redis_failed"}
+    logged.clear()
+
+
 async def test_a_folder_that_is_too_deep_for_a_socket_is_told(tmp_path: Path) -> None:
     with pytest.raises(PrivateRedisFailed, match="107 at most"):
         async with private_redis(tmp_path / ("x" * 100)):
