@@ -286,7 +286,8 @@ class Joining:
         """All is answered: the client is in, unless its user has lost the channel meanwhile."""
         if step.is_held:
             try:
-                _ensure_not_revoked(self._hub, step.connection, step.join)
+                if step.join.rules.needs_auth:
+                    _ensure_not_revoked(self._hub, step.connection, step.join)
             except SubscriptionRefused as refused:
                 self._turn_away(step, refused)
                 return

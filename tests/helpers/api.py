@@ -1,6 +1,7 @@
 """Handlers of the HTTP API, asked without HTTP."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from relay.api.routes import Handler
 from relay.apps import App
 from relay.node.node import Node
 from relay.wire.http import Answer
+from relay.wire.later import Later
 
 
 def handled(handler: Handler, node: Node, app: App, path: str, **params: str) -> Handled:
@@ -19,6 +21,14 @@ def handled(handler: Handler, node: Node, app: App, path: str, **params: str) ->
 
 def told(handler: Handler, node: Node, app: App, path: str, **params: str) -> Any:
     """What the handler answers to a GET at once."""
+    return told_after(lambda: None, handler, node, app, path, **params)
+
+
+def told_after(settle: Callable[[], None], handler: Handler, node: Node, app: App, path: str, **params: str) -> Any:
+    """What the handler has answered to a GET after `settle`."""
     answer = handled(handler, node, app, path, **params)
+    settle()
+    if isinstance(answer, Later):
+        answer = answer.get()
     assert isinstance(answer, Answer)
     return json.loads(answer.body)

@@ -105,6 +105,8 @@ class Client:
     def __init__(self, node: Node, app: App, protocol: str | None = "7", address: str = "192.0.2.1") -> None:
         self.node = node
         self.app = app
+        # Called after everything that the client does.
+        self.settle: Callable[[], None] = lambda: None
         self.transport = RecordingTransport()
         self.transport.address = address
         self.namespace = node.namespaces[app.id]
@@ -129,6 +131,7 @@ class Client:
     def say(self, raw: bytes, now: float = 0.0) -> None:
         """Send a message, and do not end the turn."""
         self.namespace.receive(self.connection, raw, now)
+        self.settle()
 
     def subscribe(self, channel: str, channel_data: str | None = None) -> list[dict[str, Any]]:
         return self.send(message("pusher:subscribe", subscription(self.app, self.socket_id, channel, channel_data)))
@@ -146,6 +149,7 @@ class Client:
 
     def drop(self) -> None:
         self.namespace.disconnect(self.connection)
+        self.settle()
 
     def told(self) -> list[dict[str, Any]]:
         end_turn(self.node)

@@ -19,16 +19,18 @@ from msgspec.structs import replace
 
 from relay.api.channels import list_channels, list_users, show_channel
 from relay.apps import App, Apps, Webhook
+from relay.cluster.receiver import Witness
 from relay.protocol.channels import rules_for
 from relay.protocol.requests import Publish
 from relay.protocol.webhooks import cause_of
 from relay.webhooks.base import Pace
 from relay.webhooks.delivery import HttpWebhooks
 from tests.helpers import model
-from tests.helpers.api import told
+from tests.helpers.api import told_after
 from tests.helpers.clients import app_with, message, subscription
+from tests.helpers.late_cluster import LateCluster
 from tests.helpers.model import OWN_CHANNEL, Fact, Guest, Model, Rules, as_seen, is_within, views, without_visits
-from tests.helpers.node import Client, Clock, cluster_of, end_turn, ignore, node_of
+from tests.helpers.node import Client, Clock, ListeningCluster, cluster_of, end_turn, ignore, node_of
 
 CHANNELS = [
     "a",
@@ -157,7 +159,7 @@ class RelayAndModel(RuleBasedStateMachine):
         self.app = app_under(self.model.rules)
         self.clock = Clock()
         self.back_end = BackEnd(self.app, self.clock)
-        self.bus = cluster_of(self.back_end.webhooks, self.clock)
+        self.bus = self.cluster_of(self.back_end.webhooks)
         self.node = node_of(self.app, cluster=self.bus, clock=self.clock)
         self.bus.begin(self.node.arrivals)
         self.is_served = True
@@ -170,6 +172,12 @@ class RelayAndModel(RuleBasedStateMachine):
         self.closing: list[Client] = []
         # Each client's own member lists.
         self.seen: dict[Client, dict[str, Counter[str]]] = {}
+
+    def cluster_of(self, webhooks: Witness) -> ListeningCluster:
+        return cluster_of(webhooks, self.clock)
+
+    def settle(self) -> None:
+        """What was done is done now: a cluster of one node waits for nothing."""
 
     def teardown(self) -> None:
         self._patch.undo()
@@ -206,6 +214,7 @@ class RelayAndModel(RuleBasedStateMachine):
         client = Client(self.node, self.app)
         client.transport.take()
         client.transport.when_closed = lambda: self.when_closed(client)
+        client.settle = self.settle
         self.guests[client] = self.model.connect(client.socket_id)
         self.seen[client] = {}
 
@@ -277,12 +286,14 @@ class RelayAndModel(RuleBasedStateMachine):
         for exclude in excludes:
             but = None if exclude is None or not known else known[-1 - exclude % len(known)].socket_id
             self.node.namespaces[self.app.id].publish(Publish("x", data, rules, but, frozenset()), ignore)
+            self.settle()
             self.model.publish(channels, "x", data, but)
 
     @precondition(lambda self: self.is_served)
     @rule(user=st.sampled_from(USERS))
     def terminate(self, user: str) -> None:
         self.node.namespaces[self.app.id].terminate(user, ignore)
+        self.settle()
         self.follow_closings(self.model.online(user), 4009)
 
     @precondition(lambda self: self.is_served)
@@ -294,6 +305,7 @@ class RelayAndModel(RuleBasedStateMachine):
         # Several may go in one turn: one need not be told of another.
         self.is_long = True
         self.node.namespaces[self.app.id].unsubscribe(user, channel, ignore)
+        self.settle()
         self.model.unsubscribe(user, channel)
 
     @precondition(lambda self: self.is_served)
@@ -413,17 +425,19 @@ class RelayAndModel(RuleBasedStateMachine):
     @invariant()
     def the_api_says_what_the_model_says(self) -> None:
         rooms = self.model.rooms
-        listed = told(list_channels, self.node, self.app, "/channels", info="subscription_count")
+        listed = told_after(self.settle, list_channels, self.node, self.app, "/channels", info="subscription_count")
         assert listed == {"channels": {name: {"subscription_count": len(room)} for name, room in rooms.items()}}
         for name in PRESENCE:
             users = list(self.model.members.get(name, {}))
             path = f"/channels/{name}"
-            shown = told(show_channel, self.node, self.app, path, info="user_count")
+            shown = told_after(self.settle, show_channel, self.node, self.app, path, info="user_count")
             assert shown == {"occupied": name in rooms, "user_count": len(users)}
-            assert told(list_users, self.node, self.app, f"{path}/users") == {"users": [{"id": user} for user in users]}
+            assert told_after(self.settle, list_users, self.node, self.app, f"{path}/users") == {
+                "users": [{"id": user} for user in users]
+            }
         for name in filter(model.is_cache, CHANNELS):
             last = self.model.last_event(name)
-            shown = told(show_channel, self.node, self.app, f"/channels/{name}", info="cache")
+            shown = told_after(self.settle, show_channel, self.node, self.app, f"/channels/{name}", info="cache")
             assert shown["cache"] == (None if last is None else {"data": last[0]["data"], "ttl": last[1]})
 
     @precondition(lambda self: self.is_served)
@@ -435,14 +449,40 @@ class RelayAndModel(RuleBasedStateMachine):
         assert gauges.subscriptions == sum(len(room) for room in rooms.values())
 
 
-def run(examples: int, steps: int) -> None:
+class LateRelayAndModel(RelayAndModel):
+    """The same over a cluster that answers later: the node goes by all its waiting states."""
+
+    are_replies_first = False
+
+    def cluster_of(self, webhooks: Witness) -> ListeningCluster:
+        self.late = LateCluster(webhooks, self.clock, are_replies_first=self.are_replies_first)
+        return self.late
+
+    def settle(self) -> None:
+        self.late.answer_all()
+
+
+class ReplyFirst(LateRelayAndModel):
+    """Answers come before what they are about, as from Redis 7.2 on."""
+
+    are_replies_first = True
+
+
+def run(examples: int, steps: int, machine: type[RelayAndModel] = RelayAndModel) -> None:
     run_state_machine_as_test(
-        RelayAndModel, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+        machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
     )
 
 
 def test_whatever_happens_everybody_is_told_what_the_model_says() -> None:
     run(examples=200, steps=50)
+
+
+@pytest.mark.parametrize("machine", [LateRelayAndModel, ReplyFirst])
+def test_whatever_happens_and_however_late_the_cluster_answers_everybody_is_told_the_same(
+    machine: type[RelayAndModel],
+) -> None:
+    run(examples=40, steps=40, machine=machine)
 
 
 @pytest.mark.long
