@@ -157,3 +157,23 @@ async def test_clients_that_missed_something_are_had_to_come_back_where_the_sett
         assert await client.closed() == (4200, "messages may have been missed")
         assert await other.told() == []
     logged.clear()
+
+
+async def test_who_comes_back_on_another_node_when_theirs_stops_has_not_been_away(redis: RedisServer) -> None:
+    async with (
+        running_relay(redis_url=redis.unix_url, stop_spread=0.2) as leaving,
+        running_relay(redis_url=redis.unix_url) as staying,
+    ):
+        ann, bob = await leaving.connect(), await staying.connect()
+        await bob.subscribe("presence-a", member("bob"))
+        await ann.subscribe("presence-a", member("ann"))
+        assert (await bob.receive())["event"] == "pusher_internal:member_added"
+        stopping = asyncio.create_task(leaving.running.node.stop(0.2))
+        assert (await ann.closed())[0] == 4200
+        again = await staying.connect()
+        welcome = await again.subscribe("presence-a", member("ann"))
+        assert sorted(welcome["data"]["presence"]["ids"]) == ["ann", "bob"]
+        await stopping
+        await staying.trigger("presence-a", "after", "1")
+        assert [(await client.receive())["event"] for client in (bob, again)] == ["after", "after"]
+        await until_answer(staying, "/channels/presence-a/users", {"users": [{"id": "bob"}, {"id": "ann"}]})
