@@ -12,7 +12,7 @@ from relay.node.channel import Channel
 from relay.node.connection import Connection
 from relay.node.namespace import Namespace
 from relay.node.presence import Presence
-from relay.node.recall import concerned
+from relay.node.recall import concerned, recall_resuming
 from relay.protocol import events
 from relay.protocol.session import Member
 from relay.wire.frames import text_frame
@@ -148,6 +148,7 @@ class Arrivals:
             if namespace is not None:
                 names = {name for _, name in missed}
                 namespace.reports.missed(len(names))
+                recall_resuming(namespace.hub.connections.values(), namespace.app, names)
                 self.on_gap(concerned(namespace.hub.connections.values(), names))
 
     # --- what it holds

@@ -32,14 +32,16 @@ class Transport(Protocol):
 class Connection:
     """A client of `app`: its session, and the way to it. `write` is the transport's own method, kept for the fan-out.
 
-    `number` is higher than that of every connection of the app that was opened before.
+    `number` is higher than that of every connection of the app that was opened before. `resumes` once the client was given
+    a position in a channel (A13): it relies on having heard all that is before the last id that it has.
     """
 
-    __slots__ = ("app", "number", "session", "transport", "write")
+    __slots__ = ("app", "number", "resumes", "session", "transport", "write")
 
     def __init__(self, app: App, session: Session, transport: Transport, number: int) -> None:
         self.app = app
         self.number = number
+        self.resumes = False
         self.session = session
         self.transport = transport
         self.write = transport.write

@@ -318,6 +318,7 @@ class Joining:
             self._hub.name(connection, user_id)
         self._tell(connection, text_frame(confirmation))
         if recovered is not None:
+            connection.resumes = True
             for frame in recovered.frames:
                 self._tell(connection, frame)
         if last is not _NOT_ASKED:

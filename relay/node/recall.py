@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Set
 from math import ceil
 from typing import Final
 
+from relay.apps import App
 from relay.node.connection import Connection
 from relay.protocol.channels import channel_of
 from relay.protocol.errors import CloseCode
@@ -15,6 +16,7 @@ from relay.protocol.errors import CloseCode
 # Over so many seconds the connections are closed, in steps of so many: not all clients may come back at once.
 SPREAD: Final = 10.0
 STEP: Final = 0.05
+REASON: Final = "messages may have been missed"
 
 
 def concerned(connections: Iterable[Connection], channels: Set[str]) -> list[Connection]:
@@ -25,6 +27,14 @@ def concerned(connections: Iterable[Connection], channels: Set[str]) -> list[Con
         if not channels.isdisjoint(one.session.subscriptions)
         or (one.session.user is not None and channel_of(one.session.user.user_id) in channels)
     ]
+
+
+def recall_resuming(connections: Iterable[Connection], app: App, channels: Set[str]) -> None:
+    """Close those at once that can resume one of the channels: what is delivered next would be taken for what follows."""
+    with_history = {name for name in channels if app.history_of(name)}
+    for one in concerned(connections, with_history):
+        if one.resumes:
+            one.transport.close(CloseCode.RECONNECT, REASON)
 
 
 class Recall:
@@ -46,6 +56,6 @@ class Recall:
     def _step(self) -> None:
         for _ in range(min(self._each, len(self._waiting))):
             # One that has ended meanwhile does not mind.
-            self._waiting.popleft().transport.close(CloseCode.RECONNECT, "messages may have been missed")
+            self._waiting.popleft().transport.close(CloseCode.RECONNECT, REASON)
         if self._waiting:
             self._later(STEP, self._step)

@@ -209,11 +209,14 @@ class RedisCluster:
         """See Host."""
         channels = [topic for topic in partition.topics() if topic.kind == "t"]
         log.warning("redis_gap", partition=partition.base.decode(), channels=len(channels))
+        self._receiver.missed([(topic.app_id, topic.name) for topic in channels])
+
+    def compare(self, partition: Partition, /) -> None:
+        """See Host."""
         # What an emptied Redis has by now is not yet what is the case: see `rebuilt`.
         if not partition.lease.is_rebuilding:
             self._read_members(partition)
             self.roster.refresh(partition)
-        self._receiver.missed([(topic.app_id, topic.name) for topic in channels])
 
     def rebuilt(self, partition: Partition, /) -> None:
         """See Host."""

@@ -23,7 +23,7 @@ class Heal:
     Entries pushed before the last page is in are in the pages, and to be dropped; those pushed after it are in none.
     """
 
-    __slots__ = ("_at", "_top", "_topics", "first", "is_gap", "is_over", "replayed")
+    __slots__ = ("_at", "_top", "_topics", "first", "is_gap", "is_over", "is_told", "replayed")
 
     def __init__(self, topics: Sequence[bytes], last: bytes | None, top: bytes) -> None:
         """`last` is the id of the entry that was seen last, None when that is of no more use; `top` that of the newest."""
@@ -33,6 +33,8 @@ class Heal:
         self.first = last or top
         self.is_gap = False
         self.is_over = False
+        # Whether somebody was told of the gap.
+        self.is_told = False
         self.replayed = 0
 
     def next_topics(self) -> Sequence[bytes]:

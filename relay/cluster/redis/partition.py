@@ -50,10 +50,13 @@ class Host(Protocol):
         """A message was sent to a topic; without an id if it is not in the log."""
 
     def ready(self, partition: "Partition", /) -> None:
-        """The partition is healed: nothing was missed, or `lost_messages` said so."""
+        """The partition is healed: nothing was missed, or `lost_messages` and `compare` said so."""
 
     def lost_messages(self, partition: "Partition", /) -> None:
-        """A gap: the log did not reach back to what was seen last."""
+        """A gap: the log did not reach back to what was seen last. Called before what was sent behind it."""
+
+    def compare(self, partition: "Partition", /) -> None:
+        """After a gap, all that is behind it is here: ask what was to be learned from the messages that are lost."""
 
     def rebuilt(self, partition: "Partition", /) -> None:
         """All nodes have told what they hold, after Redis had lost it."""
@@ -245,7 +248,12 @@ class Partition:
         link.command(("XRANGE", self.base + b"log", heal.first, "+", "COUNT", PAGE), done)
 
     def _take_page(self, link: Link, heal: Heal, page: list[Any]) -> None:
-        for entry_id, (_, name, _, message) in heal.take(page):
+        fresh = heal.take(page)
+        if heal.is_gap and not heal.is_told:
+            # Also when this heal comes to nothing, and the next one finds all behind it.
+            heal.is_told = self.lease.may_lack = True
+            self._host.lost_messages(self)
+        for entry_id, (_, name, _, message) in fresh:
             topic = self._own.get(name)
             if topic is not None:
                 self._host.heard(self, topic, entry_id, message)
@@ -266,7 +274,7 @@ class Partition:
         self.reports.open()
         if heal.is_gap:
             self.figures.gaps += 1
-            self._host.lost_messages(self)
+            self._host.compare(self)
         for topic in list(self._own.values()):
             self._confirm(topic)
         self._host.ready(self)

@@ -1,10 +1,13 @@
 import json
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
+from relay.apps import ChannelHistory
 from relay.node.recall import SPREAD, STEP, Recall, concerned
 from relay.protocol.errors import CloseCode
+from tests.helpers.clients import APP, message
 from tests.helpers.node import Client, Relay
 
 RECALLED = (CloseCode.RECONNECT, "messages may have been missed")
@@ -94,4 +97,38 @@ def test_the_node_names_who_missed_something(logged: list[dict[str, object]]) ->
     relay.node.arrivals.missed([("3", "a"), ("gone", "a")])
     assert told == [[one.connection]]
     assert [(entry["event"], entry["channels"]) for entry in logged] == [("messages_missed", 1)]
+    logged.clear()
+
+
+def test_clients_that_can_resume_come_back_at_once_before_they_hear_what_is_behind_the_gap(
+    logged: list[dict[str, object]],
+) -> None:
+    app = msgspec.structs.replace(APP, history=(ChannelHistory("a"),))
+    relay = Relay(app)
+    resuming, stock, elsewhere = (relay.client(app) for _ in range(3))
+    for client, data in (
+        (resuming, {"channel": "a", "since": ""}),
+        (stock, {"channel": "a"}),
+        (elsewhere, {"channel": "b"}),
+    ):
+        client.send(message("pusher:subscribe", data))
+    told: list[object] = []
+    relay.node.arrivals.on_gap = told.append
+    relay.node.arrivals.missed([("3", "a")])
+    relay.publish("behind", "1", "a", app=app)
+    assert resuming.transport.closed == RECALLED
+    assert [event["event"] for event in stock.told()] == ["behind"]
+    assert stock.transport.closed is elsewhere.transport.closed is None
+    assert told == [[stock.connection]]
+    logged.clear()
+
+
+def test_client_that_can_resume_stays_where_what_was_missed_has_no_history(logged: list[dict[str, object]]) -> None:
+    app = msgspec.structs.replace(APP, history=(ChannelHistory("a"),))
+    relay = Relay(app)
+    client = relay.client(app)
+    for channel in ("a", "b"):
+        client.send(message("pusher:subscribe", {"channel": channel, "since": ""}))
+    relay.node.arrivals.missed([("3", "b")])
+    assert client.transport.closed is None
     logged.clear()

@@ -21,7 +21,8 @@ end
 if since ~= top and call('EXISTS', hist) == 0 then
     return {top, 0, {}}
 end
-local is_missing = is_before(since, gone)
+-- Later than all that is known: what the client knows went with a primary whose replica did not have it yet.
+local is_missing = is_before(since, gone) or is_before(top, since)
 if since == '0-0' then
     is_missing = not whole
 end

@@ -12,6 +12,7 @@ import pytest
 
 from relay.cluster.bus import Accepted, Unavailable
 from relay.cluster.redis.cluster import Options
+from relay.cluster.redis.heal import Heal
 from relay.cluster.redis.link import Link
 from relay.cluster.redis.topology import Topology
 from relay.wire.frames import text_frame
@@ -214,13 +215,37 @@ async def test_a_node_that_missed_more_than_the_log_holds_is_told_of_a_gap(nodes
     nodes.rejoin(one)
     await until(lambda: one.cluster.state().gaps == 1)
     await until(lambda: one.receiver.told[-1][0] == "members_are")
-    *delivered, missed, members = one.receiver.told
+    # Told before what is behind it: who can resume has not heard more than they know of.
+    missed, *delivered, members = one.receiver.told
     assert missed == ("missed", [("3", "a"), ("3", "presence-b")])
     assert members == ("members_are", "3", "presence-b", {"ann": b'{"name":"Ann"}'})
     frames = [call[3] for call in delivered]
     assert 100 <= len(frames) < 500
     assert frames == [frame(str(number)) for number in range(500 - len(frames), 500)]
     assert other.cluster.state().gaps == 0
+
+
+async def test_a_gap_is_told_also_when_the_link_is_cut_again_before_all_behind_it_is_read(nodes: Nodes) -> None:
+    small = msgspec.structs.replace(QUICK, log_entries=1_200)
+    one, other = await nodes.start(small), await nodes.start(small)
+    await one.listen("presence-b")
+    nodes.redis.client.hset("pd:{0}:mem:3:presence-b", "ann", b'{"name":"Ann"}')
+    await nodes.cut_off(one)
+    for number in range(3_000):
+        await other.publish(str(number))
+    partition = one.cluster._partitions.control
+    take_page, pages = partition._take_page, []
+
+    def take_and_cut(link: Link, heal: Heal, page: list[Any]) -> None:
+        pages.append(heal)
+        take_page(link, heal, page)
+        if len(pages) == 1:
+            link.abort("cut again")
+
+    partition._take_page = take_and_cut  # type: ignore[method-assign]
+    nodes.rejoin(one)
+    await until(lambda: ("members_are", "3", "presence-b", {"ann": b'{"name":"Ann"}'}) in one.receiver.told)
+    assert len(set(map(id, pages))) == 2
 
 
 async def test_a_node_with_quiet_channels_has_no_gap_though_the_log_went_round(nodes: Nodes) -> None:

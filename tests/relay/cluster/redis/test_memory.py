@@ -78,6 +78,13 @@ async def test_a_position_older_than_all_that_is_known_of_the_channel_is_not_com
     assert await since(node, old) == Recovered(old[:9] + "0-0", is_complete=False)
 
 
+async def test_a_position_that_a_primary_took_along_when_it_ended_is_not_complete(node: TestNode) -> None:
+    (newest,) = await publish(node, "1")
+    milliseconds, number = newest[9:].split("-")
+    for later in (f"{newest[:9]}{int(milliseconds) + 60_000}-0", f"{newest[:9]}{milliseconds}-{int(number) + 1}"):
+        assert await since(node, later) == Recovered(newest, is_complete=False)
+
+
 async def test_a_position_of_another_epoch_or_none_at_all_is_not_complete(node: TestNode) -> None:
     (newest,) = await publish(node, "1")
     for position in (f"zzzzzzzz.{newest[9:]}", "nonsense", f"{newest}0-0", newest[9:]):
