@@ -90,6 +90,11 @@ class Client:
         """Whether this is the last event that it got."""
         return self.numbers[-1:] == [number]
 
+    @property
+    def close_code(self) -> int | None:
+        """With what the relay ended the connection."""
+        return self._socket.close_code
+
     async def join(self, channel: str, user_id: str | None = None) -> None:
         """Subscribe, and wait until that is confirmed."""
         data = None if user_id is None else member(user_id)
@@ -231,9 +236,9 @@ async def crowd() -> AsyncIterator[Crowd]:
 
 
 @asynccontextmanager
-async def relays(*urls: str) -> AsyncIterator[list[RelayProcess]]:
+async def relays(*urls: str, **settings: object) -> AsyncIterator[list[RelayProcess]]:
     """A relay for each Redis URL; stopped at the end, whatever was done to them."""
-    processes = [RelayProcess(redis_url=url, metrics_host=HOST) for url in urls]
+    processes = [RelayProcess(redis_url=url, metrics_host=HOST, **settings) for url in urls]
     try:
         for process in processes:
             await asyncio.to_thread(process.start)
