@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import structlog
 
@@ -50,6 +50,9 @@ from relay.wire.http import Answer
 from relay.worker import Ask, Line, Place, Ready, Stop, Told, open_line
 
 log = structlog.get_logger()
+
+# How long a stop that is spread waits for the requests of those who were accepted before it. Seconds.
+LAST_REQUESTS: Final = 0.25
 
 # What tells the back ends.
 Telling = HttpWebhooks | StreamWebhooks
@@ -136,8 +139,7 @@ async def running(settings: Settings, inherited: Inherited | None = None) -> Asy
         yield relay
     finally:
         ready.clear()
-        server.close()
-        doors.close()
+        await _close_doors(server, doors, relay.spread)
         await webhooks.hand_over()
         await node.stop(relay.spread)
         await webhooks.stop()
@@ -152,6 +154,15 @@ async def running(settings: Settings, inherited: Inherited | None = None) -> Asy
                 await page.stop()
         ticker.cancel()
         await asyncio.wait([ticker])
+
+
+async def _close_doors(server: Listener, doors: Doors, spread: float) -> None:
+    """Accept nothing more. Where others go on, who was accepted a moment ago may still ask: else their request would be lost,
+    and no client repeats one that it sent on a new connection."""
+    server.close()
+    if spread:
+        await asyncio.sleep(LAST_REQUESTS)
+    doors.close()
 
 
 async def serve(settings: Settings) -> None:
