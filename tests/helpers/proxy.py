@@ -25,6 +25,8 @@ class Proxy:
         """Bytes that were passed on."""
         self.cut_after: int | None = None
         """Cut all connections when so many bytes have gone down."""
+        self.is_closed = False
+        """Take new connections and end them at once."""
         self._target = target
         self._swallowed: set[Way] = set()
         self._flows = asyncio.Event()
@@ -73,6 +75,9 @@ class Proxy:
             self._tasks.discard(task)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_closed:
+            writer.transport.abort()
+            return
         if isinstance(self._target, str):
             there, back = await asyncio.open_unix_connection(self._target)
         else:

@@ -16,8 +16,10 @@ from relay.cluster.bus import Accepted, Outcome, Unavailable
 from relay.cluster.keys import PARTITIONS_IN_CLUSTER, Keys, slot_of
 from relay.cluster.redis.cluster import Options
 from relay.wire.frames import text_frame
+from tests.helpers.processes import HOST
+from tests.helpers.proxy import Proxy
 from tests.helpers.redis import Cluster, Guarded, RedisServer, running_cluster
-from tests.relay.cluster.redis.nodes import TestNode, until
+from tests.relay.cluster.redis.nodes import QUICK, TestNode, until
 
 # Seconds between two publishes: some hundred while a primary changes.
 PACE = 0.002
@@ -262,3 +264,31 @@ async def test_nodes_leave_a_primary_that_was_replaced_as_planned_although_it_st
 def _names_at(redis: RedisServer) -> int:
     """How many nodes have a link to it."""
     return sum(client["name"] == "pushdesk" for client in redis.client.client_list())
+
+
+# --- one Redis
+
+
+async def test_who_comes_late_to_an_emptied_redis_gets_all_that_was_sent_since(own_redis: RedisServer) -> None:
+    proxy = Proxy((HOST, own_redis.port))
+    async with proxy.running(), nodes(own_redis.url, QUICK, 1) as (early,):
+        (late,) = made = [TestNode(f"redis://{HOST}:{proxy.port}", QUICK)]
+        await late.start()
+        for node in (early, late):
+            await node.listen("a")
+        stream = Stream(early, "a")
+        stream.go_on()
+        await settle(stream, made)
+        proxy.is_closed = True
+        proxy.cut()
+        await asyncio.to_thread(own_redis.restart)
+        await until(lambda: early.cluster.state().epochs == 1, "one has found the new Redis")
+        for _ in range(5):
+            stream.go_on()
+        await until(lambda: None not in stream.outcomes)
+        assert late.cluster.state().epochs == 0
+        proxy.is_closed = False
+        await settle(stream, made)
+        assert_exact(stream, [early, late])
+        assert ("missed", [("3", "a")]) in late.receiver.told
+        await late.cluster.stop()
