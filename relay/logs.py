@@ -4,56 +4,25 @@ What a stranger sent may stand in a line, and can neither make it long nor make 
 renderers escape what is not a printable character.
 """
 
-import logging
 import sys
 import textwrap
 from collections.abc import MutableMapping
-from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal
 
 import structlog
+
+from pushdesk import logs
 
 # Characters of one value in a line.
 MAX_VALUE: Final = 500
 
 
-class Lines:
-    """A stream that swallows its failures: a full disk under the log must not stop the work that is logged."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """As of a text file."""
-        with suppress(OSError):
-            try:
-                self._stream.write(text)
-            except UnicodeEncodeError:  # a terminal of another encoding
-                self._stream.write(text.encode("ascii", "backslashreplace").decode())
-        return len(text)
-
-    def flush(self) -> None:
-        """As of a text file."""
-        with suppress(OSError):
-            self._stream.flush()
-
-
 def configure(level: str, style: Literal["console", "json"], worker: int | None = None) -> None:
     """Set up structlog for the process; `level` is debug, info, warning or error. Lines of one of several workers name it."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *(() if worker is None else (partial(_name, worker),)),
-            _cut,
-            structlog.processors.format_exc_info,
-            *(_JSON if style == "json" else _CONSOLE),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(Lines(sys.stdout)),  # type: ignore[arg-type]  # it needs no more of a file
-        cache_logger_on_first_use=True,
-    )
+    named = () if worker is None else (partial(_name, worker),)
+    renderers = _JSON if style == "json" else _CONSOLE
+    logs.configure(level, sys.stdout, [*named, _cut, structlog.processors.format_exc_info, *renderers], is_cached=True)
 
 
 def _name(worker: int, _logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
