@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import sys
+from collections.abc import AsyncIterator
 from typing import NoReturn
 
 import click
@@ -15,7 +16,7 @@ from relay import config, logs, server, supervisor
 from relay.apps import App
 from relay.cluster.redis.orders import order_reload
 from relay.cluster.redis.private import PrivateRedisFailed
-from relay.doctor import examine
+from relay.doctor import Finding, examine, examine_redis
 from relay.ports import CannotListen
 from relay.worker import Place
 
@@ -99,12 +100,21 @@ def doctor(url: str | None, app_id: str | None, origin: str | None) -> None:
 async def _examine(url: str, app: App, origin: str | None, settings: config.Settings) -> bool:
     """Print what is found; True when all is well."""
     is_well = True
-    async for finding in examine(url, app, origin, settings.workers, settings.redis_url):
+    async for finding in _findings(url, app, origin, settings):
         is_well = is_well and finding.is_well
         click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.seen}")
         if finding.advice:
             click.echo(f"      {finding.advice}")
     return is_well
+
+
+async def _findings(url: str, app: App, origin: str | None, settings: config.Settings) -> AsyncIterator[Finding]:
+    """Of the Redis of several nodes, then of the relay that needs it."""
+    if settings.redis_url:
+        async for finding in examine_redis(settings.redis_url, settings.redis_prefix, settings.redis_partitions):
+            yield finding
+    async for finding in examine(url, app, origin, settings.workers, settings.redis_url):
+        yield finding
 
 
 def _load() -> config.Settings:

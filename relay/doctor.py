@@ -8,7 +8,7 @@ import resource
 import shutil
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -20,6 +20,8 @@ from msgspec import Struct
 from yarl import URL
 
 from relay.apps import App
+from relay.cluster.redis.checks import Inspection, inspect
+from relay.cluster.redis.cluster import FORMAT, partitions_for
 from relay.cluster.redis.private import PROGRAMS
 from relay.protocol import signatures
 from relay.protocol.limits import TIMESTAMP_TOLERANCE
@@ -28,6 +30,9 @@ from relay.protocol.limits import TIMESTAMP_TOLERANCE
 TIMEOUT: Final = 5.0
 FEW_FILES: Final = 10_000
 CERTIFICATE_DAYS: Final = 14
+
+# A Redis that takes longer to answer, in seconds, is not in the same place.
+FAR_REDIS: Final = 0.005
 
 # A clock that is off by more than this many seconds will soon be off by too much.
 CLOCK_WARNING: Final = 30
@@ -82,6 +87,43 @@ def check_workers(redis_url: str) -> Finding:
         advice = f"install the package {PROGRAMS[0]}, or name a Redis by RELAY_REDIS_URL"
         return Finding(False, "several workers need a redis-server between them, and there is none here", advice)
     return Finding(True, f"the workers have a {found} of their own")
+
+
+async def examine_redis(url: str, prefix: str, partitions: int) -> AsyncIterator[Finding]:
+    """Look at the Redis of several nodes; `partitions` as in the settings."""
+    try:
+        inspections = await inspect(url, prefix, partitions or partitions_for(url))
+    except OSError as error:
+        yield Finding(False, f"the Redis of RELAY_REDIS_URL cannot be reached: {error}", "start it, or correct the URL")
+        return
+    for inspection in inspections:
+        for finding in _look_at(inspection, f"{FORMAT}:{partitions or partitions_for(url)}"):
+            yield finding
+
+
+def _look_at(redis: Inspection, shape: str) -> Iterator[Finding]:
+    """What one primary's figures mean."""
+    milliseconds = redis.round_trip * 1_000
+    place = f"Redis at {redis.place}"
+    yield Finding(True, f"{place} is {redis.version}, {milliseconds:.2f} ms away")
+    if redis.round_trip > FAR_REDIS:
+        text = f"{place} is {milliseconds:.1f} ms away: each publish and each join waits for it"
+        yield Finding(False, text, "run it near the nodes")
+    if redis.refusal:
+        advice = "docs/operations.md, Which Redis, has the rights that the relay needs"
+        yield Finding(False, f"{place} refuses what the relay does: {redis.refusal}", advice)
+    if redis.policy.startswith("allkeys"):
+        text = f"{place} may forget members when its memory is full: maxmemory-policy {redis.policy}"
+        yield Finding(False, text, "set maxmemory-policy noeviction")
+    if abs(redis.clock) > CLOCK_WARNING:
+        # Leases are by its clock alone; ids of events are its time.
+        text = f"the clock of {place} is {redis.clock:+.0f} s off this one"
+        yield Finding(False, text, "let both follow NTP (timedatectl set-ntp true)")
+    if redis.shape not in {"", shape}:
+        text = (
+            f"{place} holds a relay of {redis.shape} (format:partitions), here it is {shape}: this node will not start"
+        )
+        yield Finding(False, text, "set RELAY_REDIS_PARTITIONS as on the other nodes, or another RELAY_REDIS_PREFIX")
 
 
 async def check_alive(session: aiohttp.ClientSession, url: str) -> Finding:

@@ -12,8 +12,10 @@ from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 
 from relay.apps import App
-from relay.doctor import FEW_FILES, Finding, check_files, check_workers, examine
+from relay.cluster.redis.checks import Inspection
+from relay.doctor import FEW_FILES, Finding, _look_at, check_files, check_workers, examine, examine_redis
 from tests.helpers.clients import APP, app_with
+from tests.helpers.redis import RedisServer
 from tests.helpers.relay import RunningRelay, running_relay
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -146,3 +148,51 @@ def test_a_missing_redis_server_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> N
     assert faults([check_workers("")]) == ["several workers need a redis-server between them, and there is none here"]
     monkeypatch.setattr("shutil.which", lambda program: program if program == "valkey-server" else None)
     assert check_workers("") == Finding(True, "the workers have a valkey-server of their own")
+
+
+class TestRedis:
+    """The Redis of several nodes."""
+
+    @staticmethod
+    async def findings(url: str, prefix: str = "pd", partitions: int = 0) -> list[Finding]:
+        return [finding async for finding in examine_redis(url, prefix, partitions)]
+
+    async def test_one_that_is_well_is_named_with_its_distance(self, redis: RedisServer) -> None:
+        (found,) = await self.findings(redis.url)
+        assert found.is_well
+        assert re.fullmatch(rf"Redis at 127\.0\.0\.1:{redis.port} is redis 7\.[0-9.]+, [0-9.]+ ms away", found.seen)
+        assert 0 < redis.client.pttl("pd:{0}:doctor") <= 1_000
+
+    async def test_one_that_is_not_there_is_a_fault(self) -> None:
+        (fault,) = faults(await self.findings("redis://127.0.0.1:1"))
+        assert fault.startswith("the Redis of RELAY_REDIS_URL cannot be reached: Redis at 127.0.0.1:1: ")
+
+    async def test_one_that_forgets_members_when_it_is_full_is_a_fault(self, redis: RedisServer) -> None:
+        redis.client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            (fault,) = faults(await self.findings(redis.url))
+        finally:
+            redis.client.config_set("maxmemory-policy", "noeviction")
+        assert "maxmemory-policy allkeys-lru" in fault
+
+    async def test_a_user_who_may_not_do_what_the_relay_does_is_a_fault(self, redis: RedisServer) -> None:
+        redis.ask("ACL", "SETUSER", "narrow", "on", ">word", "~pd:*", "+@all", "resetchannels", "&other:*")
+        try:
+            (fault,) = faults(await self.findings(redis.url.replace("://", "://narrow:word@")))
+        finally:
+            redis.ask("ACL", "DELUSER", "narrow")
+        assert "refuses what the relay does: " in fault
+        assert "word" not in fault
+
+    async def test_another_number_of_partitions_is_a_fault(self, redis: RedisServer) -> None:
+        redis.client.set("pd:{0}:shape", "1:64")
+        (fault,) = faults(await self.findings(redis.url))
+        assert "holds a relay of 1:64 (format:partitions), here it is 1:1" in fault
+        assert faults(await self.findings(redis.url, partitions=64)) == []
+        assert faults(await self.findings(redis.url, prefix="other")) == []
+
+    def test_distance_and_clock_have_bounds(self) -> None:
+        inspection = Inspection("here", "redis 7.0", "", 0.02, -40.0, "", "")
+        far, clock = faults(list(_look_at(inspection, "1:1")))
+        assert far == "Redis at here is 20.0 ms away: each publish and each join waits for it"
+        assert clock == "the clock of Redis at here is -40 s off this one"

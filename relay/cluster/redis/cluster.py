@@ -256,9 +256,13 @@ def over_redis(url: str, prefix: str, partitions: int, log_entries: int, clock: 
     """The cluster over the Redis of a URL, not started yet. `partitions`: 0 for what suits it. Raises BadUrl, and OSError if
     the URL's file of certificates cannot be read."""
     place = parse_url(url)
-    is_sharded = place.kind == "cluster"
-    count = partitions or (PARTITIONS_IN_CLUSTER if is_sharded else PARTITIONS_ALONE)
-    return RedisCluster(Topology(place), Options(prefix, count, log_entries), clock, is_sharded=is_sharded)
+    options = Options(prefix, partitions or partitions_for(url), log_entries)
+    return RedisCluster(Topology(place), options, clock, is_sharded=place.kind == "cluster")
+
+
+def partitions_for(url: str) -> int:
+    """How many partitions suit the Redis of a URL."""
+    return PARTITIONS_IN_CLUSTER if parse_url(url).kind == "cluster" else PARTITIONS_ALONE
 
 
 def _is_presence(channel: str) -> bool:

@@ -13,7 +13,8 @@ from typing import Final
 from msgspec import Struct
 
 _WITH: Final = "-- with: "
-_BASE: Final = "local base, call = KEYS[1], redis.call"
+# What every script begins with: its one key, and a shorter name for calls.
+BASE: Final = "local base, call = KEYS[1], redis.call"
 
 
 class Times(Struct, frozen=True):
@@ -66,7 +67,7 @@ def _assemble(name: str, texts: Mapping[str, str], values: Mapping[str, str]) ->
     """The first line names Lua and the script's flags: with it Redis refuses a script as a whole, never in the middle."""
     first, *lines = texts[name].splitlines()
     parts = [part for line in lines if line.startswith(_WITH) for part in line.removeprefix(_WITH).split()]
-    text = "\n".join([first, _BASE, *(texts[f"_{part}"] for part in parts), *lines])
+    text = "\n".join([first, BASE, *(texts[f"_{part}"] for part in parts), *lines])
     for placeholder, value in values.items():
         text = text.replace(placeholder, value)
     encoded = text.encode()
