@@ -40,6 +40,7 @@ _CLUSTER_GAUGES: Final = {
     "unanswered_commands": ("unanswered", "Commands to Redis that wait for an answer"),
     "unanswered_reports": ("unanswered_reports", "What this node holds and Redis may not know yet"),
     "lease_age_seconds": ("lease_age", "Time since Redis last said that it knows this node"),
+    "nodes": ("nodes", "Nodes that are alive, as Redis last said"),
 }
 
 _CLUSTER_COUNTERS: Final = {

@@ -333,6 +333,7 @@ class TestText:
             "relay_cluster_unanswered_commands": 2,
             "relay_cluster_unanswered_reports": 3,
             "relay_cluster_lease_age_seconds": 1.5,
+            "relay_cluster_nodes": 4,
             "relay_cluster_messages_replayed_total": 5,
             "relay_cluster_gaps_total": 6,
             "relay_cluster_publishes_refused_total": 7,
