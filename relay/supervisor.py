@@ -214,6 +214,7 @@ class Supervisor:
         self._pauses: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
+        self._reloads = 0
         self._replacing = asyncio.Lock()
 
     @property
@@ -244,10 +245,11 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def hand_on(self, number: signal.Signals) -> None:
-        """Send a signal to all workers."""
+    def reload(self) -> None:
+        """Have all workers read their apps anew."""
+        self._reloads += 1
         for worker in self._workers.values():
-            worker.signal(number)
+            worker.signal(signal.SIGHUP)
 
     def replace(self) -> None:
         """Replace all workers, one by one."""
@@ -275,8 +277,11 @@ class Supervisor:
         ours = tuple(one.fileno() for one in self._sockets.listen[number])
         console = tuple(one.fileno() for one in self._sockets.console) if number == 0 else ()
         place = Place(number, len(self._sockets.listen), 0, ours, console, str(self._folder))
+        reloads = self._reloads
         worker = await Worker.start(place, self._environ)
         await worker.ready()
+        if self._reloads != reloads:  # it may have read them before
+            worker.signal(signal.SIGHUP)
         if self._is_stopping:
             await worker.kill()
             return
@@ -364,7 +369,7 @@ async def supervise(settings: Settings, environ: Mapping[str, str]) -> None:
             parts.push_async_callback(exposed.stop)
         parts.push_async_callback(supervisor.stop)
         await supervisor.start()
-        loop.add_signal_handler(signal.SIGHUP, supervisor.hand_on, signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
         loop.add_signal_handler(signal.SIGUSR2, supervisor.replace)
         scheme = "https" if settings.tls_certificate else "http"
         url = f"{scheme}://{settings.host}:{sockets.port}"

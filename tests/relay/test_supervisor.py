@@ -18,6 +18,7 @@ from relay.supervisor import Sockets, count_of, open_sockets
 from tests.helpers.frames import client_frame
 from tests.helpers.parts import REDIS, require
 from tests.helpers.processes import HOST, ROOT, RelayProcess, environment, free_port
+from tests.helpers.redis import RedisServer
 
 PATIENCE = 20.0
 
@@ -86,9 +87,17 @@ class Workers(RelayProcess):
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Workers]:
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings that the workers read besides their environment: none."""
+    file = tmp_path_factory.mktemp("workers") / "relay.toml"
+    file.write_text("")
+    return file
+
+
+@pytest.fixture(scope="module")
+def shared(config: Path) -> Iterator[Workers]:
     require(REDIS)
-    relay = Workers(2)
+    relay = Workers(2, config=config)
     relay.start()
     yield relay
     relay.stop()
@@ -152,6 +161,16 @@ class TestTwoWorkers:
         until(relay.are_all_up, "two others serve")
         assert relay.metric("relay_api_requests_total") >= counted + len(statuses)
 
+    def test_where_a_new_worker_does_not_start_the_old_ones_stay(self, relay: Workers, config: Path) -> None:
+        before = relay.workers
+        config.write_text("nonsense = 1")
+        os.kill(relay.pid, signal.SIGUSR2)
+        until(lambda: "replacement_failed" in relay.output(), "the log says so")
+        config.write_text("")
+        assert "nonsense: unknown" in relay.output()
+        assert relay.workers == before
+        assert relay.get()[0] == 200
+
     def test_metrics_are_those_of_all_workers(self, relay: Workers) -> None:
         status, text = relay.get("/metrics", relay.metrics_port)
         assert status == 200
@@ -190,6 +209,14 @@ class TestTwoWorkers:
 
 
 class TestTheEnd:
+    def test_with_a_redis_of_the_settings_none_is_started(self, redis: RedisServer) -> None:
+        relay = Workers(2, redis_url=redis.url)
+        relay.start()
+        try:
+            assert len(children(relay.pid)) == 2
+        finally:
+            relay.stop()
+
     def test_a_stop_ends_everything_in_order(self) -> None:
         require(REDIS)
         relay = Workers(2)
