@@ -26,6 +26,11 @@ GENERATOR_CPU: Final = 1
 _START: Final = 60.0
 _STOP: Final = 10.0
 
+# Requests that a server answers before it is measured: a process is behind a port before it can serve. Of workers each must
+# have been asked, and the system shares connections among them at random.
+_REQUESTS: Final = 1
+_REQUESTS_A_WORKER: Final = 8
+
 # What is quoted of a server that did not start, in bytes.
 _EXCERPT: Final = 1_000
 
@@ -120,14 +125,15 @@ def running(side: Side, *, is_pinned: bool = True, has_uplink: bool = False) -> 
     with ExitStack() as stack:
         redis_pid, redis_port, wire = None, 0, None
         if side.has_redis:
-            redis_pid, redis_port = stack.enter_context(_process([*pin, *_REDIS], {}, "redis-server"))
+            redis_pid, redis_port = stack.enter_context(_process([*pin, *_REDIS], {}, "redis-server", 0))
         if side.has_redis and has_uplink:
             wire = stack.enter_context(uplink.running(free_port(), redis_port, pin))
+        requests = _REQUESTS if side.workers == 1 else _REQUESTS_A_WORKER * side.workers
         nodes = []
         for index in range(side.nodes):
             through = wire.port if wire is not None and index == side.nodes - 1 else redis_port
             command, environ = _words(side, through)
-            pid, port = stack.enter_context(_process([*pin, *command], environ, server.name))
+            pid, port = stack.enter_context(_process([*pin, *command], environ, server.name, requests))
             nodes.append(Target(_HOST, port, server.app_id, server.key, server.secret, pid))
         yield replace(nodes[0], others=tuple(nodes[1:]), redis_pid=redis_pid, uplink=wire)
 
@@ -163,8 +169,8 @@ def _words(side: Side, redis_port: int) -> tuple[list[str], dict[str, str]]:
 
 
 @contextmanager
-def _process(command: Sequence[str], environ: Mapping[str, str], name: str) -> Iterator[tuple[int, int]]:
-    """A process that listens on a free port: its id, and the port."""
+def _process(command: Sequence[str], environ: Mapping[str, str], name: str, requests: int) -> Iterator[tuple[int, int]]:
+    """A process that listens on a free port and has answered so many requests: its id, and the port."""
     port = free_port()
     words = [word.replace("{port}", str(port)) for word in command]
     filled = {name: value.replace("{port}", str(port)) for name, value in environ.items()}
@@ -172,23 +178,33 @@ def _process(command: Sequence[str], environ: Mapping[str, str], name: str) -> I
         # taskset and the peer's script replace themselves: the process is the server.
         process = subprocess.Popen(words, env={**os.environ, **filled}, stdout=subprocess.DEVNULL, stderr=said)
         try:
-            _wait(process, port, name, said)
+            _wait(process, port, name, requests, said)
             yield process.pid, port
         finally:
             _stop(process)
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int, name: str, said: IO[bytes]) -> None:
+def _wait(process: "subprocess.Popen[bytes]", port: int, name: str, requests: int, said: IO[bytes]) -> None:
     deadline = time.monotonic() + _START
     while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection((_HOST, port), 1).close()
+            for _ in range(requests):
+                _ask(port)
         except OSError:
             time.sleep(0.05)
         else:
             return
     said.seek(0)
     raise OSError(f"{name} did not start: {said.read(_EXCERPT).decode(errors='replace').strip()}")
+
+
+def _ask(port: int) -> None:
+    """Have a request answered, whatever the answer. Raises OSError when that does not happen."""
+    with socket.create_connection((_HOST, port), _START) as sock:
+        sock.sendall(b"GET /up HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        if not sock.recv(1):
+            raise ConnectionError("closed without an answer")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
