@@ -5,6 +5,7 @@ The only place where the parts of the relay meet.
 
 import asyncio
 import gc
+import shutil
 import signal
 import socket
 import ssl
@@ -199,6 +200,8 @@ async def work(settings: Settings, place: Place) -> None:
         obeying = asyncio.create_task(_obey(line, relay, stop))
         await stop.wait()
         log.info("relay_stopping")
+    if obeying.done():  # the supervisor was killed, and has left its folder behind
+        shutil.rmtree(place.folder, ignore_errors=True)
     line.send(Told(tuple(relay.metrics.snapshot())))
     obeying.cancel()
     await line.close()

@@ -232,9 +232,14 @@ class TestTheEnd:
         require(REDIS)
         relay = Workers(2)
         relay.start()
-        everything = list(children(relay.pid))
+        everything = children(relay.pid)
+        (folder,) = {
+            Path(line.split("unixsocket:")[1].split("\0")[0]).parent for line in everything.values() if ":/" in line
+        }
+        assert folder.is_dir()
         relay.kill()
         until(lambda: not any(is_running(pid) for pid in everything), "all have ended")
+        assert not folder.exists()
 
 
 class TestStart:
