@@ -236,7 +236,7 @@ class TestTheEnd:
         (folder,) = {
             Path(line.split("unixsocket:")[1].split("\0")[0]).parent for line in everything.values() if ":/" in line
         }
-        assert folder.is_dir()
+        assert folder.stat().st_mode & 0o777 == 0o700
         relay.kill()
         until(lambda: not any(is_running(pid) for pid in everything), "all have ended")
         assert not folder.exists()

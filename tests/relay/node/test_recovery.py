@@ -94,6 +94,13 @@ class TestAClientThatCanResume:
         assert first == succeeded(channel, *(["7"] if user_of(channel) else []))
 
 
+def test_who_may_not_join_is_told_nothing_of_what_was_missed(relay: Relay) -> None:
+    first, *_ = heard(relay, "private-a", "x", "y")
+    data = {"channel": "private-a", "auth": f"{APP.key}:{'0' * 64}", "since": first}
+    told = relay.client(REMEMBERING).send(message("pusher:subscribe", data))
+    assert [event["event"] for event in told] == ["pusher:subscription_error", "pusher:error"]
+
+
 class TestStockClients:
     @pytest.mark.parametrize("channel", CHANNELS)
     def test_they_are_told_what_they_are_told_without_a_history(self, channel: str) -> None:
