@@ -7,11 +7,13 @@ So are counts taken: the roster of one node looks at what the node holds when it
 from collections.abc import Callable
 from typing import Any, Final
 
+from relay.apps import App
 from relay.cluster.bus import Unavailable
 from relay.cluster.receiver import Receiver, Witness
 from relay.cluster.roster import Entered, Full
 from relay.protocol.session import Member
-from tests.helpers.node import ListeningCluster
+from tests.helpers.clients import APP
+from tests.helpers.node import ListeningCluster, Relay, node_of
 
 # What a node is told by a push.
 _PUSHES: Final = (
@@ -150,3 +152,18 @@ class _Node:
 
 def _ignore(outcome: Unavailable | None) -> None:
     """A client is told of it when it is known at once, and else never."""
+
+
+class LateRelay(Relay):
+    """A node with its apps in a LateCluster."""
+
+    def __init__(self, *apps: App, are_replies_first: bool = False) -> None:
+        super().__init__(*apps)
+        self.late = LateCluster(self.webhooks, self.clock, are_replies_first=are_replies_first)
+        self.node = node_of(*(apps or (APP,)), cluster=self.late, clock=self.clock)
+        self.bus = self.cluster = self.late
+        self.late.begin(self.node.arrivals)
+
+    def answer(self) -> None:
+        """Let everything be answered."""
+        self.late.answer_all()
