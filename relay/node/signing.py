@@ -67,36 +67,40 @@ class SigningIn:
         return connection in self._steps
 
     def sign_in(self, connection: Connection, effect: Identify) -> None:
-        """Begin a good sign-in."""
-        user_id, step = effect.user.user_id, _Step(connection, effect)
-        audience, is_first = self._hub.sign_in(connection, user_id)
-        if is_first:
-            audience.waiting = {}
-            self._cluster.bus.listen(self.app.id, channel_of(user_id), audience.heard)
-            self._cluster.roster.sign_in(self.app.id, user_id, connection.session.socket_id)
-        if audience.waiting is None:
-            self._watch(step)
-        else:
-            audience.waiting[step] = partial(self._watch, step)
+        """Begin a good sign-in; one after another, where a client signs in anew before it was told of the last one."""
+        step = _Step(connection, effect)
+        if connection not in self._steps:
+            self._begin(step)
         if not step.is_over:
             step.is_held, step.since = True, self._clock()
             self._waiting[step] = step
             self._steps.setdefault(connection, []).append(step)
 
+    def _begin(self, step: _Step) -> None:
+        user_id = step.effect.user.user_id
+        audience, is_first = self._hub.sign_in(step.connection, user_id)
+        if is_first:
+            audience.waiting = {}
+            self._cluster.bus.listen(self.app.id, channel_of(user_id), audience.heard)
+            self._cluster.roster.sign_in(self.app.id, user_id, step.connection.session.socket_id)
+        if audience.waiting is None:
+            self._watch(step)
+        else:
+            audience.waiting[step] = partial(self._watch, step)
+
     def _watch(self, step: _Step) -> None:
         """What is sent to the user arrives here: ask for those whom the user watches."""
         if step.is_over:
             return
-        connection, watched = step.connection, step.effect.user.watched
-        if step.effect.user is connection.session.user:
-            self._unwatch(self._hub.watch(connection, watched))
+        watched = step.effect.user.watched
+        self._unwatch(self._hub.watch(step.connection, watched))
         if watched:
             self._cluster.roster.watch(self.app.id, watched, partial(self._finish, step))
         else:
             self._finish(step, frozenset())
 
     def _finish(self, step: _Step, online: Collection[str]) -> None:
-        """Tell the client. When it has signed in anew meanwhile, with others to watch, it hears of these only."""
+        """Tell the client."""
         if step.is_over:
             return
         self._end(step)
@@ -108,8 +112,11 @@ class SigningIn:
             self._reports.stats.hit("watchlist")
             text = f"A watchlist holds {self.app.limits.watchlist} users; the first of them are watched"
             self._tell(connection, text_frame(events.error(text, WATCHLIST_CUT)))
-        if user.watched and user is connection.session.user:
+        if user.watched:
+            # Who watches itself is there, whatever was heard of first.
             self._tell(connection, text_frame(_statuses(user.watched, {*online, user.user_id})))
+        if connection in self._steps:
+            self._begin(self._steps[connection][0])
 
     def _end(self, step: _Step) -> None:
         step.is_over = True
