@@ -329,10 +329,18 @@ class Partition:
         return list(self._own.values())
 
     def _subscribe(self, link: Link, *topics: bytes) -> None:
-        def done(answer: Answer) -> None:
-            self._take_subscribed(link, topics, answer)
+        """Subscribe, then note where the log is: what was sent to the topics before must not be read at the next heal."""
+        answers: list[Answer] = []
 
-        link.subscribe(self._subscribe_verb, topics, done)
+        def take_top(answer: Answer) -> None:
+            is_known = isinstance(answer, list)
+            if link is self.link and self._heal is None and is_known and answer:
+                self.last = answer[0][0]
+            (subscribed,) = answers
+            self._take_subscribed(link, topics, answer if subscribed is None and not is_known else subscribed)
+
+        link.subscribe(self._subscribe_verb, topics, answers.append)
+        link.command(("XREVRANGE", self.base + b"log", "+", "-", "COUNT", 1), take_top)
 
     def _take_subscribed(self, link: Link, topics: Sequence[bytes], answer: Answer) -> bool:
         """True when the topics are subscribed to. After a loss of the link they will be."""

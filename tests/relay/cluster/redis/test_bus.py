@@ -44,3 +44,16 @@ async def test_nothing_is_delivered_here_before_redis_has_it(start: Start) -> No
     assert node.receiver.told == []
     await outcome
     await until(lambda: node.receiver.told)
+
+
+async def test_what_was_published_before_a_channel_was_listened_to_is_not_delivered_after_a_cut(start: Start) -> None:
+    node, other = await start(), await start()
+    await other.publish("old")
+    await node.listen("a")
+    link = node.cluster._partitions.control.link
+    assert link is not None
+    link.abort("cut by the test")
+    await until(lambda: node.cluster.state().is_up)
+    await other.publish("new")
+    await until(node.receiver.frames)
+    assert node.receiver.frames() == [frame("new")]
