@@ -360,13 +360,12 @@ async def test_answers_in_time_do_not_end_a_link_that_is_never_idle(redis: Redis
 
 
 async def test_an_idle_link_keeps_no_timer(redis: RedisServer, heard: Heard) -> None:
-    async with linked(endpoint(redis), heard, deadline=0.08) as link:
+    async with linked(endpoint(redis), heard) as link:
         for _ in range(2):
             link.command(("PING",), heard.done)
             await heard.until(lambda: not link.unanswered)
             assert link._look is not None
-            await asyncio.sleep(0.02)
-            assert link._look is None
+            await heard.until(lambda: link._look is None)
 
 
 # --- the end of a link
