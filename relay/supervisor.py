@@ -1,4 +1,4 @@
-"""Several workers on one machine (decision 0026): processes that each serve a listening socket of their own.
+"""Several workers on one machine (decision 0024): processes that each serve a listening socket of their own.
 
 The supervisor opens the sockets and keeps them open, has a redis-server run between the workers, starts them, replaces what
 dies, hands signals on, and adds up metrics. Must not know what a worker serves, and serves no client itself.

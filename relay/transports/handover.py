@@ -1,4 +1,4 @@
-"""The HTTP fallbacks where there are several workers (G, decision 0026): each session has one owner, and a worker that gets a
+"""The HTTP fallbacks where there are several workers (G, decision 0024): each session has one owner, and a worker that gets a
 request for another's session has the owner answer it, over the owner's Unix socket.
 
 The request goes there as a value; the answer comes back as the bytes that the client is to get, in parts, and is handed on
