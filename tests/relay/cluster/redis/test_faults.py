@@ -134,7 +134,7 @@ async def test_a_heal_that_is_cut_itself_loses_nothing_and_doubles_nothing(nodes
     one, other = await nodes.start(), await nodes.start()
     await one.listen("a", "b")
     await nodes.cut_off(one)
-    sent = [await other.publish(str(number)) for number in range(1_200)]
+    sent = await asyncio.gather(*(other.publish(str(number)) for number in range(1_200)))
     assert set(sent) == {Accepted()}
     proxy = nodes.proxies[0]
     proxy.cut_after = proxy.passed["down"] + 200 + step * 11_000
@@ -148,8 +148,7 @@ async def test_what_is_published_while_a_heal_reads_its_pages_comes_once_and_in_
     one, other = await nodes.start(), await nodes.start()
     await one.listen("a")
     await nodes.cut_off(one)
-    for number in range(2_000):
-        await other.publish(str(number))
+    await asyncio.gather(*(other.publish(str(number)) for number in range(2_000)))
     nodes.rejoin(one)
     number = 2_000
     while not is_up(one):
@@ -210,8 +209,7 @@ async def test_a_node_that_missed_more_than_the_log_holds_is_told_of_a_gap(nodes
     await one.listen("a", "presence-b")
     nodes.redis.client.hset("pd:{0}:mem:3:presence-b", "ann", b'{"name":"Ann"}')
     await nodes.cut_off(one)
-    for number in range(500):
-        await other.publish(str(number))
+    await asyncio.gather(*(other.publish(str(number)) for number in range(500)))
     nodes.rejoin(one)
     await until(lambda: one.cluster.state().gaps == 1)
     await until(lambda: one.receiver.told[-1][0] == "members_are")
@@ -253,8 +251,7 @@ async def test_a_node_with_quiet_channels_has_no_gap_though_the_log_went_round(n
     small = msgspec.structs.replace(QUICK, log_entries=100)
     one, other = await nodes.start(small), await nodes.start(small)
     await one.listen("quiet")
-    for number in range(500):
-        await other.publish(str(number))
+    await asyncio.gather(*(other.publish(str(number)) for number in range(500)))
     before = one.cluster.state().lease_age
     one.tick()
     await until(lambda: one.cluster.state().lease_age < before)
