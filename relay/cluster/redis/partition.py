@@ -333,6 +333,10 @@ class Partition:
         answers: list[Answer] = []
 
         def take_top(answer: Answer) -> None:
+            if not answers:
+                # Refused at once, though there was room for the subscription: both again, see `tick`.
+                self._has_unsubscribed = True
+                return
             is_known = isinstance(answer, list)
             if link is self.link and self._heal is None and is_known and answer:
                 self.last = answer[0][0]
