@@ -18,6 +18,7 @@ from relay.protocol.session import (
     Member,
     Relay,
     Session,
+    User,
     ensure_protocol,
 )
 from tests.helpers.clients import APP, app_with, member, message, signature, subscription
@@ -426,3 +427,40 @@ def test_no_unsigned_text_opens_a_channel_that_needs_a_signature(channel: str, a
         data = {"channel": name, "auth": auth, "channel_data": channel_data}
         with pytest.raises(SubscriptionRefused):
             session().receive(message("pusher:subscribe", data), 0.0)
+
+
+class TestSubscriptionsThatWait:
+    def test_a_channel_waits_until_the_connection_has_joined_it(self) -> None:
+        waiting = session()
+        waiting.wait("a")
+        waiting.wait("private-b")
+        assert waiting.joining == {"a", "private-b"}
+        waiting.join("a", None)
+        waiting.join("private-b", "7")
+        assert waiting.joining == set()
+        assert waiting.subscriptions == {"a": None, "private-b": "7"}
+
+    def test_a_channel_that_is_left_waits_no_longer(self) -> None:
+        waiting = session(b="7")
+        waiting.wait("a")
+        assert waiting.leave("a") is None
+        assert waiting.joining == set()
+        assert waiting.leave("b") == "7"
+        assert waiting.subscriptions == {}
+
+    def test_a_channel_that_need_not_wait_is_joined_at_once(self) -> None:
+        joined = session()
+        joined.join("a", None)
+        assert (joined.subscriptions, joined.joining) == ({"a": None}, set())
+
+    def test_sessions_that_wait_for_nothing_do_not_share_what_others_wait_for(self) -> None:
+        session().wait("a")
+        assert session().joining == set()
+
+    def test_subscriptions_in_the_name_of_a_user_were_signed_for_them_or_as_them(self) -> None:
+        theirs = session(a=None, private_b=None, private_c="7", presence_d="8")
+        assert theirs.subscribed_as("7", None) == ["private-c"]
+        theirs.user = User("7", b"{}", ())
+        assert theirs.subscribed_as("7", None) == ["private-b", "private-c", "presence-d"]
+        assert theirs.subscribed_as("7", "private-b") == ["private-b"]
+        assert theirs.subscribed_as("9", None) == []

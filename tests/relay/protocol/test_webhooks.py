@@ -2,7 +2,18 @@ import hashlib
 import hmac
 import json
 
-from relay.protocol.webhooks import WebhookEvent, body_of, headers_of
+import pytest
+
+from relay.protocol.webhooks import (
+    ANYBODY,
+    CHANNELS,
+    MEMBERS,
+    EventName,
+    WebhookEvent,
+    body_of,
+    cause_of,
+    headers_of,
+)
 
 
 def test_an_event_has_the_fields_that_it_was_given_and_no_others() -> None:
@@ -40,3 +51,19 @@ def test_the_headers_sign_the_body_and_name_the_type_to_the_letter() -> None:
         "X-Pusher-Key": "key",
         "X-Pusher-Signature": hmac.new(b"secret", body, hashlib.sha256).hexdigest(),
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "channel", "cause"),
+    [
+        ("channel_occupied", "news", ANYBODY),
+        ("subscription_count", "cache-news", ANYBODY),
+        ("channel_vacated", "private-a", CHANNELS),
+        ("cache_miss", "private-encrypted-cache-a", CHANNELS),
+        ("channel_occupied", "presence-a", CHANNELS),
+        ("member_added", "presence-a", MEMBERS),
+        ("client_event", "private-a", MEMBERS),
+    ],
+)
+def test_the_cause_of_an_event_is_who_can_make_it_happen(name: EventName, channel: str, cause: str) -> None:
+    assert cause_of(WebhookEvent(name, channel)) == cause
