@@ -92,7 +92,8 @@ class Api:
         self._observe = observe
 
     def answer(self, method: str, target: str, body: bytes, address: Callable[[], str]) -> Answered:
-        """Answer one request, whatever it is, now or later. `address` says where it came from, if somebody wants to know."""
+        """Answer one request, whatever it is, now or later. `address` says where it came from, if somebody wants to know,
+        also later."""
         started = time.perf_counter()
         request = request_of(method, target, self._prefix, body)
         return self._answer(request, self._route, started, address)
@@ -116,7 +117,7 @@ class Api:
         try:
             handled = handle(request)
             if isinstance(handled, Later):
-                return self._answer_later(handled, request, started, address())
+                return self._answer_later(handled, request, started, address)
             answer = handled if isinstance(handled, Answer) else self._long(handled, request, address())
         except Exception as error:
             answer = self._fail(error, request, address())
@@ -124,7 +125,7 @@ class Api:
         return answer
 
     def _answer_later(
-        self, handled: Later[Done], request: Request, started: float, address: str
+        self, handled: Later[Done], request: Request, started: float, address: Callable[[], str]
     ) -> Later[Answer | LongAnswer]:
         """Answer when it is known what; the client may be gone by then, and it counts all the same."""
         later: Later[Answer | LongAnswer] = Later(handled)
@@ -132,9 +133,9 @@ class Api:
         def finish(come: Later[Done]) -> None:
             try:
                 done = come.get()
-                answer = done if isinstance(done, Answer) else self._long(done, request, address)
+                answer = done if isinstance(done, Answer) else self._long(done, request, address())
             except Exception as error:
-                answer = self._fail(error, request, address)
+                answer = self._fail(error, request, address())
             self._seen(answer, request, started)
             later.settle(answer)
 

@@ -18,7 +18,7 @@ from relay.wire.later import Later
 
 APP_PATH: Final = "/app/"
 
-# (method, target, body, what gives the client's address) → the answer, which may come later
+# (method, target, body, what gives the client's address, also later) → the answer, which may come later
 AnswerRequest = Callable[[str, str, bytes, Callable[[], str]], Answer | LongAnswer | Later[Answer | LongAnswer]]
 
 # (method, target, status, reason, what gives the client's address) → the answer to a request whose body is no good

@@ -8,7 +8,7 @@ request may be of any kind (docs/decisions/0012).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from http import HTTPStatus
 from typing import Final, cast
@@ -16,7 +16,7 @@ from typing import Final, cast
 import structlog
 from msgspec import Struct
 
-from pushdesk.addresses import client_address, peer_of
+from pushdesk.addresses import UNKNOWN, client_address, peer_of
 from relay.net.settled import settled
 from relay.net.sockets import reset
 from relay.transports.doors import Door, Doors
@@ -314,9 +314,10 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         """Answer a plain request that is whole; whether there may be another."""
         end = request.start + request.length
         body = self._data[request.start : end]
-        answer = self._doors.answer(request.method, request.target, body, self._address)
+        where = self._where()
+        answer = self._doors.answer(request.method, request.target, body, where)
         if not isinstance(answer, Answer):
-            self._answer_otherwise(answer, Head(request.method, request.target, {}), is_last=request.is_last)
+            self._answer_otherwise(answer, Head(request.method, request.target, {}), where, is_last=request.is_last)
             self._begin(self._data[end:])
             return False
         self._begin(self._data[end:])
@@ -397,9 +398,10 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         body = bytes(incoming.body.data)
         if self._doors.is_fallback(head.target):
             return self._start_answer(self._exchange_of(head, body, is_last=is_last), self._doors.fallback)
-        answer = self._doors.answer(head.method, head.target, body, self._address)
+        where = self._where()
+        answer = self._doors.answer(head.method, head.target, body, where)
         if not isinstance(answer, Answer):
-            self._answer_otherwise(answer, head, is_last=is_last)
+            self._answer_otherwise(answer, head, where, is_last=is_last)
             return False
         self._incoming = None
         self._write(answer, head, is_last=is_last)
@@ -413,33 +415,34 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         if is_last:
             self.close()
 
-    def _answer_otherwise(self, answer: LongAnswer | Later[Done], head: Head, *, is_last: bool) -> None:
+    def _answer_otherwise(
+        self, answer: LongAnswer | Later[Done], head: Head, where: Callable[[], str], *, is_last: bool
+    ) -> None:
         """Answer a request in a task, or when it is known what; there is no other one until then."""
-        address = self._address()
         self._incoming = None
         if isinstance(answer, LongAnswer):
-            self._answer_long(answer, head, address, is_last=is_last)
+            self._answer_long(answer, head, where, is_last=is_last)
             return
         self._later = answer
         self._is_busy = True
         self._since = self._doors.loop.time()
-        answer.watch(partial(self._answer_now, head, address, is_last))
+        answer.watch(partial(self._answer_now, head, where, is_last))
 
-    def _answer_now(self, head: Head, address: str, is_last: bool, come: Later[Done]) -> None:
+    def _answer_now(self, head: Head, where: Callable[[], str], is_last: bool, come: Later[Done]) -> None:
         """It is known what to answer."""
         self._later = None
         self._is_busy = False
         is_last, answer = is_last or self._doors.is_closed, come.get()
         if isinstance(answer, LongAnswer):
-            self._answer_long(answer, head, address, is_last=is_last)
+            self._answer_long(answer, head, where, is_last=is_last)
         elif not self._transport.is_closing():
             self._write(answer, head, is_last=is_last)
             if not is_last:
                 self._go_on_reading()
         self._doors.ended()
 
-    def _answer_long(self, answer: LongAnswer, head: Head, address: str, *, is_last: bool) -> None:
-        exchange = Exchange(self._transport, head, b"", address, self._doors.date, is_last=is_last)
+    def _answer_long(self, answer: LongAnswer, head: Head, where: Callable[[], str], *, is_last: bool) -> None:
+        exchange = Exchange(self._transport, head, b"", where(), self._doors.date, is_last=is_last)
         self._start_answer(exchange, partial(_send_long, answer))
 
     def _exchange_of(self, head: Head, body: bytes, *, is_last: bool) -> Exchange:
@@ -487,7 +490,8 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
     def _go_on_reading(self) -> None:
         """An answer is out that was waited for: handle what the client has sent since."""
         self._since = self._doors.loop.time()
-        if self._held is None:
+        # With nothing kept, reading was not paused for it (bench/, scenario "triggers" over several nodes).
+        if self._data and self._held is None:
             self._resume()
             data, self._data = self._data, b""
             self._take(_portions(data), len(data))
@@ -496,12 +500,21 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
 
     def _address(self) -> str:
         """Where the client of the present request is."""
-        trusted, incoming = self._doors.trusted, self._incoming
-        forwarded: Sequence[str] = ()
-        if trusted:
-            head = self._data.partition(END_OF_HEAD)[0] if incoming is None else incoming.bytes_of_head
-            forwarded = forwarded_for(head)
-        return client_address(peer_of(self._transport), forwarded, trusted)
+        return self._where()()
+
+    def _where(self) -> Callable[[], str]:
+        """What tells where the client of the present request is, also later: nearly nobody asks."""
+        if not self._doors.trusted:
+            return self._peer
+        incoming = self._incoming
+        head = self._data.partition(END_OF_HEAD)[0] if incoming is None else incoming.bytes_of_head
+        return partial(self._forwarded, head)
+
+    def _peer(self) -> str:
+        return peer_of(self._transport) or UNKNOWN
+
+    def _forwarded(self, head: bytes) -> str:
+        return client_address(peer_of(self._transport), forwarded_for(head), self._doors.trusted)
 
     def _refuse(self, answer: Answer) -> None:
         """Answer what is not a request that could be served, and end."""
