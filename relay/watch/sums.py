@@ -1,10 +1,10 @@
 """Metrics of several processes, added up to those of one. Plain values; must not know the library or the processes.
 
 Counters and histograms are sums, and never go back: what an ended process counted stays in them. Gauges are sums of what is
-alive, but for those in seconds, where the worst counts.
+alive, but where each process says the same of all of them, or the worst is what matters: times, and what is up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -29,7 +29,12 @@ class Family(Struct, frozen=True):
     samples: tuple[Sample, ...]
 
 
-_WORST: Final = "_seconds"
+# Gauges that are not added up, by what their names end with.
+_CHOSEN: Final[tuple[tuple[str, Callable[[float, float], float]], ...]] = (
+    ("_seconds", max),
+    ("_nodes", max),
+    ("_up", min),
+)
 
 
 class Ended:
@@ -64,8 +69,13 @@ def add_up(processes: Iterable[Iterable[Family]]) -> list[Family]:
 
 
 def _add(totals: dict[tuple[str, Labels], float], family: Family) -> None:
-    is_worst = family.kind == "gauge" and family.name.endswith(_WORST)
+    together: Callable[[float, float], float] = _sum
+    if family.kind == "gauge":
+        together = next((choose for ending, choose in _CHOSEN if family.name.endswith(ending)), _sum)
     for sample in family.samples:
         key = (sample.name, sample.labels)
-        before = totals.get(key, 0.0)
-        totals[key] = max(before, sample.value) if is_worst else before + sample.value
+        totals[key] = together(totals[key], sample.value) if key in totals else sample.value
+
+
+def _sum(one: float, other: float) -> float:
+    return one + other

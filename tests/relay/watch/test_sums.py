@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -40,9 +41,17 @@ def test_counters_and_gauges_are_added_up_by_their_labels(counts: list[int]) -> 
     assert found[f"{COUNTER}_total{{'app': '0'}}"] == sum(counts[::2])
 
 
-def test_of_gauges_in_seconds_the_worst_counts() -> None:
-    name = "relay_loop_lag_seconds"
-    assert values(add_up([[gauge(name, 0.25)], [gauge(name, 1.5)], [gauge(name, 0.5)]])) == {f"{name}{{}}": 1.5}
+@pytest.mark.parametrize(
+    ("name", "told", "expected"),
+    [
+        ("relay_loop_lag_seconds", [0.25, 1.5, 0.5], 1.5),
+        ("relay_cluster_nodes", [3, 4, 3], 4),
+        ("relay_cluster_up", [1, 0, 1], 0),
+        ("relay_cluster_unanswered_commands", [1, 0, 2], 3),
+    ],
+)
+def test_of_some_gauges_one_process_counts(name: str, told: list[float], expected: float) -> None:
+    assert values(add_up([[gauge(name, value)] for value in told])) == {f"{name}{{}}": expected}
 
 
 def test_what_an_ended_process_counted_stays_and_what_it_held_does_not() -> None:
