@@ -41,7 +41,7 @@ def requester(request: web.BaseRequest, trusted: Sequence[Network]) -> str:
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
     """The last address that is not a trusted proxy's: each proxy appends whom it was called by, the first ones anybody can
     have made up. `forwarded`: the X-Forwarded-For headers in their order."""
-    address = _parse(peer or "")
+    address = _parse(peer or "") if trusted else None
     if address is None or not _is_trusted(address, trusted):
         return peer or UNKNOWN
     hops = [hop.strip() for line in forwarded for hop in line.split(",")]

@@ -129,18 +129,25 @@ class Api:
     ) -> Later[Answer | LongAnswer]:
         """Answer when it is known what; the client may be gone by then, and it counts all the same."""
         later: Later[Answer | LongAnswer] = Later(handled)
-
-        def finish(come: Later[Done]) -> None:
-            try:
-                done = come.get()
-                answer = done if isinstance(done, Answer) else self._long(done, request, address())
-            except Exception as error:
-                answer = self._fail(error, request, address())
-            self._seen(answer, request, started)
-            later.settle(answer)
-
-        handled.watch(finish)
+        handled.watch(partial(self._finish, later, request, started, address))
         return later
+
+    def _finish(
+        self,
+        later: Later[Answer | LongAnswer],
+        request: Request,
+        started: float,
+        address: Callable[[], str],
+        come: Later[Done],
+    ) -> None:
+        # No function in a function: its types would be made for each request (bench/, scenario "triggers").
+        try:
+            done = come.get()
+            answer = done if isinstance(done, Answer) else self._long(done, request, address())
+        except Exception as error:
+            answer = self._fail(error, request, address())
+        self._seen(answer, request, started)
+        later.settle(answer)
 
     def _long(self, parts: Parts, request: Request, address: str) -> LongAnswer:
         return LongAnswer(parts, lambda error: self._fail(error, request, address))
