@@ -20,6 +20,7 @@ from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from pushdesk.addresses import UNKNOWN
+from pushdesk.deadlines import KEEPALIVE, REQUEST_TIMEOUT
 from pushdesk.writing import tell_of_all_that_waits
 
 log = structlog.get_logger()
@@ -43,14 +44,14 @@ class Patience(NamedTuple):
     connections: int
     """Over it, the one that waits longest for its client is cut; where none waits, the new one is."""
 
-    head: float = 10.0
+    head: float = REQUEST_TIMEOUT
     """From the connection, or from the first byte of a later head, to the head's end. Answer: 408; to silence, none."""
 
-    body: float = 10.0
+    body: float = REQUEST_TIMEOUT
     """From the end of the head to the end of the body. Answer: 408."""
 
-    idle: float = 75.0
-    """From an answer to the next request: longer than proxies and SDKs keep theirs."""
+    idle: float = KEEPALIVE
+    """From an answer to the next request."""
 
     stalled: float = 30.0
     """In which a client takes nothing of what is written to it; then it is cut."""

@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct
 
 from pushdesk.addresses import UNKNOWN, client_address, peer_of
+from pushdesk.deadlines import KEEPALIVE, REQUEST_TIMEOUT
 from relay.net.settled import settled
 from relay.net.sockets import reset
 from relay.transports.doors import Door, Doors
@@ -44,12 +45,8 @@ from relay.wire.later import PATIENCE, Later
 
 log = structlog.get_logger()
 
-# The head of a request, in bytes, and how long a request may take to arrive completely, in seconds.
+# The head of a request, in bytes.
 MAX_HEAD: Final = 16_384
-REQUEST_TIMEOUT: Final = 10.0
-
-# How long a connection may wait for its next request, in seconds: longer than proxies and SDKs keep theirs.
-KEEPALIVE: Final = 75.0
 
 # A large read is looked at in portions of so many bytes: what follows a request is copied when it has been answered.
 PORTION: Final = 16_384

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pushdesk.deadlines import KEEPALIVE, REQUEST_TIMEOUT
 from relay.transports import front
 from relay.transports.exchange import Exchange
 from relay.transports.front import MAX_HEAD
@@ -29,9 +30,9 @@ class TestAlone:
     ) -> None:
         now = asyncio.get_running_loop().time()
         door.protocol.data_received(HANDSHAKE[:-1])
-        door.wheel.tick(now + front.REQUEST_TIMEOUT - 1)
+        door.wheel.tick(now + REQUEST_TIMEOUT - 1)
         assert not door.transport.closed
-        door.wheel.tick(now + front.REQUEST_TIMEOUT + 1.1)
+        door.wheel.tick(now + REQUEST_TIMEOUT + 1.1)
         assert door.transport.written.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert door.transport.closed
         assert len(door.wheel) == 0
@@ -307,7 +308,7 @@ class TestBodiesOverTheLimit:
         assert b"\r\nConnection: close\r\n" in written
         door.protocol.data_received(api(b"a"))
         assert (door.asked, door.transport.written) == ([], written)
-        door.wheel.tick(now + front.REQUEST_TIMEOUT + 1.1)
+        door.wheel.tick(now + REQUEST_TIMEOUT + 1.1)
         assert door.transport.aborted
 
     async def test_of_a_body_in_chunks_a_turn_reads_one_portion(
@@ -340,7 +341,7 @@ class TestPatience:
     async def test_a_body_that_does_not_come_gets_408(self, door: Door) -> None:
         now = asyncio.get_running_loop().time()
         door.protocol.data_received(api(b"{}")[:-1])
-        door.wheel.tick(now + front.REQUEST_TIMEOUT + 1.1)
+        door.wheel.tick(now + REQUEST_TIMEOUT + 1.1)
         assert door.transport.written.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert b"\r\nConnection: close\r\n" in door.transport.written
         assert door.asked == []
@@ -351,10 +352,10 @@ class TestPatience:
     ) -> None:
         now = asyncio.get_running_loop().time()
         door.protocol.data_received(api(b"a"))
-        for second in range(1, int(front.KEEPALIVE)):
+        for second in range(1, int(KEEPALIVE)):
             door.wheel.tick(now + second)
         assert not door.transport.closed
-        for second in range(int(front.KEEPALIVE), int(front.KEEPALIVE) + 12):
+        for second in range(int(KEEPALIVE), int(KEEPALIVE) + 12):
             door.wheel.tick(now + second)
         assert door.transport.closed
         assert answers(door) == [b"1"]

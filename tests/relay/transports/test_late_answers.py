@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from relay.transports import front
+from pushdesk.deadlines import KEEPALIVE
 from relay.transports.front import MAX_HEAD
 from relay.wire.http import LongAnswer, text_answer
 from relay.wire.later import PATIENCE, Later
@@ -158,10 +158,10 @@ class TestTime:
         now = asyncio.get_running_loop().time()
         door.protocol.data_received(api(b"a"))
         door.settle(0, b"1")
-        for second in range(int(front.KEEPALIVE) - 1):
+        for second in range(int(KEEPALIVE) - 1):
             door.wheel.tick(now + second)
         assert not door.transport.closed
-        door.wheel.tick(now + front.KEEPALIVE + 2)
+        door.wheel.tick(now + KEEPALIVE + 2)
         assert door.transport.closed
 
 
