@@ -31,7 +31,8 @@ PRIVATE = ("private-a", "private-encrypted-a", "private-cache-a", "private-encry
 def session(app: App = APP, **subscriptions: str | None) -> Session:
     """A session with subscriptions: session(private_a=None); the node would have put them in."""
     made = Session(app, SOCKET_ID)
-    made.subscriptions.update({name.replace("_", "-"): user for name, user in subscriptions.items()})
+    for name, user in subscriptions.items():
+        made.join(name.replace("_", "-"), user)
     return made
 
 
@@ -210,6 +211,68 @@ class TestSubscribing:
         fresh = session()
         subscribe(fresh, "a")
         assert fresh.subscriptions == {}
+
+
+class TestWhatTheNodeSays:
+    """A legal subscription waits, is confirmed, ends."""
+
+    def test_while_a_subscription_waits_a_second_one_is_refused_and_it_may_be_taken_back(self) -> None:
+        waiting = session()
+        waiting.wait("a")
+        waiting.wait("b")
+        refused = refused_message(waiting, message("pusher:subscribe", {"channel": "a"}))
+        assert str(refused) == "Existing subscription to channel a"
+        assert waiting.receive(message("pusher:unsubscribe", {"channel": "a"}), 0.0) == Leave("a")
+        assert waiting.leave("a") is None
+        assert waiting.joining == {"b"}
+        assert subscribe(waiting, "a") == Join(rules_for("a"), None)
+
+    def test_a_subscription_that_waits_counts_among_those_that_a_connection_may_have(self) -> None:
+        waiting = session(app_with(subscriptions=2), a=None)
+        waiting.wait("b")
+        assert refusal(waiting, "c").kind == "LimitReached"
+
+    def test_while_it_waits_nothing_may_be_said_there(self) -> None:
+        waiting = session()
+        waiting.wait("private-a")
+        refused = refused_message(waiting, message("client-x", 1, "private-a"))
+        assert str(refused) == "No current subscription to channel private-a"
+
+    def test_it_waits_no_more_once_it_is_confirmed(self) -> None:
+        confirmed = session()
+        confirmed.wait("private-a")
+        confirmed.join("private-a", "7")
+        assert (confirmed.joining, confirmed.subscriptions) == (set(), {"private-a": "7"})
+        assert (confirmed.leave("private-a"), confirmed.subscriptions) == ("7", {})
+
+    def test_sessions_that_wait_for_nothing_share_no_state(self) -> None:
+        one, other = session(), session()
+        one.wait("a")
+        assert other.joining == set()
+        one.join("a", None)
+        other.wait("b")
+        assert one.joining == set()
+
+    @pytest.mark.parametrize(
+        ("signed_in_as", "channel", "found"),
+        [
+            (None, None, ["private-b", "presence-c"]),
+            (None, "private-b", ["private-b"]),
+            (None, "private-a", []),
+            ("7", None, ["private-a", "private-b", "presence-c"]),
+            ("7", "public", []),
+            ("8", None, ["private-b", "presence-c"]),
+        ],
+    )
+    def test_subscriptions_are_in_the_name_of_whom_they_were_signed_for_or_who_is_signed_in(
+        self, signed_in_as: str | None, channel: str | None, found: list[str]
+    ) -> None:
+        named = session()
+        if signed_in_as is not None:
+            named.user = User(signed_in_as, b"{}", ())
+        for name, signed_for in (("public", None), ("private-a", None), ("private-b", "7"), ("presence-c", "7")):
+            named.join(name, signed_for)
+        assert named.subscribed_as("7", channel) == found
 
 
 class TestMembers:
