@@ -89,8 +89,8 @@ class FakeNode:
 class FakeCluster:
     """All of them, and their time."""
 
-    def __init__(self, app: App, count: int) -> None:
-        self.redis = FakeRedis()
+    def __init__(self, app: App, count: int, redis: FakeRedis) -> None:
+        self.redis = redis
         self.now = 1_000.0
         self.app = app
         self._timers: list[tuple[float, int, FakeNode, Callable[[], None]]] = []

@@ -21,8 +21,11 @@ from relay.protocol.webhooks import CAUSES
 from tests.helpers import model
 from tests.helpers.clients import app_with, message, subscription
 from tests.helpers.fake_cluster import FakeCluster, FakeNode
+from tests.helpers.fake_redis import FakeRedis
 from tests.helpers.model import Fact, Guest, Message, Model, Rules, as_seen, views
 from tests.helpers.node import Client
+from tests.helpers.redis import RedisServer
+from tests.helpers.stepped_redis import SteppedRedis
 
 CHANNELS = [
     "a",
@@ -61,6 +64,10 @@ def app_under(rules: Rules) -> App:
 class ClusterMachine(RuleBasedStateMachine):
     """Clients on random nodes join, speak, sign in and go; nodes are cut, killed and frozen; Redis loses everything."""
 
+    def make_redis(self) -> FakeRedis:
+        """Where the scripts run."""
+        return FakeRedis()
+
     @initialize(
         channels=st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=4, unique=True),
         clients=st.integers(1, MOST),
@@ -77,7 +84,8 @@ class ClusterMachine(RuleBasedStateMachine):
         self.model.rules = Rules(members=limit, counting=counting, cache_ttl=30, remembered=1_000)
         self.app = app_under(self.model.rules)
         self.chance = random.Random(seed)  # noqa: S311 - a test's
-        self.cluster = FakeCluster(self.app, NODES)
+        self.redis = self.make_redis()
+        self.cluster = FakeCluster(self.app, NODES, self.redis)
         self.cluster.redis.is_answer_first = is_answer_first
         self.channels = channels
         self.guests: dict[Client, Guest] = {}
@@ -289,7 +297,11 @@ class ClusterMachine(RuleBasedStateMachine):
         self.cluster.settle(self.chance, cuts)
 
     def settle(self) -> None:
+        is_cut = bool(self.cuts)
         self.run()
+        if is_cut:
+            # Questions that had no answer are asked again at the next tick.
+            self.pass_seconds(1)
         self.compare()
 
     def see(self, client: Client, told: list[Message]) -> list[Message]:
@@ -397,9 +409,9 @@ def normal(one: Message) -> Message:
     return one | {"data": {"presence": presence | {"ids": ids, "hash": {user: presence["hash"][user] for user in ids}}}}
 
 
-def run(examples: int, steps: int, logged: list[MutableMapping[str, Any]]) -> None:
+def run(machine: type[ClusterMachine], examples: int, steps: int, logged: list[MutableMapping[str, Any]]) -> None:
     run_state_machine_as_test(
-        ClusterMachine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+        machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
     )
     # Redis lost everything: that something was missed is said as an error, to the operator.
     assert {entry["event"] for entry in logged if entry["log_level"] == "error"} <= {"messages_missed"}
@@ -409,11 +421,25 @@ def run(examples: int, steps: int, logged: list[MutableMapping[str, Any]]) -> No
 def test_whatever_happens_to_nodes_everybody_is_told_what_the_model_says(
     logged: list[MutableMapping[str, Any]],
 ) -> None:
-    run(25, 25, logged)
+    run(ClusterMachine, 20, 20, logged)
 
 
 @pytest.mark.long
 def test_whatever_happens_to_nodes_for_long_everybody_is_told_what_the_model_says(
     logged: list[MutableMapping[str, Any]],
 ) -> None:
-    run(1_000, 40, logged)
+    run(ClusterMachine, 1_000, 40, logged)
+
+
+@pytest.mark.long
+def test_whatever_happens_over_a_real_redis_everybody_is_told_what_the_model_says(
+    redis: RedisServer, logged: list[MutableMapping[str, Any]]
+) -> None:
+    class OverRedis(ClusterMachine):
+        def make_redis(self) -> FakeRedis:
+            return SteppedRedis(redis)  # type: ignore[return-value]  # it does the same
+
+        def teardown(self) -> None:
+            self.redis.close()  # type: ignore[attr-defined]  # that one is closed
+
+    run(OverRedis, 20, 25, logged)
