@@ -1,6 +1,7 @@
 """The growth model gives what its constants say, and grows with what it should grow with."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +46,8 @@ def test_the_table_has_a_line_for_each_load() -> None:
     lines = model.table().splitlines()[2:]
     assert len(lines) == len(model.LOADS)
     assert all(load.words in line for load, line in zip(model.LOADS, lines, strict=True))
+
+
+def test_the_document_shows_the_table_as_it_is_computed() -> None:
+    text = (Path(__file__).parents[2] / "docs/performance.md").read_text("utf-8")
+    assert model.table() in text
