@@ -99,6 +99,7 @@ class Fleet:
         # Why there is no link, for the operator; "" while all are up.
         self.problem = "not connected yet"
         self.is_hopeless = False
+        self._is_stopping = False
 
     def start(self) -> None:
         """Begin to connect."""
@@ -106,6 +107,7 @@ class Fleet:
 
     async def stop(self) -> None:
         """End all links."""
+        self._is_stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -243,7 +245,7 @@ class Fleet:
         self._is_wanted.set()
 
     def _note(self, problem: str) -> None:
-        if problem and problem != self.problem:
+        if problem and problem != self.problem and not self._is_stopping:
             log.warning("redis_away", problem=problem)
         # What cannot be mended by itself is what the operator has to know.
         if not self.is_hopeless:
