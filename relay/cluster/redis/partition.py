@@ -76,7 +76,6 @@ class Figures(Struct):
 
     replayed: int = 0
     gaps: int = 0
-    refused: int = 0
     stale: int = 0
     epochs: int = 0
     reaped: int = 0
@@ -256,12 +255,19 @@ class Partition:
         for entry_id, (_, name, _, message) in fresh:
             topic = self._own.get(name)
             if topic is not None:
-                self._host.heard(self, topic, entry_id, message)
+                self._hear(topic, entry_id, message)
         self.last = heal.first
         if heal.is_over:
             self._end_heal(heal)
         else:
             self._read(link, heal)
+
+    def _hear(self, topic: Topic, entry_id: bytes, message: bytes) -> None:
+        """One message that nobody can take must not keep this node from all that came after it."""
+        try:
+            self._host.heard(self, topic, entry_id, message)
+        except Exception:
+            log.exception("redis_entry_not_taken", partition=self.base.decode(), id=entry_id.decode())
 
     def _end_heal(self, heal: Heal) -> None:
         self._heal = None

@@ -531,3 +531,61 @@ async def test_a_bug_in_connecting_does_not_end_all_attempts(
     assert failures
     assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["redis_connect_failed"]
     logged.clear()
+
+
+async def test_a_client_event_that_finds_no_room_is_refused_and_one_that_may_not_be_sent_is_logged(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    node = await nodes.start()
+    with monkeypatch.context() as patched:
+        patched.setattr("relay.cluster.redis.link.MAX_UNANSWERED_COMMANDS", 0)
+        assert node.cluster.bus.say("3", "a", frame("x"), None) == Unavailable("too much is unanswered")
+    nodes.redis.ask("ACL", "SETUSER", "default", "resetchannels", "&nothing")
+    try:
+        assert node.cluster.bus.say("3", "a", frame("x"), None) is None
+        await until(lambda: logged and logged[-1]["event"] == "redis_refused")
+    finally:
+        nodes.redis.ask("ACL", "SETUSER", "default", "allchannels")
+    assert "NOPERM" in str(logged[-1]["error"])
+    logged.clear()
+
+
+async def test_holdings_that_redis_refuses_are_asserted_again_with_the_next_beat(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    node = await nodes.start()
+    asserted: list[int] = []
+
+    def holdings(_partition: object) -> Any:
+        asserted.append(1)
+        return iter([("load", ("3", 9))])
+
+    monkeypatch.setattr(node.cluster, "holdings", holdings)
+    partition = node.cluster._partitions.control
+    partition.lease.must_assert = True
+    nodes.redis.client.config_set("maxmemory", 1)
+    try:
+        partition.beat()
+        await until(lambda: partition.lease.must_assert and asserted)
+    finally:
+        nodes.redis.client.config_set("maxmemory", 0)
+    assert not nodes.redis.client.exists("pd:{0}:load:3")
+    partition.beat()
+    await until(lambda: nodes.redis.client.hget("pd:{0}:load:3", "") == b"9")
+    assert not partition.lease.must_assert
+    assert len(asserted) == 2
+    logged.clear()
+
+
+async def test_an_entry_that_nobody_can_take_does_not_keep_a_node_from_healing(nodes: Nodes, logged: Logged) -> None:
+    node, other = await nodes.start(), await nodes.start()
+    await node.listen("a")
+    await nodes.cut_off(node)
+    nodes.redis.ask("XADD", "pd:{0}:log", "*", "t", "pd:{0}:t:3:a", "m", "not a message")
+    assert await other.publish("hi") == Accepted()
+    nodes.rejoin(node)
+    await until(node.receiver.frames)
+    assert node.receiver.frames() == [frame("hi")]
+    assert is_up(node)
+    assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["redis_entry_not_taken"]
+    logged.clear()
