@@ -96,9 +96,10 @@ class Arrivals:
                 found.send(text_frame(events.member_added(channel, user_id, info)))
 
     def count_told(self, app_id: str, channel: str, count: int) -> None:
-        """See Receiver."""
-        found = self._channel(app_id, channel)
-        if found is not None:
+        """See Receiver. A reload may have switched it off while the count was on its way."""
+        namespace = self._namespaces.get(app_id)
+        found = None if namespace is None else namespace.hub.channels.get(channel)
+        if namespace is not None and found is not None and namespace.app.subscription_count:
             found.send(text_frame(events.subscription_count(channel, count)))
 
     # --- users

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from relay.cluster.bus import Unavailable
 from relay.cluster.roster import Entered
@@ -276,6 +277,19 @@ class TestAfterAGap:
         ]
         arrivals.members_are(APP.id, ROOM, now)
         assert client.told() == []
+
+
+class TestCounts:
+    @pytest.mark.parametrize(("is_told", "told"), [(True, ["subscription_count"]), (False, [])])
+    def test_a_count_of_the_cluster_is_told_where_the_app_wants_that(self, is_told: bool, told: list[str]) -> None:
+        app = replace(APP, subscription_count=is_told)
+        late = LateRelay(app)
+        client = late.client(app)
+        client.subscribe("presence-a", member("7"))
+        late.answer()
+        client.told()
+        late.node.arrivals.count_told(app.id, "presence-a", 5)
+        assert names(client) == told
 
 
 class TestWhatIsNotHereAnyMore:
