@@ -10,12 +10,11 @@ T = TypeVar("T")
 
 async def settled(later: Later[T]) -> T:
     """The value when it has come. Raises what came in its place: TooLate after PATIENCE."""
-    loop = asyncio.get_running_loop()
-    come = loop.create_future()
-    expiry = loop.call_later(PATIENCE, later.give_up)
-    later.watch(come.set_result)
+    come = asyncio.Event()
+    expiry = asyncio.get_running_loop().call_later(PATIENCE, later.give_up)
+    later.watch(lambda _: come.set())
     try:
-        await come
+        await come.wait()
     finally:
         expiry.cancel()
         later.forget()

@@ -12,9 +12,12 @@ import pytest
 
 from relay import ports, server
 from relay.api import routes
+from relay.api.responses import json_answer
 from relay.apps import App, KeyPair
 from relay.config import Settings
 from relay.console import feed, pages
+from relay.wire.http import Answer
+from relay.wire.later import Later
 from tests.helpers.clients import APP, app_with
 from tests.helpers.console import RunningConsole, running_console
 from tests.helpers.processes import free_port
@@ -134,6 +137,18 @@ class TestTestEvents:
         event = {"name": "x", "data": "", "channels": ["a", "b"], "info": "subscription_count"}
         answer = await console.send(event)
         assert answer.json == {"channels": {name: {"subscription_count": 0} for name in ("a", "b")}}
+
+    async def test_an_answer_that_other_nodes_have_to_give_is_waited_for(
+        self, console: RunningConsole, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def ask(*_: object) -> Later[Answer]:
+            later = Later[Answer]()
+            asyncio.get_running_loop().call_soon(later.settle, json_answer({"by": "others"}))
+            return later
+
+        monkeypatch.setattr(routes, "publish", ask)
+        answer = await console.send({"name": "x", "data": "", "channel": "a"})
+        assert (answer.status, answer.json) == (200, {"by": "others"})
 
     async def test_a_bug_of_ours_is_logged_and_answered_without_detail(
         self, console: RunningConsole, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]

@@ -168,7 +168,6 @@ class TestTime:
 class TestEnds:
     async def test_nobody_is_answered_who_went_while_waiting(self, door: Door) -> None:
         door.protocol.data_received(api(b"a") + api(b"b"))
-        door.transport.closed = True
         door.protocol.connection_lost(None)
         door.settle(0, b"1")
         assert (door.transport.written, asked(door), len(door.wheel)) == (b"", [b"a"], 0)
