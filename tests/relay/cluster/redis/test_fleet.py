@@ -18,7 +18,7 @@ from tests.relay.cluster.redis.nodes import TestNode, until
 Logged = list[MutableMapping[str, Any]]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _short_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_module, "START_TIMEOUT", 0.3)
 
@@ -36,13 +36,13 @@ def links_to(redis: RedisServer) -> int:
 async def test_a_redis_that_is_too_old_ends_the_start_at_once(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module, "START_TIMEOUT", 60)
     monkeypatch.setattr(fleet, "LEAST_VERSION", (99, 0))
     with pytest.raises(ConnectionError, match=r"version 7.*; 7.0 or newer is needed"):
         await TestNode(redis.unix_url).start()
     assert links_to(redis) == 0
 
 
+@pytest.mark.usefixtures("_short_start")
 async def test_a_replica_is_not_taken_and_keeps_no_links_of_the_attempts(redis: RedisServer, tmp_path: Path) -> None:
     with replica_of(redis, tmp_path) as replica:
         with pytest.raises(ConnectionError, match="it is a replica"):
@@ -61,6 +61,7 @@ async def test_a_replica_that_becomes_the_primary_is_taken(redis: RedisServer, t
         await node.cluster.stop()
 
 
+@pytest.mark.usefixtures("_short_start")
 async def test_sentinels_that_cannot_be_reached_are_named() -> None:
     port = free_port()
     with pytest.raises(ConnectionError, match=f"the other nodes cannot be reached: Redis at {HOST}:{port}"):

@@ -99,8 +99,8 @@ async def run(nodes: RedisNodes, redis: RedisServer, seconds: float, *, is_cut: 
     await until(lambda: not any(cluster.state().unanswered_reports for cluster in clusters), "all is reported")
     await nodes.settle()
     moves = history(redis)
-    assert came > 20 * WRITERS
-    assert sum(kind == "a" for kind, _ in moves) > 50
+    assert came >= WRITERS
+    assert sum(kind == "a" for kind, _ in moves) > LIMIT
     there = replay(moves)
     held = {user for node in writers for user in node.members_here(APP, ROOM)}
     assert there == held == {user.decode() for user in redis.ask("HKEYS", f"pd:{{0}}:mem:{APP}:{ROOM}")}
