@@ -195,6 +195,11 @@ class RelayProcess(Process):
             ["relay", "serve"], port, environment("RELAY_", {"host": HOST, "port": port, **app, **settings})
         )
 
+    @property
+    def client_port(self) -> int:
+        """Where the next client is to connect; back ends ask `port`."""
+        return self.port
+
 
 @contextmanager
 def running_relay(**settings: object) -> Iterator[RelayProcess]:

@@ -13,14 +13,16 @@ from tests.helpers.processes import RelayProcess
 from tests.interop import table
 from tests.interop.agents import JavaMachine, LineAgent, java_machine
 from tests.interop.backend import Backend, close_sdk, official_sdk
+from tests.interop.nodes import ONE, TWO, Nodes, leave_for_long_runs, relay_of
 from tests.interop.runtimes import ONLY_WEBSOCKET, Clients, Options, open_runtime
 from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
-from tests.interop.switched import switched_relay
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let no test of an SDK be without a row in the table."""
+    """Let no test of an SDK be without a row in the table, and a plain run be short."""
     table.ensure_marked(items)
+    leave_for_long_runs(items)
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -33,11 +35,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     table.TABLE.write(table.of_session(session))
 
 
+@pytest.fixture(
+    scope="session", params=[pytest.param(ONE, id=pytest.HIDDEN_PARAM), pytest.param(TWO, id="over two nodes")]
+)
+def nodes(request: pytest.FixtureRequest) -> Nodes:
+    """How many nodes the relay is of. Who asks for this, or for what asks for it, runs once with one and once with two."""
+    assert request.param in (ONE, TWO)
+    return request.param  # type: ignore[no-any-return]
+
+
 @pytest.fixture(scope="session")
-def shared_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+def shared_relay(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
     """One relay for all tests that do not stop it; each test uses channel names of its own. All of them have a history, of
     which client libraries see nothing but a field that they pass over."""
-    with switched_relay(tmp_path_factory.mktemp("relay"), '[[apps.history]]\nprefix = ""') as relay:
+    with relay_of(nodes, tmp_path_factory.mktemp("relay"), '[[apps.history]]\nprefix = ""') as relay:
         yield relay
 
 

@@ -129,8 +129,8 @@ class Clients:
         return agent
 
     def address(self) -> Options:
-        """The options that point a client at the relay, and nowhere else."""
-        port = self.relay.port
+        """The options that point one client at the relay, and nowhere else."""
+        port = self.relay.client_port
         return {"wsHost": HOST, "wsPort": port, "httpHost": HOST, "httpPort": port, "forceTLS": False} | self.transport
 
     def options(self, user: str, signer: Signer) -> Options:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 import aiohttp
 
 from relay.client import PushlerClient
-from tests.helpers.processes import RelayProcess
+from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import DEADLINE
 from tests.interop.backend import member
 
@@ -21,7 +21,7 @@ class Subscriber:
 
     def __init__(self, relay: RelayProcess) -> None:
         self.socket_id = ""
-        self._url = f"{relay.url}/app/{relay.key}?protocol=7&client=test&version=1"
+        self._url = f"http://{HOST}:{relay.client_port}/app/{relay.key}?protocol=7&client=test&version=1"
         self._auth = PushlerClient(relay.key, relay.secret)
         self._session = aiohttp.ClientSession()
 

@@ -14,22 +14,23 @@ from tests.interop.agents import Reports
 
 
 class SwitchedRelay(RelayProcess):
-    """A relay with the app of RelayProcess; `switches` is the TOML that follows the app's credentials."""
+    """A relay with the app of RelayProcess; `switches` is the TOML that follows the app's credentials, `settings` are of
+    the whole relay."""
 
-    def __init__(self, folder: Path, switches: str) -> None:
+    def __init__(self, folder: Path, switches: str, **settings: object) -> None:
         port = free_port()
         file = folder / "relay.toml"
         credentials = {"id": self.app_id, "key": self.key, "secret": self.secret}
         lines = ["[[apps]]", *(f'{name} = "{value}"' for name, value in credentials.items()), switches]
         file.write_text("\n".join(lines))
-        settings = {"config": file, "host": HOST, "port": port}
-        Process.__init__(self, ["relay", "serve"], port, environment("RELAY_", settings))
+        places = {"config": file, "host": HOST, "port": port}
+        Process.__init__(self, ["relay", "serve"], port, environment("RELAY_", places | settings), path="/ready")
 
 
 @contextmanager
-def switched_relay(folder: Path, switches: str) -> Iterator[SwitchedRelay]:
+def switched_relay(folder: Path, switches: str, **settings: object) -> Iterator[SwitchedRelay]:
     """A SwitchedRelay that answers, stopped at the end."""
-    relay = SwitchedRelay(folder, switches)
+    relay = SwitchedRelay(folder, switches, **settings)
     relay.start()
     try:
         yield relay

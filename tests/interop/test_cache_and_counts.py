@@ -9,8 +9,8 @@ from relay.client import PushlerClient
 from tests.helpers.processes import RelayProcess
 from tests.interop.agents import Agent
 from tests.interop.backend import ENCRYPTION_KEY, close_sdk, official_sdk
+from tests.interop.nodes import Nodes, relay_of
 from tests.interop.runtimes import CHROMIUM_8, NODE_7, NODE_8, Clients
-from tests.interop.switched import switched_relay
 from tests.interop.test_pusher_js import SUCCEEDED, subscribe
 
 everywhere = pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, CHROMIUM_8])
@@ -19,9 +19,9 @@ MISS = "pusher:cache_miss"
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+def relay(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
     """A relay whose app tells subscribers how many they are."""
-    with switched_relay(tmp_path_factory.mktemp("relay"), "subscription_count = true") as relay:
+    with relay_of(nodes, tmp_path_factory.mktemp("relay"), "subscription_count = true") as relay:
         yield relay
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import LineAgent
+from tests.interop.nodes import Nodes, relay_of
 from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
-from tests.interop.switched import Receiver, switched_relay
+from tests.interop.switched import Receiver
 from tests.interop.table import java_sdk
 
 pytestmark = java_sdk("pusher-http-java")
@@ -99,8 +100,10 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.mark.tried("validateWebhookSignature")
-async def test_webhook_is_valid_and_a_forged_one_is_not(java: LineAgent, receiver: Receiver, tmp_path: Path) -> None:
-    with switched_relay(tmp_path, f'[[apps.webhooks]]\nurl = "{receiver.url}"\n') as relay:
+async def test_webhook_is_valid_and_a_forged_one_is_not(
+    java: LineAgent, nodes: Nodes, receiver: Receiver, tmp_path: Path
+) -> None:
+    with relay_of(nodes, tmp_path, f'[[apps.webhooks]]\nurl = "{receiver.url}"\n') as relay:
         await configure(java, relay)
         async with Subscriber(relay) as subscriber:
             await subscriber.join("http-java-hooked")

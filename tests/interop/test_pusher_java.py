@@ -22,13 +22,13 @@ Open = Callable[[], Awaitable[LineAgent]]
 @pytest.fixture
 async def open_client(shared_java: JavaMachine, relay: RelayProcess, backend: Backend) -> AsyncIterator[Open]:
     """Opens connected clients."""
-    where = {"key": relay.key, "host": HOST, "port": relay.port, "endpoint": backend.endpoint("official-sdk")}
+    where = {"key": relay.key, "host": HOST, "endpoint": backend.endpoint("official-sdk")}
     async with AsyncExitStack() as closing:
 
         async def connected() -> LineAgent:
             agent = await shared_java.start()
             closing.push_async_callback(agent.close)
-            await agent.call("connect", **where)
+            await agent.call("connect", port=relay.client_port, **where)
             await agent.take(kind="state", current="CONNECTED")
             return agent
 

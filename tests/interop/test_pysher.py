@@ -40,7 +40,7 @@ class Client:
             secret="" if auth_endpoint else relay.secret,
             auth_endpoint=auth_endpoint,
             custom_host=HOST,
-            port=relay.port,
+            port=relay.client_port,
             secure=False,
             user_data={"user_id": user, "user_info": {"name": user.title()}},
         )

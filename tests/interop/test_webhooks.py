@@ -13,8 +13,9 @@ import pytest
 from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import RelayProcess
 from tests.interop.agents import DEADLINE, NodeAgent, PageAgent
+from tests.interop.nodes import Nodes, relay_of
 from tests.interop.runtimes import CHROMIUM_8, NODE_8, Clients
-from tests.interop.switched import Receiver, switched_relay
+from tests.interop.switched import Receiver
 from tests.interop.table import npm_sdk, python_sdk
 from tests.interop.test_pusher_js import subscribe
 
@@ -29,10 +30,10 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def relay(receiver: Receiver, tmp_path: Path) -> Iterator[RelayProcess]:
+def relay(nodes: Nodes, receiver: Receiver, tmp_path: Path) -> Iterator[RelayProcess]:
     """A relay that tells everything to the receiver."""
     switches = f'subscription_count = true\n[[apps.webhooks]]\nurl = "{receiver.url}"\n'
-    with switched_relay(tmp_path, switches) as relay:
+    with relay_of(nodes, tmp_path, switches) as relay:
         yield relay
 
 
