@@ -5,24 +5,28 @@ from contextlib import AsyncExitStack
 
 import pusher  # type: ignore[import-untyped]  # the official SDK has no annotations
 import pytest
+import pytest_asyncio
 
 from relay.client import PushlerClient
 from tests.helpers import tables
-from tests.helpers.parts import JAVA, JAVA_PACKAGES, require
+from tests.helpers.parts import INTEROP, JAVA, JAVA_PACKAGES, require
 from tests.helpers.processes import RelayProcess
 from tests.interop import table
 from tests.interop.agents import JavaMachine, LineAgent, java_machine
 from tests.interop.backend import Backend, close_sdk, official_sdk
+from tests.interop.loop import async_fixture, run_on_one_loop
 from tests.interop.nodes import ONE, TWO, Nodes, leave_for_long_runs, relay_of
-from tests.interop.runtimes import ONLY_WEBSOCKET, Clients, Options, open_runtime
+from tests.interop.runtimes import ONLY_WEBSOCKET, Browsers, Clients, Options, runtime_of
 from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let no test of an SDK be without a row in the table, and a plain run be short."""
-    table.ensure_marked(items)
-    leave_for_long_runs(items)
+    ours = [item for item in items if item.path.parent == INTEROP]
+    table.ensure_marked(ours)
+    run_on_one_loop(ours)
+    leave_for_long_runs(ours)
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -66,7 +70,7 @@ def shared_java() -> Iterator[JavaMachine]:
         yield machine
 
 
-@pytest.fixture
+@async_fixture
 async def java(shared_java: JavaMachine) -> AsyncIterator[LineAgent]:
     """An agent in Java that has done nothing yet."""
     agent = await shared_java.start()
@@ -74,7 +78,7 @@ async def java(shared_java: JavaMachine) -> AsyncIterator[LineAgent]:
     await agent.close()
 
 
-@pytest.fixture
+@async_fixture
 async def publisher(relay: RelayProcess) -> AsyncIterator[PushlerClient]:
     """Our own client for back ends, where a test needs an event and not the SDK that sends it."""
     async with PushlerClient(relay.key, relay.secret, app_id=relay.app_id, url=relay.url) as client:
@@ -89,7 +93,7 @@ def sdk(relay: RelayProcess) -> Iterator[pusher.Pusher]:
     close_sdk(client)
 
 
-@pytest.fixture
+@async_fixture
 async def backend(relay: RelayProcess) -> AsyncIterator[Backend]:
     async with Backend(relay).running() as running:
         yield running
@@ -113,18 +117,28 @@ def chromium_arguments() -> tuple[str, ...]:
     return ()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browsers() -> AsyncIterator[Browsers]:
+    """The browsers of all tests."""
+    async with AsyncExitStack() as closing:
+        yield Browsers(closing)
+
+
+@async_fixture
 async def clients(
-    runtime_name: str, transport: Options, relay: RelayProcess, backend: Backend, chromium_arguments: tuple[str, ...]
+    runtime_name: str,
+    transport: Options,
+    relay: RelayProcess,
+    backend: Backend,
+    browsers: Browsers,
+    chromium_arguments: tuple[str, ...],
 ) -> AsyncIterator[Clients]:
-    async with (
-        open_runtime(runtime_name, backend.url, *chromium_arguments) as runtime,
-        AsyncExitStack() as closing,
-    ):
+    runtime = await runtime_of(runtime_name, browsers, backend.url, *chromium_arguments)
+    async with AsyncExitStack() as closing:
         yield Clients(runtime, relay, backend, transport, closing)
 
 
-@pytest.fixture
+@async_fixture
 async def connect(relay: RelayProcess) -> AsyncIterator[Connect]:
     """Opens plain subscribers that are connected and in no channel."""
     async with AsyncExitStack() as closing:

@@ -1,8 +1,8 @@
 """One relay, or two nodes over one Redis that pass for one: the same tests run with both.
 
 With two, clients connect to them in turn, the first one to node A; back ends ask node B. So what is published crosses to the
-first client of a test, and members and client events cross between its first two. A client, and with it its XHR session, stays
-with its node.
+first client of a test, and members and client events cross between its first two. A client stays with its node, and so do
+its XHR sessions.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,6 @@ from typing import Final, Literal
 
 import pytest
 
-from tests.helpers.processes import HOST
 from tests.helpers.redis import running_redis
 from tests.interop.switched import SwitchedRelay, switched_relay
 

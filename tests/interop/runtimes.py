@@ -1,13 +1,12 @@
 """Where a client library runs: each runtime starts agents with the options that the library's users write."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright
 
 from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
@@ -59,30 +58,41 @@ class Chromium(Runtime):
         return await PageAgent.start(kind, await self._browser.new_page(), self._url)
 
 
-@asynccontextmanager
-async def chromium(url: str, *arguments: str) -> AsyncIterator[Chromium]:
-    """Chromium for as long as the block lasts, with further arguments; its pages are loaded from `url`."""
-    require(CHROMIUM, NODE_PACKAGES)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
+class Browsers:
+    """The browsers of all tests: one for each set of further arguments, started by the first test that needs it. Each page
+    has a profile of its own, so tests see nothing of each other."""
+
+    def __init__(self, closing: AsyncExitStack) -> None:
+        self._closing = closing
+        self._playwright: Playwright | None = None
+        self._browsers: dict[tuple[str, ...], Browser] = {}
+
+    async def browser(self, *arguments: str) -> Browser:
+        """A headless Chromium with these arguments beyond the usual."""
+        require(CHROMIUM, NODE_PACKAGES)
+        browser = self._browsers.get(arguments)
+        if browser is None or not browser.is_connected():
+            browser = self._browsers[arguments] = await self._launch(arguments)
+        return browser
+
+    async def _launch(self, arguments: tuple[str, ...]) -> Browser:
+        if self._playwright is None:
+            self._playwright = await self._closing.enter_async_context(async_playwright())
+        browser = await self._playwright.chromium.launch(
             executable_path=CHROMIUM_PATH, args=[*CHROMIUM_ARGUMENTS, *arguments]
         )
-        try:
-            yield Chromium(browser, url)
-        finally:
-            await browser.close()
+        self._closing.push_async_callback(browser.close)
+        return browser
 
 
-@asynccontextmanager
-async def open_runtime(name: str, url: str, *chromium_arguments: str) -> AsyncIterator[Runtime]:
-    """The runtime of that name: "chromium", the same with the build that can decrypt, or the npm package to run in Node."""
+async def runtime_of(name: str, browsers: Browsers, url: str, *chromium_arguments: str) -> Runtime:
+    """The runtime of that name: "chromium", the same with the build that can decrypt, or the npm package to run in Node.
+    Pages are loaded from `url`."""
     if name.startswith("chromium"):
         page = url + WITH_ENCRYPTION if name == CHROMIUM_WITH_ENCRYPTION else url
-        async with chromium(page, *chromium_arguments) as runtime:
-            yield runtime
-    else:
-        require(NODE, NODE_PACKAGES)
-        yield Node(name)
+        return Chromium(await browsers.browser(*chromium_arguments), page)
+    require(NODE, NODE_PACKAGES)
+    return Node(name)
 
 
 @dataclass

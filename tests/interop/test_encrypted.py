@@ -13,6 +13,7 @@ from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import NodeAgent
 from tests.interop.backend import ENCRYPTION_KEY, WITH_DATA, close_sdk, official_sdk
+from tests.interop.loop import async_fixture
 from tests.interop.runtimes import (
     CHROMIUM_8_ENCRYPTED,
     ECHO_IN_CHROMIUM_ENCRYPTED,
@@ -30,7 +31,7 @@ from tests.interop.test_pusher_js import subscribe
 LETTER = {"text": "for you only ☕"}
 
 
-@pytest.fixture
+@async_fixture
 async def npm(relay: RelayProcess) -> AsyncIterator[NodeAgent]:
     """The server SDK of npm, with the key."""
     require(NODE, NODE_PACKAGES)

@@ -7,13 +7,14 @@ import pytest
 from tests.helpers.parts import PHP, require
 from tests.helpers.processes import RelayProcess
 from tests.interop.agents import PhpAgent
+from tests.interop.loop import async_fixture
 from tests.interop.subscribers import Connect, SubscribeTo
 from tests.interop.table import php_calls
 
 pytestmark = php_calls()
 
 
-@pytest.fixture
+@async_fixture
 async def php(relay: RelayProcess) -> AsyncIterator[PhpAgent]:
     require(PHP)
     agent = await PhpAgent.start(relay.url, relay.app_id, relay.key, relay.secret)

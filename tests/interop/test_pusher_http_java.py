@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import LineAgent
+from tests.interop.loop import async_fixture
 from tests.interop.nodes import Nodes, relay_of
 from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
 from tests.interop.switched import Receiver
@@ -16,7 +17,7 @@ from tests.interop.table import java_sdk
 pytestmark = java_sdk("pusher-http-java")
 
 
-@pytest.fixture
+@async_fixture
 async def sdk(java: LineAgent, relay: RelayProcess) -> LineAgent:
     await configure(java, relay)
     return java
@@ -93,7 +94,7 @@ async def test_wrong_credentials_are_the_sdk_s_errors(
     assert (outcome["status"], outcome["result"]) == (status, result)
 
 
-@pytest.fixture
+@async_fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with Receiver().running() as receiver:
         yield receiver

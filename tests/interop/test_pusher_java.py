@@ -10,6 +10,7 @@ from relay.client import PushlerClient
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import JavaMachine, LineAgent
 from tests.interop.backend import FORGED, WITH_DATA, Backend
+from tests.interop.loop import async_fixture
 from tests.interop.subscribers import Subscriber
 from tests.interop.table import java_sdk
 
@@ -19,7 +20,7 @@ pytestmark = java_sdk("pusher-java-client")
 Open = Callable[[], Awaitable[LineAgent]]
 
 
-@pytest.fixture
+@async_fixture
 async def open_client(shared_java: JavaMachine, relay: RelayProcess, backend: Backend) -> AsyncIterator[Open]:
     """Opens connected clients."""
     where = {"key": relay.key, "host": HOST, "endpoint": backend.endpoint("official-sdk")}
@@ -35,7 +36,7 @@ async def open_client(shared_java: JavaMachine, relay: RelayProcess, backend: Ba
         yield connected
 
 
-@pytest.fixture
+@async_fixture
 async def client(open_client: Open) -> LineAgent:
     return await open_client()
 

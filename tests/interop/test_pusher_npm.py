@@ -12,6 +12,7 @@ from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess, free_port
 from tests.interop.agents import NodeAgent
 from tests.interop.backend import decoded
+from tests.interop.loop import async_fixture
 from tests.interop.subscribers import Connect, SubscribeTo
 from tests.interop.table import npm_sdk
 
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.node, npm_sdk()]
 Configure = Callable[..., Awaitable[NodeAgent]]
 
 
-@pytest.fixture
+@async_fixture
 async def configure(relay: RelayProcess) -> AsyncIterator[Configure]:
     """Starts the SDK with the relay's app, `options` laid over it."""
     require(NODE, NODE_PACKAGES)
@@ -36,7 +37,7 @@ async def configure(relay: RelayProcess) -> AsyncIterator[Configure]:
         yield started
 
 
-@pytest.fixture
+@async_fixture
 async def sdk(configure: Configure) -> NodeAgent:
     return await configure()
 

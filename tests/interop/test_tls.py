@@ -16,6 +16,7 @@ import pytest
 from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import NodeAgent
+from tests.interop.loop import async_fixture
 from tests.interop.runtimes import (
     CHROMIUM_8,
     NODE_4,
@@ -101,7 +102,7 @@ def _trust(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(authority.certificate))
 
 
-@pytest.fixture
+@async_fixture
 async def npm(relay: TlsRelay) -> AsyncIterator[NodeAgent]:
     """The server SDK of npm."""
     require(NODE, NODE_PACKAGES)

@@ -14,6 +14,7 @@ from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import Agent, NodeAgent
 from tests.interop.backend import NAMELESS, SIGNERS, Signer
+from tests.interop.loop import async_fixture
 from tests.interop.runtimes import CHROMIUM_8, NODE_7, NODE_8, Clients
 from tests.interop.table import npm_sdk, python_sdk
 from tests.interop.test_pusher_js import subscribe
@@ -24,7 +25,7 @@ LONGEST_PAUSE = 3
 everywhere = pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, CHROMIUM_8])
 
 
-@pytest.fixture
+@async_fixture
 async def npm(relay: RelayProcess) -> AsyncIterator[NodeAgent]:
     """The server SDK of npm."""
     require(NODE, NODE_PACKAGES)

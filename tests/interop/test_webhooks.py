@@ -13,6 +13,7 @@ import pytest
 from tests.helpers.parts import NODE, NODE_PACKAGES, require
 from tests.helpers.processes import RelayProcess
 from tests.interop.agents import DEADLINE, NodeAgent, PageAgent
+from tests.interop.loop import async_fixture
 from tests.interop.nodes import Nodes, relay_of
 from tests.interop.runtimes import CHROMIUM_8, NODE_8, Clients
 from tests.interop.switched import Receiver
@@ -23,7 +24,7 @@ from tests.interop.test_pusher_js import subscribe
 GRACE = 3.0
 
 
-@pytest.fixture
+@async_fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with Receiver().running() as receiver:
         yield receiver
