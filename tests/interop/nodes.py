@@ -27,6 +27,7 @@ class TwoNodes(SwitchedRelay):
 
     def __init__(self, first: SwitchedRelay, folder: Path, switches: str, **settings: object) -> None:
         super().__init__(folder, switches, **settings)
+        self.first = first
         self._client_ports = cycle((first.port, self.port))
 
     @property

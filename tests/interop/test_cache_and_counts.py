@@ -31,6 +31,7 @@ def events_of(agent: Agent, channel: str) -> list[str]:
     return [name for name in names if name != "pusher:subscription_count"]
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("cache channels")
 @everywhere
 @pytest.mark.parametrize("channel", ["cache-price", "private-cache-price", "presence-cache-price"])
@@ -88,6 +89,7 @@ async def test_client_events_are_not_remembered(clients: Clients, runtime_name: 
     await late.take(channel=channel, event=MISS)
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("subscription_count")
 @everywhere
 @pytest.mark.parametrize("channel", ["counted", "private-counted"])

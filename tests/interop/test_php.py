@@ -22,6 +22,7 @@ async def php(relay: RelayProcess) -> AsyncIterator[PhpAgent]:
     await agent.close()
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("trigger")
 async def test_trigger_reaches_all_its_channels(php: PhpAgent, subscribe_to: SubscribeTo) -> None:
     subscriber = await subscribe_to("php-one", "php-two")

@@ -65,6 +65,7 @@ async def test_channel_that_was_left_is_silent(client: LineAgent, publisher: Pus
     assert client.seen(kind="event", channel="java-left") == []
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("subscribePresence: members come and go")
 async def test_members_are_told_as_they_come_and_go(client: LineAgent, relay: RelayProcess) -> None:
     await subscribe(client, "presence-java")

@@ -97,6 +97,7 @@ async def test_client_of_an_unknown_key_does_not_try_again_in_chromium(clients: 
     assert agent.seen(kind="state", current="connecting") == FURTHER_ATTEMPTS
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("public channels")
 @every_version
 async def test_subscriber_of_a_public_channel_receives_an_event(clients: Clients, publisher: PushlerClient) -> None:
@@ -133,6 +134,7 @@ async def test_events_arrive_in_the_order_in_which_they_were_sent(clients: Clien
     assert [report["data"] for report in agent.seen(channel=channel, event="counted")] == list(range(50))
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("private channels")
 @every_version
 @pytest.mark.parametrize("signer", SIGNERS)
@@ -161,6 +163,7 @@ async def test_subscriber_of_a_private_channel_authorised_with_channel_data_rece
     assert (await agent.take(kind="event", channel=channel, event="shipped"))["data"] == {"order": 12}
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("presence channels: members come and go")
 @every_version
 @pytest.mark.parametrize("signer", SIGNERS)
@@ -184,6 +187,7 @@ async def test_members_of_a_presence_channel_see_each_other_come_and_go(clients:
     assert (await ann.call("members", channel=channel))["members"] == {"ann": {"name": "Ann"}}
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("presence channels: one member with several connections")
 @everywhere
 async def test_user_with_several_connections_is_one_member_until_the_last_one_leaves(
@@ -205,6 +209,7 @@ async def test_user_with_several_connections_is_one_member_until_the_last_one_le
     assert events == [SUCCEEDED, "pusher:member_added", "still-here", "pusher:member_removed"]
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("presence channels: a client disconnects or dies")
 @everywhere
 async def test_member_whose_client_dies_is_removed(clients: Clients) -> None:
@@ -215,6 +220,7 @@ async def test_member_whose_client_dies_is_removed(clients: Clients) -> None:
     assert (await ann.take(event="pusher:member_removed", within=GONE_DEADLINE))["data"]["id"] == "bob"
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("client events")
 @every_version
 async def test_client_events_go_both_ways_and_never_back_to_the_sender(
@@ -271,6 +277,7 @@ async def test_publisher_excludes_the_connection_that_it_names(clients: Clients,
     await assert_has_only(publisher, channel, {ann: [], bob: ["moved"]})
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("unsubscribe, subscribe again")
 @every_version
 async def test_client_that_unsubscribed_receives_nothing_more(clients: Clients, publisher: PushlerClient) -> None:

@@ -37,6 +37,7 @@ RECONNECT_DEADLINE = 60
 LONG_EVENTS = [f"{number:03} 🙂 é " + "x" * 8_000 for number in range(40)]
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("public channels")
 @pytest.mark.tried("private channels")
 @every_version
@@ -54,6 +55,7 @@ async def test_subscriber_of_public_and_private_channels_receives_events(
         assert event["data"] == {"text": "Привет, 世界 🙂\n\u2028"}
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("presence channels: members come and go")
 @every_version
 @both_transports

@@ -28,6 +28,7 @@ async def test_trigger_reaches_one_channel(sdk: pusher.Pusher, subscribe_to: Sub
     assert await subscriber.event() == ("py-one", "greeting", {"text": "Привет 🙂"})
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("trigger: 100 channels")
 async def test_trigger_reaches_many_channels(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     channels = [f"py-many-{number}" for number in range(100)]
@@ -36,6 +37,7 @@ async def test_trigger_reaches_many_channels(sdk: pusher.Pusher, subscribe_to: S
     assert [await subscriber.event() for _ in channels] == [(channel, "greeting", "hello") for channel in channels]
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("trigger: socket_id")
 async def test_trigger_leaves_out_the_connection_that_it_names(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     sender, other = await subscribe_to("py-others"), await subscribe_to("py-others")
@@ -56,6 +58,7 @@ async def test_trigger_takes_every_character_that_a_channel_name_may_have(
     assert await call(sdk.channel_info, channel, ["subscription_count"]) == {"occupied": True, "subscription_count": 1}
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("trigger_batch")
 async def test_batch_is_delivered_in_its_order(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     first, second = await subscribe_to("py-batch-1", "py-batch-2"), await subscribe_to("py-batch-1")
@@ -70,6 +73,7 @@ async def test_batch_is_delivered_in_its_order(sdk: pusher.Pusher, subscribe_to:
     assert [(await second.event())[1] for _ in range(3)] == ["a", "c", "d"]
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("channels_info")
 async def test_channels_are_listed_by_prefix_with_their_user_counts(
     sdk: pusher.Pusher, subscribe_to: SubscribeTo
@@ -98,6 +102,7 @@ async def test_channel_tells_whether_it_is_occupied_and_by_how_many(
     }
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("users_info")
 async def test_users_of_a_presence_channel_are_listed_once_each(sdk: pusher.Pusher, subscribe_to: SubscribeTo) -> None:
     for user in ("ann", "bob", "bob"):
@@ -121,6 +126,7 @@ async def test_authenticated_subscriptions_are_taken(sdk: pusher.Pusher, connect
     assert confirmation["presence"]["hash"] == {"ann": {"name": "Ann ☕"}}
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("authenticate_user")
 @pytest.mark.tried("send_to_user")
 async def test_user_that_was_authenticated_is_sent_to(sdk: pusher.Pusher, connect: Connect) -> None:

@@ -46,6 +46,7 @@ async def signed_in(clients: Clients, user: str, *watched: str, signer: Signer =
     return agent
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("signin")
 @pytest.mark.tried("events to a user")
 @everywhere
@@ -74,6 +75,7 @@ async def test_event_to_a_user_of_any_id_is_heard_once(clients: Clients, publish
     assert [report["data"] for report in ann.seen(kind="user", event="notice")] == [{"order": 1}]
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("a subscription that the application ends")
 @everywhere
 async def test_a_subscription_that_the_application_ends_is_silent_and_disturbs_nothing(
@@ -104,6 +106,7 @@ async def test_send_to_user_of_the_npm_sdk_reaches_the_user(clients: Clients, np
     assert (await ann.take(kind="user", event="notice"))["data"] == {"order": 1}
 
 
+@pytest.mark.crosses_nodes
 @pytest.mark.tried("watchlist: online, offline")
 @everywhere
 async def test_user_learns_who_of_the_watched_comes_and_goes(clients: Clients, runtime_name: str) -> None:
@@ -144,6 +147,7 @@ async def assert_ended_for_good(agent: Agent) -> None:
     assert agent.seen(kind="state")[-1]["current"] == await agent.call("state") == "disconnected"
 
 
+@pytest.mark.crosses_nodes
 @npm_sdk()
 @pytest.mark.tried("terminateUserConnections")
 @pytest.mark.node

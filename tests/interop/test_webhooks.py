@@ -80,6 +80,7 @@ async def test_npm_sdk_takes_every_webhook_and_refuses_a_forged_one(clients: Cli
     assert all(event in received for event in events)
 
 
+@pytest.mark.crosses_nodes
 @python_sdk("pusher")
 @pytest.mark.tried("validate_webhook")
 @pytest.mark.node
