@@ -44,7 +44,7 @@ test: $(VENV)/.dev parts protocol-coverage ## install what the tests need, and r
 	cd client_js && npm test
 
 # FUZZ_SECONDS and SOAK_SECONDS say for how long (60 and 300), FUZZ_SEED and SOAK_SEED repeat what failed.
-test-all: test coverage ## the same, the relay's coverage, and the long ones: state machine, fuzzing, soak (10 minutes more)
+test-all: test coverage ## the same, the relay's coverage, and the long ones: state machine, SDKs over two nodes, fuzzing, soak (20 minutes more)
 	$(BIN)/python -m pytest -m long
 
 coverage: protocol-coverage ## how many branches of the relay its tests take; too few are an error

@@ -158,8 +158,7 @@ async def test_terminate_user_connections_of_the_npm_sdk_ends_the_user_for_good(
 ) -> None:
     ann, second, bob = [await signed_in(clients, name, signer="relay-client") for name in (user, user, "bob")]
     assert await npm.call("terminateUserConnections", user=user) == {"status": 200, "body": {}}
-    for agent in (ann, second):
-        await assert_ended_for_good(agent)
+    await asyncio.gather(*(assert_ended_for_good(agent) for agent in (ann, second)))
     assert await bob.call("state") == "connected"
 
 
