@@ -36,11 +36,15 @@ class Presence(dict[str, bytes]):
         return self.pop(user_id, None)
 
     def replace(self, members: Mapping[str, bytes]) -> None:
-        """These are all members."""
+        """These are all members. Of many who join at once each brings a list, with nearly the same members (bench/, scenario
+        "presence")."""
+        known, fragments = self.copy(), self._fragments
         self.clear()
-        self._fragments.clear()
+        self._fragments = {}
         for user_id, user_info in members.items():
-            self.add(user_id, user_info)
+            self[user_id] = user_info
+            is_known = known.get(user_id) == user_info
+            self._fragments[user_id] = fragments[user_id] if is_known else events.member_fragments(user_id, user_info)
 
     def join(self, user_id: str) -> None:
         """A connection of the user is in."""

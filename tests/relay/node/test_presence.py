@@ -69,6 +69,13 @@ def test_all_members_may_be_told_anew() -> None:
     assert listed(presence) == {"ids": ["c", "a"], "hash": {"c": 3, "a": 1}, "count": 2}
 
 
+def test_a_member_whom_another_list_describes_otherwise_is_listed_as_it_says() -> None:
+    presence = presence_of(a=b"1", b=b"2")
+    presence.replace({"a": b"1", "b": b"3", "c": b"4"})
+    assert listed(presence) == {"ids": ["a", "b", "c"], "hash": {"a": 1, "b": 3, "c": 4}, "count": 3}
+    assert dict(presence) == {"a": b"1", "b": b"3", "c": b"4"}
+
+
 def test_the_confirmation_lists_everybody_in_the_order_of_joining() -> None:
     presence = presence_of(b=b"null", a=b'{"n":"\\"\xd0\xb9"}')
     assert listed(presence) == {"ids": ["b", "a"], "hash": {"b": None, "a": {"n": '"й'}}, "count": 2}
