@@ -158,8 +158,7 @@ class Api:
 
     def _fail(self, error: Exception, request: Request, address: str) -> Answer:
         if isinstance(error, TooLate):
-            text = "Nobody has answered in time: it may have been published, repeat it with an idempotency_key"
-            return self._refuse(OutcomeUnknown(text), request, address)
+            return self._refuse(_given_up(request), request, address)
         if isinstance(error, (ApiError, ProtocolError)):
             return self._refuse(error, request, address)
         log.exception("request_failed", method=request.method, path=request.path, address=address)
@@ -241,6 +240,14 @@ def _handle_within_rate(
         rate = namespace.app.limits.api_requests_per_second
         raise TooManyRequests(f"The app may make {rate} requests a second", limit="api_requests_per_second")
     return handler(namespace, request)
+
+
+def _given_up(request: Request) -> ApiError:
+    """Nobody has answered in time."""
+    if request.method == "GET":
+        return ServiceUnavailable("Nobody has answered in time: ask again")
+    text = "Nobody has answered in time: it may have been published, repeat it with an idempotency_key"
+    return OutcomeUnknown(text)
 
 
 def _handler_of(request: Request) -> Handler:

@@ -314,6 +314,13 @@ class TestReads:
         text = "the other nodes cannot be reached: nobody knows now, ask again"
         assert told(answer) == (503, {"error": text, "code": 503}, "1")
 
+    def test_an_answer_that_never_comes_is_to_be_asked_for_again(self, namespace: Scripted, back_end: BackEnd) -> None:
+        answer = open_(back_end.get("/channels"))
+        answer.give_up()
+        text = "Nobody has answered in time: ask again"
+        assert told(answer) == (503, {"error": text, "code": 503}, "1")
+        assert namespace.asked == [("list_channels", "", Wanted())]
+
     def test_a_list_comes_later(self, namespace: Scripted, back_end: BackEnd) -> None:
         answer = open_(back_end.get("/channels?info=cache,subscription_count&filter_by_prefix=c"))
         namespace.answer(iter([[ChannelInfo("cache-a", 2), ChannelInfo("c", 1)]]))
