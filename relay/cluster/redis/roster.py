@@ -45,14 +45,18 @@ _pack: Final = msgspec.msgpack.Encoder().encode
 class _Room:
     """A presence channel with `members` of this node (user id → user_info), or some who have `asked` to come in.
 
-    `known` are all of whom clients here know that they are in; None until the node was given the list."""
+    `known` are all of whom clients here know that they are in, as they know them; None until the node was given the list."""
 
     __slots__ = ("asked", "known", "members")
 
     def __init__(self) -> None:
         self.asked: set[str] = set()
-        self.known: set[str] | None = None
+        self.known: dict[str, bytes] | None = None
         self.members: dict[str, bytes] = {}
+
+    def info_of(self, user_id: str) -> bytes:
+        """The user_info of a member of this node, as clients know it: the one who was there first may be on another."""
+        return (self.known or {}).get(user_id) or self.members[user_id]
 
 
 class _Count:
@@ -130,7 +134,7 @@ class RedisRoster:
             members = _pairs(answer) if isinstance(answer, list) else None
             if members is not None and room.known is None:
                 # Later lists may have some of whom it is yet to be told.
-                room.known = set(members)
+                room.known = dict(members)
             done(Entered(members))
 
         flags = self._flag(app_id), int(room.known is None)
@@ -286,7 +290,7 @@ class RedisRoster:
         known = self._known((app_id, channel))
         if known is None or member.user_id not in known:
             if known is not None:
-                known.add(member.user_id)
+                known[member.user_id] = member.user_info
             self._receiver.member_added(app_id, channel, member, exclude)
 
     def member_removed(self, app_id: str, channel: str, user_id: str) -> None:
@@ -297,17 +301,17 @@ class RedisRoster:
         known = None if room is None else room.known
         if known is None or user_id in known:
             if known is not None:
-                known.remove(user_id)
+                del known[user_id]
             self._receiver.member_removed(app_id, channel, user_id)
 
     def members_are(self, app_id: str, channel: str, members: Mapping[str, bytes]) -> None:
         """All members, as Redis has them after a gap."""
         room = self._held_in(self._partition_of(app_id, channel)).rooms.get((app_id, channel))
         if room is not None:
-            room.known = set(members)
+            room.known = dict(members)
         self._receiver.members_are(app_id, channel, members)
 
-    def _known(self, key: Key) -> set[str] | None:
+    def _known(self, key: Key) -> dict[str, bytes] | None:
         room = self._held_in(self._partition_of(*key)).rooms.get(key)
         return None if room is None else room.known
 
@@ -351,10 +355,11 @@ class RedisRoster:
     def _items(self, held: _Held) -> Iterator[bytes]:
         """See scripts/assert.lua. What is held may change while they are taken one by one."""
         for app_id, channel in list(held.rooms):
-            room, is_hooked = held.rooms.get((app_id, channel)), self._is_hooked(app_id)
-            for user_id, user_info in list(room.members.items()) if room else ():
-                if user_id in room.members:  # type: ignore[union-attr]  # it has members
-                    yield _pack(("e", app_id, channel, user_id, user_info.decode(), is_hooked))
+            room = held.rooms.get((app_id, channel))
+            for user_id in [] if room is None else list(room.members):
+                if room is not None and user_id in room.members:
+                    user_info = room.info_of(user_id).decode()
+                    yield _pack(("e", app_id, channel, user_id, user_info, self._is_hooked(app_id)))
         for app_id, channel in list(held.counts):
             count = held.counts.get((app_id, channel))
             if count is not None:

@@ -48,7 +48,15 @@ REBUILD = 9
 anybody = st.integers(0, MOST - 1)
 any_node = st.integers(0, NODES - 1)
 any_channel = st.integers(0, len(CHANNELS) - 1)
-members = st.none() | st.tuples(st.sampled_from(USERS), st.sampled_from([{}, {"tab": 1}]))
+users = st.tuples(st.sampled_from(USERS), st.sampled_from([{}, {"tab": 1}]))
+# Without one a client joins as whom it is signed in.
+members = st.integers(0, 7).flatmap(lambda chance: users if chance else st.none())
+# What clients do most: hypothesis alone would spend most steps on what goes wrong.
+moves = st.lists(
+    st.tuples(st.sampled_from(["join", "join", "join", "leave", "sign_in", "cut"]), anybody, any_channel, users),
+    min_size=1,
+    max_size=8,
+)
 
 
 def app_under(rules: Rules) -> App:
@@ -69,8 +77,8 @@ class ClusterMachine(RuleBasedStateMachine):
         return FakeRedis()
 
     @initialize(
-        channels=st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=4, unique=True),
-        clients=st.integers(1, MOST),
+        channels=st.lists(st.sampled_from([*PRESENCE, *CHANNELS]), min_size=1, max_size=3, unique=True),
+        clients=st.integers(2, MOST),
         limit=st.integers(1, 3),
         counting=st.booleans(),
         is_answer_first=st.booleans(),
@@ -143,10 +151,18 @@ class ClusterMachine(RuleBasedStateMachine):
         self.settle()
 
     @precondition(lambda self: self.open())
-    @rule(which=any_channel, member=members)
-    def everybody_joins(self, which: int, member: tuple[str, object] | None) -> None:
-        for at in range(len(self.open())):
-            self.join(at, which, member)
+    @rule(moves=moves)
+    def much_happens(self, moves: list[tuple[str, int, int, tuple[str, object]]]) -> None:
+        for kind, at, which, user in moves:
+            match kind:
+                case "join":
+                    self.join(at, which, user)
+                case "leave":
+                    self.leave(at, which)
+                case "sign_in":
+                    self.sign_in(at, user[0], USERS)
+                case "cut":
+                    self.cut(at, which * 3)
 
     @precondition(lambda self: self.open())
     @rule(at=anybody, which=any_channel)

@@ -192,6 +192,22 @@ class TestLoss:
         for node in (here, there):
             assert node.take("member_added", "member_removed", "went_online", "went_offline") == []
 
+    async def test_a_member_stays_as_clients_know_them_whoever_asserts_them_first(
+        self, nodes: RedisNodes, own_redis: RedisServer
+    ) -> None:
+        here, there = await nodes.start(2)
+        for node, info in ((here, b'{"tab":1}'), (there, b'{"tab":2}')):
+            node.listen(ROOM)
+            await nodes.settle()
+            node.enter(ROOM, "ann", info=info)
+            await nodes.settle()
+        nodes.freeze(here)
+        own_redis.client.flushall()
+        clusters = [nodes.cluster_of(node) for node in (here, there)]
+        await until(lambda: clusters[1].state().epochs, "one node asserts what it holds")
+        await nodes.settle()
+        assert own_redis.ask("HGETALL", f"pd:{{0}}:mem:{APP}:{ROOM}") == {b"ann": b'{"tab":1}'}
+
     async def test_a_user_who_went_meanwhile_is_offline(self, nodes: RedisNodes, own_redis: RedisServer) -> None:
         here, there = await filled(nodes)
         own_redis.kill()
