@@ -54,7 +54,7 @@ class HookReader(Protocol):
     """Who hands them out on this node."""
 
     def lead(self, stream: HookStream, /) -> None:
-        """This node leads a partition from now on."""
+        """This node leads a partition from now on. Said again when the cluster may have lost what the targets are."""
 
     def end(self, stream: HookStream, /) -> None:
         """Not any more."""

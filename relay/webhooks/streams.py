@@ -89,7 +89,7 @@ class StreamWebhooks:
 
     def lead(self, stream: HookStream, /) -> None:
         """See HookReader."""
-        self._led[stream] = {}
+        self._led.setdefault(stream, {})
         self._serve(stream)
 
     def end(self, stream: HookStream, /) -> None:

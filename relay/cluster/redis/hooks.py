@@ -23,6 +23,9 @@ LEAD: Final = 10.0
 RENEWED: Final = 3.0
 MARGIN: Final = 3.0
 
+# What `lead` answers when nobody led.
+_ANEW: Final = 2
+
 # Of an event read: its number, its JSON, its cause, its place among those of the cause.
 _FIELDS: Final = 4
 
@@ -70,12 +73,13 @@ class RedisStream:
     def finish(self, app_id: str, target: str, events: Sequence[Queued], done: Callable[[bool], None], /) -> None:
         """See HookStream."""
         newest = {queued.cause: queued.place for queued in events}
-        arguments = [value for pair in newest.items() for value in pair]
+        last, arguments = events[-1], [value for pair in newest.items() for value in pair]
+        epoch = last.id.partition(".")[0]
 
         def take(answer: Any) -> None:
             done(answer == 1)
 
-        self.partition.ask("hooks_done", (self._name, app_id, target, events[-1].number, *arguments), take)
+        self.partition.ask("hooks_done", (self._name, app_id, target, epoch, last.number, *arguments), take)
 
 
 class RedisHooks:
@@ -126,10 +130,13 @@ class RedisHooks:
         def take(answer: Any) -> None:
             if self._reader is not reader or isinstance(answer, Unavailable):
                 return
-            if answer == 1:
+            if answer:
                 stream.ends_at = asked_at + LEAD
                 if not stream.is_begun:
                     self._begin(stream, reader)
+                elif answer == _ANEW:
+                    # What was kept may be lost as this node's lead was.
+                    reader.lead(stream)
             elif stream.is_begun:
                 self._end(stream, reader)
 

@@ -1,7 +1,7 @@
-#!lua
+#!lua flags=allow-oom
 -- with: node hooks
 -- The targets of an app are these. One that is new is told what happens from now on, unless it is the first of all; what
--- waits for others that are gone is forgotten.
+-- waits for others that are gone is forgotten, and everything when there is none any more.
 -- ARGV: app, targets.
 local pos, number = base .. 'hookpos:' .. ARGV[1], call('HGET', base .. 'hookseq:' .. ARGV[1], '') or '0'
 if call('EXISTS', pos) == 0 then
@@ -21,5 +21,12 @@ for _, field in ipairs(call('HKEYS', pos)) do
     if not targets[field:match('^[^:]+')] then
         call('HDEL', pos, field)
     end
+end
+if #ARGV == 1 then
+    for _, cause in ipairs(CAUSES) do
+        call('DEL', base .. 'hooks:' .. ARGV[1] .. ':' .. cause)
+    end
+    -- Whoever is the next target is told what happens from then on.
+    call('HSET', pos, '', 0)
 end
 return 'OK'

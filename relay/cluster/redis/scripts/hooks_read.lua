@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- with: node hooks
 -- The next events for a target, the oldest first; again the same until `hooks_done` says that they were told.
 -- ARGV: app, target, so many at most. Answers how many wait for the target, a list of cause, how many of it were dropped

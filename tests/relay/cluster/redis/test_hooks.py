@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+import redis as redis_py
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -55,10 +56,12 @@ class Queue:
     def texts(self, target: str = A, most: int = 100) -> list[str]:
         return [text for _, text, _, _ in self.read(target, most)[2]]
 
-    def finish(self, events: Sequence[tuple[int, str, str, int]], target: str = A, leader: str = "leader") -> Any:
+    def finish(
+        self, events: Sequence[tuple[int, str, str, int]], target: str = A, leader: str = "leader", epoch: str = "epoch"
+    ) -> Any:
         newest = {cause: place for _, _, cause, place in events}
         arguments = [value for pair in newest.items() for value in pair]
-        return self.partition.run("hooks_done", leader, APP, target, events[-1][0], *arguments)
+        return self.partition.run("hooks_done", leader, APP, target, epoch, events[-1][0], *arguments)
 
     def length(self) -> int:
         return sum(self.partition.redis.xlen(f"pd:{{0}}:hooks:{APP}:{cause}") for cause in CAUSES)
@@ -117,6 +120,44 @@ class TestQueue:
         queue.finish(queue.read(A)[2])
         assert queue.length() == 0
 
+    def test_nothing_is_kept_for_an_app_without_targets_and_its_next_one_is_told_what_happens_from_then_on(
+        self, queue: Queue
+    ) -> None:
+        queue.keep(A)
+        queue.add(event(text="before"))
+        queue.keep()
+        assert queue.length() == 0
+        queue.add(event(text="between"))
+        queue.keep(B)
+        queue.add(event(text="after"))
+        assert queue.read(B)[:2] == (1, {})
+        queue.finish(queue.read(B)[2], B)
+        assert queue.length() == 0
+
+    def test_what_was_told_of_data_that_are_lost_is_not_taken_for_what_came_after(self, queue: Queue) -> None:
+        queue.keep(A, B)
+        queue.add(*[event(text=f"before {number}") for number in range(3)])
+        told = queue.read(A)[2]
+        queue.partition.redis.flushall()
+        Queue(queue.partition).keep(A, B)
+        queue.add(event(text="after"))
+        # A replica that is behind has the epoch, but not the events.
+        assert (queue.finish(told, epoch="another"), queue.finish(told)) == (1, 1)
+        assert (queue.texts(A), queue.texts(B)) == (["after"], ["after"])
+
+    def test_a_full_redis_is_emptied_by_telling_what_waits(self, redis: RedisServer, queue: Queue) -> None:
+        queue.keep(A)
+        queue.add(event())
+        redis.ask("CONFIG", "SET", "maxmemory", 1)
+        try:
+            with pytest.raises(redis_py.OutOfMemoryError):
+                queue.add(event())
+            assert queue.partition.run("lead", "leader", 10_000) == 1
+            assert queue.finish(queue.read(A)[2]) == 1
+        finally:
+            redis.ask("CONFIG", "SET", "maxmemory", 0)
+        assert queue.length() == 0
+
     def test_only_who_leads_says_what_was_told(self, queue: Queue) -> None:
         queue.keep(A)
         queue.add(event())
@@ -151,10 +192,13 @@ class Reader:
 
     def __init__(self) -> None:
         self.streams: list[HookStream] = []
+        self.leads = 0
         self.woken = asyncio.Event()
 
     def lead(self, stream: HookStream) -> None:
-        self.streams.append(stream)
+        self.leads += 1
+        if stream not in self.streams:
+            self.streams.append(stream)
 
     def end(self, stream: HookStream) -> None:
         self.streams.remove(stream)
@@ -235,3 +279,16 @@ class TestLeading:
                 leader.node.tick()
             await asyncio.sleep(0.02)
         assert (one.reader.streams, stream.is_led()) == ([], False)
+
+    async def test_after_redis_has_lost_everything_its_targets_are_made_known_anew(
+        self, redis: RedisServer, leaders: list[Leader]
+    ) -> None:
+        one, two = leaders
+        one.node.tick()
+        await until(lambda: one.reader.streams)
+        redis.ask("FLUSHALL")
+        async with asyncio.timeout(PATIENCE):
+            while two.reader.leads + one.reader.leads == 1:
+                one.node.tick()
+                await asyncio.sleep(0.02)
+        assert (one.reader.leads, len(one.reader.streams)) == (2, 1)
