@@ -128,18 +128,17 @@ class Worker:
 
     @classmethod
     async def start(cls, place: Place, environ: Mapping[str, str]) -> "Worker":
-        """Start a process; `place.control` is not known yet."""
-        ours, theirs = socket.socketpair()
+        """Start a process; `place.control` is not known yet. Raises CannotStart when the system lets none be started now."""
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _no_process(place, error) from error
         with theirs:
-            place = msgspec.structs.replace(place, control=theirs.fileno())
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "relay", "worker", msgspec.json.encode(place).decode()),
-                env=environ,
-                stdin=DEVNULL,
-                pass_fds=place.sockets,
-                # A Ctrl-C is for the supervisor, which has its own order of things.
-                start_new_session=True,
-            )
+            try:
+                process = await _process(msgspec.structs.replace(place, control=theirs.fileno()), environ)
+            except OSError as error:
+                ours.close()
+                raise _no_process(place, error) from error
         return cls(place.number, process, await open_line(ours))
 
     async def ready(self) -> None:
@@ -199,6 +198,22 @@ class Worker:
                     self._has_told.set()
 
 
+async def _process(place: Place, environ: Mapping[str, str]) -> Process:
+    """The process of a worker. Raises OSError."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "relay", "worker", msgspec.json.encode(place).decode()),
+        env=environ,
+        stdin=DEVNULL,
+        pass_fds=place.sockets,
+        # A Ctrl-C is for the supervisor, which has its own order of things.
+        start_new_session=True,
+    )
+
+
+def _no_process(place: Place, error: OSError) -> CannotStart:
+    return CannotStart(f"worker {place.number} cannot be started: {error.strerror}")
+
+
 class Supervisor:
     """`sockets` are those of the workers, one set for each; `folder` is for their Unix sockets, `environ` what they are
     given. `stop_spread`: as in the settings."""
@@ -225,7 +240,8 @@ class Supervisor:
     async def start(self) -> None:
         """Start all workers. Raises CannotStart; those that serve are to be stopped then."""
         starting = [self._start(number) for number in range(len(self._sockets.listen))]
-        started = await asyncio.gather(*starting, return_exceptions=True)
+        async with self._replacing:
+            started = await asyncio.gather(*starting, return_exceptions=True)
         failed = next((one for one in started if isinstance(one, BaseException)), None)
         if failed is not None:
             raise failed
@@ -290,7 +306,18 @@ class Supervisor:
         self._go_on(self._watch(worker))
         if before is not None:
             self._retiring.add(before)
-            before.stop(max(self._stop_spread, REPLACE_SPREAD))
+            self._go_on(self._retire(before))
+
+    async def _retire(self, worker: Worker) -> None:
+        """Let a worker that was replaced end in order; by force when it does not, or no other would be replaced any more."""
+        spread = max(self._stop_spread, REPLACE_SPREAD)
+        worker.stop(spread)
+        try:
+            async with asyncio.timeout(spread + STOP_TIMEOUT):
+                await worker.process.wait()
+        except TimeoutError:
+            log.error("worker_hangs", worker=worker.number, seconds=spread + STOP_TIMEOUT)  # noqa: TRY400 - says it all
+            await worker.kill()
 
     async def _watch(self, worker: Worker) -> None:
         """See to what follows when a worker has ended."""
@@ -307,8 +334,11 @@ class Supervisor:
         while not self._is_stopping:
             await asyncio.sleep(self._pause(worker.number, born))
             born = time.monotonic()
-            with suppress(CannotStart):
+            try:
                 await self._start(worker.number)
+            except CannotStart as error:
+                log.error("worker_not_started", worker=worker.number, reason=str(error))  # noqa: TRY400 - as below
+            else:
                 return
 
     async def _keep_asking(self) -> None:
@@ -368,9 +398,10 @@ async def supervise(settings: Settings, environ: Mapping[str, str]) -> None:
         if exposed is not None:
             parts.push_async_callback(exposed.stop)
         parts.push_async_callback(supervisor.stop)
-        await supervisor.start()
+        # Before the first worker: from then on clients are answered, and a signal without a handler ends this process.
         loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
         loop.add_signal_handler(signal.SIGUSR2, supervisor.replace)
+        await supervisor.start()
         scheme = "https" if settings.tls_certificate else "http"
         url = f"{scheme}://{settings.host}:{sockets.port}"
         log.info("relay_listening", url=url, apps=len(settings.apps), workers=count)

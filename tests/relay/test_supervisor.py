@@ -1,6 +1,7 @@
 """Several workers as real processes; what needs none of them is tried in this one."""
 
 import asyncio
+import errno
 import http.client
 import os
 import signal
@@ -8,17 +9,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
+from relay import supervisor as supervisor_module
 from relay.client import PushlerClient
-from relay.supervisor import Sockets, count_of, open_sockets
+from relay.supervisor import CannotStart, Sockets, Supervisor, Worker, count_of, open_sockets
+from relay.worker import Place
 from tests.helpers.frames import client_frame
 from tests.helpers.parts import REDIS, require
 from tests.helpers.processes import HOST, ROOT, RelayProcess, environment, free_port
 from tests.helpers.redis import RedisServer
+from tests.relay.cluster.redis.nodes import until as until_so
 
 PATIENCE = 20.0
 
@@ -227,6 +232,16 @@ class TestTheEnd:
         assert not any(is_running(pid) for pid in everything)
         assert "[warning" not in relay.transcript()
 
+    def test_signals_that_come_as_soon_as_it_answers_are_obeyed_and_a_stop_in_between_is_one(self) -> None:
+        require(REDIS)
+        relay = Workers(2)
+        relay.start()
+        for number in (signal.SIGUSR2, signal.SIGHUP, signal.SIGUSR2):
+            os.kill(relay.pid, number)
+        everything = list(children(relay.pid))
+        assert relay.terminate() == 0
+        assert not any(is_running(pid) for pid in everything)
+
     def test_workers_and_redis_end_when_the_supervisor_is_killed(self) -> None:
         require(REDIS)
         relay = Workers(2)
@@ -265,6 +280,88 @@ class TestStart:
         assert failed.returncode == 1
         assert "No such file" in failed.stdout
         assert "does not serve" in failed.stdout
+
+
+class StubbornWorker:
+    """Serves at once, and ends by force alone."""
+
+    made: ClassVar[list["StubbornWorker"]] = []
+    refusals: ClassVar[int] = 0
+
+    def __init__(self, number: int) -> None:
+        self.number, self.born, self.told = number, time.monotonic(), ()
+        self.process, self._over = self, asyncio.Event()
+
+    @classmethod
+    async def start(cls, place: Place, environ: Mapping[str, str]) -> "StubbornWorker":
+        if cls.refusals:
+            cls.refusals -= 1
+            raise CannotStart("no process")
+        cls.made.append(cls(place.number))
+        return cls.made[-1]
+
+    async def ready(self) -> None:
+        return
+
+    def stop(self, spread: float) -> None:
+        return
+
+    async def wait(self) -> int:
+        await self._over.wait()
+        return -9
+
+    ended = wait
+
+    async def kill(self) -> None:
+        self._over.set()
+
+    @property
+    def is_over(self) -> bool:
+        return self._over.is_set()
+
+
+@pytest.fixture
+async def stubborn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Supervisor]:
+    """A supervisor of one such worker."""
+    for name, seconds in {"REPLACE_SPREAD": 0.0, "STOP_TIMEOUT": 0.01, "SHORTEST_PAUSE": 0.001}.items():
+        monkeypatch.setattr(supervisor_module, name, seconds)
+    monkeypatch.setattr(supervisor_module, "Worker", StubbornWorker)
+    StubbornWorker.made.clear()
+    supervisor = Supervisor(Sockets([[]], ()), tmp_path, {}, 0.0)
+    await supervisor.start()
+    yield supervisor
+    await supervisor.stop()
+
+
+class TestWorkersThatFail:
+    async def test_one_that_does_not_end_when_it_is_replaced_is_ended_by_force(
+        self, stubborn: Supervisor, logged: list[MutableMapping[str, Any]]
+    ) -> None:
+        stubborn.replace()
+        stubborn.replace()
+        await until_so(lambda: sum(worker.is_over for worker in StubbornWorker.made) == 2)
+        assert [worker.is_over for worker in StubbornWorker.made] == [True, True, False]
+        assert [line["event"] for line in logged if line["log_level"] == "error"] == ["worker_hangs"] * 2
+        logged.clear()
+
+    async def test_one_that_died_is_started_again_though_the_system_has_no_process_at_first(
+        self, stubborn: Supervisor, logged: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(StubbornWorker, "refusals", 2)
+        await StubbornWorker.made[0].kill()
+        await until_so(lambda: len(StubbornWorker.made) == 2)
+        assert [line["event"] for line in logged] == ["worker_ended", "worker_not_started", "worker_not_started"]
+        logged.clear()
+
+    async def test_a_system_that_lets_no_process_be_started_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refuse(*_arguments: object, **_options: object) -> None:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+        with pytest.raises(CannotStart, match="worker 0 cannot be started: Resource temporarily unavailable"):
+            await Worker.start(Place(0, 1, 0, (), (), str(tmp_path)), {})
 
 
 class TestSockets:

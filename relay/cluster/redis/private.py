@@ -144,7 +144,7 @@ class PrivateRedis:
         await asyncio.sleep(RESTART_PAUSE)
         try:
             await self.start()
-        except PrivateRedisFailed as failed:
+        except (PrivateRedisFailed, OSError) as failed:  # no process, no space
             log.error("private_redis_failed", reason=str(failed))  # noqa: TRY400 - one line says it
             return False
         return True
