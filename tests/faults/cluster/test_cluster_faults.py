@@ -127,6 +127,7 @@ class TestLink:
             assert not tells_gap(far)
             await until(lambda: ann.members[ROOM] == bob.members[ROOM] == {"ann", "bob"}, "both know both")
 
+    @pytest.mark.long
     async def test_cut_again_and_again(self, everybody: Crowd, own_redis: RedisServer) -> None:
         async with (
             Proxy((HOST, own_redis.port)).running() as proxy,

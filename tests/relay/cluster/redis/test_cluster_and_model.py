@@ -267,14 +267,18 @@ class ClusterMachine(RuleBasedStateMachine):
         else:
             self.forget_what_was_told()
 
-    @rule(seconds=st.sampled_from([2, 20]))
-    def take_redis_away(self, seconds: int) -> None:
-        """For longer than a lease, perhaps: nobody could beat, so nobody is dead."""
+    @rule(seconds=st.sampled_from([2, 20]), at=any_node)
+    def take_redis_away(self, seconds: int, at: int) -> None:
+        """For longer than a lease, perhaps: nobody could beat, so nobody is dead, and not who finds back a little later."""
+        late = self.node(at)
         self.cluster.is_away = True
         for node in self.cluster.nodes:
             node.cut()
         self.pass_seconds(seconds)
         self.cluster.is_away = False
+        late.is_frozen = True
+        self.pass_seconds(2)
+        late.is_frozen = False
         self.pass_seconds(2)
         self.compare()
 
