@@ -79,6 +79,20 @@ FIGURES: Final[tuple[Figure, ...]] = (
         Figure(f"cluster.{name}_ms", f"100 channels with nine readers each, fixed load: {words}", "ms", "less")
         for name, words in (("p50", "median"), ("p95", "95th percentile"), ("p99", "99th percentile"))
     ],
+    Figure(
+        "workers_fanout.server_us",
+        "16 channels with 64 readers and a publisher each: server CPU a delivery",
+        "µs",
+        "less",
+    ),
+    Figure(
+        "workers_fanout.per_second",
+        "16 channels with 64 readers and a publisher each: deliveries a second",
+        "/s",
+        "more",
+    ),
+    Figure("workers_trigger.server_us", "server CPU a trigger, 256 at once, kept alive", "µs", "less"),
+    Figure("workers_trigger.per_second", "triggers a second, 256 at once, kept alive", "/s", "more"),
 )
 
 # What the scenarios that break something measure.

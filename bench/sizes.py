@@ -47,6 +47,10 @@ class Sizes:
     cluster_channels: int = 100
     cluster_readers: int = 9
 
+    workers_channels: int = 16
+    workers_readers: int = 64
+    """Of each of these channels."""
+
     heal_entries: int = 10_000
     """Events that a node misses while it is cut off: fewer than the log keeps."""
 
@@ -91,6 +95,8 @@ TINY = Sizes(
     cluster_triggers=40,
     cluster_channels=5,
     cluster_readers=3,
+    workers_channels=3,
+    workers_readers=4,
     heal_entries=20,
     ghosts=6,
     deadline=20.0,

@@ -19,6 +19,7 @@ from bench.scenarios import (
     presence,
     slow_reader,
     triggers,
+    workers,
 )
 from bench.sizes import Sizes
 from bench.target import Target
@@ -35,6 +36,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "slow-reader": slow_reader.run,
     "flood": flood.run,
     "cluster": cluster.run,
+    "workers": workers.run,
 }
 
 FAULTS: Final[dict[str, Scenario]] = {"heal": heal.run, "ghosts": ghosts.run}

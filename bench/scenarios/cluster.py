@@ -60,7 +60,8 @@ class Room:
 def run(target: Target, sizes: Sizes) -> Result:
     """Latencies of all deliveries but the first fifth, CPU a trigger, and how many triggers a second were really sent."""
     loop = Loop()
-    clients, rooms = _rooms(target, loop, sizes)
+    each = -(-sizes.cluster_triggers // sizes.cluster_channels)
+    clients, rooms = open_rooms(target, loop, sizes.cluster_channels, sizes.cluster_readers, each)
     meter = Meter(target, loop)
     start = time.perf_counter() + 0.01
     for number in range(sizes.cluster_triggers):
@@ -71,39 +72,36 @@ def run(target: Target, sizes: Sizes) -> Result:
     loop.run(lambda: all(room.is_done for room in rooms), _SETTLE)
     usage = meter.stop()
     result = Result(usage.figures("cluster", sizes.cluster_triggers))
-    _check(rooms, result)
-    for room in rooms:
-        room.publisher.close()
+    result.figures |= percentiles("cluster", check(rooms, result), _SHARES)
     close_clients(loop, clients)
     return result
 
 
-def _rooms(target: Target, loop: Loop, sizes: Sizes) -> tuple[list[Client], list[Room]]:
-    """Everybody connected and subscribed: reader by reader, so that each channel has some at every node."""
-    channels = [f"bench-cluster-{index}" for index in range(sizes.cluster_channels)]
-    columns: list[list[Client]] = [[] for _ in channels]
-    count = sizes.cluster_channels * sizes.cluster_readers
-    clients = open_clients(target, loop, count)
+def open_rooms(
+    target: Target, loop: Loop, channels: int, readers: int, triggers: int
+) -> tuple[list[Client], list[Room]]:
+    """All clients, and so many channels with their readers, who have subscribed, and with requests for so many triggers each.
+
+    The readers come channel by channel, so that each channel has some at every node.
+    """
+    names = [f"bench-room-{index}" for index in range(channels)]
+    clients = open_clients(target, loop, channels * readers)
     for client in clients:
         client.take_socket_id()
-    for index, client in enumerate(clients):
-        columns[index // sizes.cluster_readers].append(client)
-    subscribe_clients(
-        loop, clients, [frames.subscribe(channels[index // sizes.cluster_readers]) for index in range(count)]
-    )
-    each = -(-sizes.cluster_triggers // len(channels))
+    subscribe_clients(loop, clients, [frames.subscribe(name) for name in names for _ in range(readers)])
     return clients, [
-        Room(target.node(index), loop, channel, column, each)
-        for index, (channel, column) in enumerate(zip(channels, columns, strict=True))
+        Room(target.node(index), loop, name, clients[index * readers : (index + 1) * readers], triggers)
+        for index, name in enumerate(names)
     ]
 
 
-def _check(rooms: list[Room], result: Result) -> None:
-    """Put latencies and verdict into `result`; the first fifth of each channel's triggers is warm-up."""
+def check(rooms: list[Room], result: Result) -> list[float]:
+    """Put the verdict on all rooms into `result`; the latencies in seconds, the first fifth of each reader's left out."""
     latencies: list[float] = []
     for room in rooms:
         result.refused += room.publisher.refused
+        room.publisher.close()
         for reader in room.readers:
             latencies += reader.latencies(room.due)[len(room.due) // 5 :]
             result.verdict += verify(reader.log.common, {0: len(room.due)})
-    result.figures |= percentiles("cluster", latencies, _SHARES)
+    return latencies
