@@ -7,9 +7,11 @@ entry means.
 from collections.abc import Sequence
 from typing import Any, Final
 
-# Topics in one SUBSCRIBE, and entries in one page of the log.
+# Topics in one SUBSCRIBE, and entries in one page of the log. Fewer when the link was lost meanwhile: Redis cuts whoever has
+# more to be sent than `client-output-buffer-limit pubsub` allows, as a page of large messages may be. Of 1 none is new.
 TOPICS: Final = 1_000
 PAGE: Final = 500
+LEAST_PAGE: Final = 2
 
 # What XRANGE answers for one entry: its id and its fields.
 Entry = tuple[bytes, Sequence[bytes]]
@@ -23,10 +25,12 @@ class Heal:
     Entries pushed before the last page is in are in the pages, and to be dropped; those pushed after it are in none.
     """
 
-    __slots__ = ("_at", "_top", "_topics", "first", "is_gap", "is_over", "is_told", "replayed")
+    __slots__ = ("_at", "_top", "_topics", "first", "is_gap", "is_over", "is_told", "page", "replayed")
 
-    def __init__(self, topics: Sequence[bytes], last: bytes | None, top: bytes) -> None:
-        """`last` is the id of the entry that was seen last, None when that is of no more use; `top` that of the newest."""
+    def __init__(self, topics: Sequence[bytes], last: bytes | None, top: bytes, page: int = PAGE) -> None:
+        """`last` is the id of the entry that was seen last, None when that is of no more use; `top` that of the newest. A
+        page has `page` entries at most."""
+        self.page = page
         self._topics = topics
         self._at = 0
         self._top = top
@@ -44,7 +48,7 @@ class Heal:
         return batch
 
     def take(self, page: Sequence[Any]) -> Sequence[Entry]:
-        """A page of at most PAGE entries from `first` on: those that are new."""
+        """A page of entries from `first` on: those that are new."""
         if page and page[0][0] == self.first:
             fresh = page[1:]
         elif not page and self.first != self._top:
@@ -56,5 +60,5 @@ class Heal:
         if fresh:
             self.first = fresh[-1][0]
         self.replayed += len(fresh)
-        self.is_over = len(page) < PAGE
+        self.is_over = len(page) < self.page
         return fresh

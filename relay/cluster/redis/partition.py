@@ -16,7 +16,7 @@ from relay.cluster.bus import Unavailable
 from relay.cluster.keys import TopicKind
 from relay.cluster.push import split_push
 from relay.cluster.redis.calls import Answer, Calls
-from relay.cluster.redis.heal import PAGE, TOPICS, Heal
+from relay.cluster.redis.heal import LEAST_PAGE, PAGE, TOPICS, Heal
 from relay.cluster.redis.lease import Lease
 from relay.cluster.redis.link import Link
 from relay.cluster.redis.reports import Assertion, Reports
@@ -123,6 +123,8 @@ class Partition:
         self._link: Link | None = None
         self.link: Link | None = None
         self._heal: Heal | None = None
+        # Entries of a page of the next heal.
+        self._page = PAGE
         self.is_ready = False
         self._has_unsubscribed = False
         self._is_greeting = False
@@ -146,6 +148,8 @@ class Partition:
 
     def detach(self) -> None:
         """The link is lost, or not the partition's any more."""
+        if self._heal is not None:
+            self._page = max(LEAST_PAGE, self._page // 4)
         self._link = self.link = self._calls.link = self._heal = None
         self.is_ready = self._is_greeting = False
         for topic in self._own.values():
@@ -215,7 +219,7 @@ class Partition:
         elif is_gap:
             # All that is there was sent since.
             self.last = _BEGINNING
-        self._heal = Heal(list(self._own), self.last, top)
+        self._heal = Heal(list(self._own), self.last, top, self._page)
         self._heal.is_gap = is_gap or self.lease.may_lack
         self._subscribe_next(link, self._heal)
 
@@ -244,7 +248,7 @@ class Partition:
                 return
             self._take_page(link, heal, answer)
 
-        link.command(("XRANGE", self.base + b"log", heal.first, "+", "COUNT", PAGE), done)
+        link.command(("XRANGE", self.base + b"log", heal.first, "+", "COUNT", heal.page), done)
 
     def _take_page(self, link: Link, heal: Heal, page: list[Any]) -> None:
         fresh = heal.take(page)
@@ -271,6 +275,7 @@ class Partition:
 
     def _end_heal(self, heal: Heal) -> None:
         self._heal = None
+        self._page = PAGE
         self.is_ready = True
         self.lease.may_lack = False
         self.figures.replayed += heal.replayed

@@ -160,6 +160,22 @@ async def test_what_is_published_while_a_heal_reads_its_pages_comes_once_and_in_
     assert one.receiver.frames() == [frame(str(each)) for each in range(number + 1)]
 
 
+async def test_a_page_that_is_more_than_redis_sends_to_a_subscriber_is_read_in_smaller_ones(nodes: Nodes) -> None:
+    one, two = await nodes.start(), await nodes.start()
+    await one.listen("a")
+    await nodes.cut_off(one)
+    texts = [f"{number}{'x' * 9_000}" for number in range(200)]
+    for text in texts:
+        assert isinstance(await two.publish(text), Accepted)
+    nodes.redis.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 500kb 0 0")
+    try:
+        nodes.rejoin(one)
+        await until(lambda: is_up(one), "it has read all")
+    finally:
+        nodes.redis.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
+    assert one.receiver.frames() == [frame(text) for text in texts]
+
+
 async def test_a_client_event_is_delivered_at_once_also_while_the_log_is_read(nodes: Nodes) -> None:
     one, other = await nodes.start(), await nodes.start()
     await one.listen("a")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.cluster.redis.heal import PAGE, TOPICS, Heal
+from relay.cluster.redis.heal import LEAST_PAGE, PAGE, TOPICS, Heal
 
 
 def ids(*numbers: int) -> list[bytes]:
@@ -48,6 +48,14 @@ def test_what_was_added_while_it_reads_is_read_as_well() -> None:
     log += ids(PAGE + 1, PAGE + 2)
     assert [entry for entry, _ in first] + read(log, heal) == log[1:]
     assert not heal.is_gap
+
+
+def test_pages_may_be_small() -> None:
+    heal = Heal([], b"1-0", b"5-0", LEAST_PAGE)
+    log, found = ids(*range(1, 6)), []
+    while not heal.is_over:
+        found += [entry for entry, _ in heal.take(page_of(log, heal, heal.page))]
+    assert (found, heal.is_gap) == (log[1:], False)
 
 
 @pytest.mark.parametrize("count", [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE - 1, 2 * PAGE, 3 * PAGE])
