@@ -67,14 +67,14 @@ class Arrivals:
             return
         frame = text_frame(events.member_added(channel, member.user_id, member.user_info))
         if member.user_id in found.presence.here:
-            found.send_to_others(frame, self._ids_of(app_id, member.user_id))
+            found.send_to_others(frame, self._ids_of(app_id, channel, member.user_id))
         else:
             found.send(frame, exclude)
 
-    def _ids_of(self, app_id: str, user_id: str) -> set[str]:
-        """The socket ids of the connections that have subscriptions in the user's name."""
-        hub = self._namespaces[app_id].hub
-        return {connection.session.socket_id for connection in hub.in_the_name_of(user_id)}
+    def _ids_of(self, app_id: str, channel: str, user_id: str) -> set[str]:
+        """The socket ids of the connections that are in this channel as the user, whoever they are in others."""
+        sessions = [connection.session for connection in self._namespaces[app_id].hub.in_the_name_of(user_id)]
+        return {session.socket_id for session in sessions if session.subscriptions.get(channel) == user_id}
 
     def member_removed(self, app_id: str, channel: str, user_id: str) -> None:
         """See Receiver."""

@@ -463,3 +463,16 @@ def test_whatever_happens_over_a_real_redis_everybody_is_told_what_the_model_say
             self.redis.close()  # type: ignore[attr-defined]  # that one is closed
 
     run(OverRedis, 20, 25, logged)
+
+
+def test_who_is_the_new_member_in_another_channel_is_told_of_them_all_the_same() -> None:
+    """Also where the answer to a member's coming arrives before the push."""
+    machine = ClusterMachine()
+    machine.begin(["presence-d", "presence-e"], 2, 3, counting=False, is_answer_first=True, seed=0)
+    first, _ = machine.open()
+    machine.join(0, 1, ("2", {}))
+    machine.join(0, 0, ("3", {}))
+    third = len(machine.open())
+    machine.connect(0)
+    machine.join(third, 0, ("2", {}))
+    assert machine.seen[first]["presence-d"] == Counter(["2", "3"])
