@@ -169,8 +169,13 @@ class Fleet:
         self._drop_unused(endpoints)
         if not all(made):
             return False
-        homeless = sum(partition.attached is None for partition in self._partitions)
-        self._note(f"{homeless} partitions have no primary" if homeless else "")
+        homeless = [partition for partition in self._partitions if partition.attached is None]
+        unserved = sum(not any(primary.has(partition.slot) for primary in primaries) for partition in homeless)
+        if unserved:
+            self._note(f"{unserved} partitions have no primary")
+        elif not homeless:
+            self._note("")
+        # Else a link was lost again at once, and why was noted then.
         return not homeless
 
     async def _join(self, primary: Primary, endpoints: Collection[Endpoint]) -> bool:

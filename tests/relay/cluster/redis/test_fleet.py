@@ -10,6 +10,8 @@ import pytest
 
 from relay.cluster.redis import cluster as cluster_module
 from relay.cluster.redis import fleet
+from relay.cluster.redis.link import Link
+from relay.cluster.redis.partition import Partition
 from tests.helpers.processes import HOST, free_port
 from tests.helpers.redis import RedisServer, running_redis
 from tests.helpers.redis import until as until_blocking
@@ -90,3 +92,18 @@ async def test_a_bug_ends_no_attempts(redis: RedisServer, monkeypatch: pytest.Mo
     await node.cluster.stop()
     assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["redis_connect_failed"]
     logged.clear()
+
+
+@pytest.mark.usefixtures("_short_start")
+async def test_why_a_link_is_lost_at_once_is_what_a_start_fails_with(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attach = Partition.attach
+
+    def attach_and_be_refused(partition: Partition, link: Link, *arguments: Any, **options: Any) -> None:
+        attach(partition, link, *arguments, **options)
+        asyncio.get_running_loop().call_soon(link.abort, "NOPERM this user has no permissions")
+
+    monkeypatch.setattr(Partition, "attach", attach_and_be_refused)
+    with pytest.raises(ConnectionError, match="NOPERM"):
+        await TestNode(redis.unix_url).start()
