@@ -70,8 +70,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes that may wait for a client that does not read; over it, the client is cut with 4100."""
 
     accept_rate: Annotated[int, Meta(ge=0)] = 1_000
-    """New connections a second that a node accepts, also the size of a burst; the others wait in the system's queue of 4,096.
-    0: no limit."""
+    """New connections a second that a node accepts on average, twice as many at once; the others wait in the system's queue
+    of 4,096. 0: no limit."""
 
     stop_spread: Annotated[float, Meta(ge=0, le=600)] = 0
     """Seconds over which a stop closes the connections, so that they do not all come back at once to the other nodes. 0, for

@@ -14,8 +14,6 @@ from typing import Final
 
 import structlog
 
-from pushdesk.ratelimit import TokenBucket
-
 log = structlog.get_logger()
 
 # How long a client may take for the handshake, and for its part of the end of a connection. In seconds.
@@ -32,14 +30,17 @@ Make = Callable[..., Awaitable[asyncio.Server]]
 
 
 class Listener:
-    """Opened by `listen`. `rate`: new connections a second, also the size of a burst; 0 for no limit."""
+    """Opened by `listen`. `rate`: new connections a second on average, and at most twice as many at once; 0 for no limit."""
 
     def __init__(self, factory: Factory, rate: int, make: Make) -> None:
         self._factory = factory
         self._loop = asyncio.get_running_loop()
         self._make = make
         self._rate = rate
-        self._bucket = TokenBucket(rate, self._loop.time())
+        # What may be accepted before the clock has to be looked at, and since when more has been earned: a token bucket would
+        # look at each connection (bench/, scenario "connections").
+        self._left = rate
+        self._earning_since = self._loop.time()
         self._servers: list[asyncio.Server] = []
         # The same sockets, to be listened on again after a pause.
         self._kept: list[socket.socket] = []
@@ -72,13 +73,23 @@ class Listener:
 
     def _limited(self) -> asyncio.Protocol:
         """The protocol of a connection that was accepted, perhaps the last one for a while."""
-        now = self._loop.time()
-        if not self._bucket.take(now) and self._resuming is None:
+        self._left -= 1
+        if self._left < 0 and not self._earn() and self._resuming is None:
             # Not within the callback of what is closed.
-            self._resuming = self._loop.create_task(self._pause(now))
+            self._resuming = self._loop.create_task(self._pause())
         return self._factory()
 
-    async def _pause(self, now: float) -> None:
+    def _earn(self) -> bool:
+        """Whether the connection that was just accepted had been earned."""
+        now = self._loop.time()
+        earned = int(min(1.0, now - self._earning_since) * self._rate)
+        if not earned:
+            return False
+        self._left, self._earning_since = earned - 1, now
+        return True
+
+    async def _pause(self) -> None:
+        now = self._loop.time()
         if now >= self._next_report:
             self._next_report = now + REPORT_INTERVAL
             log.warning("accept_rate_reached", rate=self._rate)
