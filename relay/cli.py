@@ -5,7 +5,7 @@ import errno
 import os
 import sys
 from collections.abc import AsyncIterator
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 import msgspec
@@ -14,11 +14,12 @@ import uvloop
 from pushdesk.settings import ConfigError
 from relay import config, logs, server, supervisor
 from relay.apps import App
-from relay.cluster.redis.orders import order_reload
 from relay.cluster.redis.private import PrivateRedisFailed
-from relay.doctor import Finding, examine, examine_redis
 from relay.ports import CannotListen
 from relay.worker import Place
+
+if TYPE_CHECKING:
+    from relay.doctor import Finding
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,6 +66,8 @@ def reload(is_all: bool) -> None:
     settings = _load()
     if not is_all or not settings.redis_url:
         _fail("relay reload needs --all, and RELAY_REDIS_URL; send SIGHUP to a relay that is alone", 2)
+    from relay.cluster.redis.orders import order_reload  # noqa: PLC0415 - `serve` does not need it
+
     try:
         nodes = asyncio.run(order_reload(settings.redis_url, settings.redis_prefix, settings.redis_log))
     except OSError as error:
@@ -108,8 +111,10 @@ async def _examine(url: str, app: App, origin: str | None, settings: config.Sett
     return is_well
 
 
-async def _findings(url: str, app: App, origin: str | None, settings: config.Settings) -> AsyncIterator[Finding]:
+async def _findings(url: str, app: App, origin: str | None, settings: config.Settings) -> "AsyncIterator[Finding]":
     """Of the Redis of several nodes, then of the relay that needs it."""
+    from relay.doctor import examine, examine_redis  # noqa: PLC0415 - `serve` does not need it
+
     if settings.redis_url:
         async for finding in examine_redis(settings.redis_url, settings.redis_prefix, settings.redis_partitions):
             yield finding

@@ -16,8 +16,7 @@ from pushdesk.addresses import is_loopback, parse_networks
 from pushdesk.reach import sign_of_outside
 from pushdesk.settings import ConfigError, Secret, read_sources
 from relay.apps import DEVELOPMENT_APP, DEVELOPMENT_SECRET, App, Apps, ChannelHistory, KeyPair, Webhook
-from relay.cluster.keys import DEFAULT_PREFIX
-from relay.cluster.redis.cluster import LOG_ENTRIES
+from relay.cluster.keys import DEFAULT_PREFIX, LOG_ENTRIES
 from relay.cluster.redis.topology import BadUrl, parse_url
 from relay.protocol.limits import Limits
 

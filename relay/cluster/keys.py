@@ -15,6 +15,9 @@ DEFAULT_PREFIX: Final = "pd"
 PARTITIONS_ALONE: Final = 1
 PARTITIONS_IN_CLUSTER: Final = 64
 
+# Entries of a partition's log: minutes at usual loads, 4 s at 5,000 messages a second, 6.9 MB at 300 bytes each.
+LOG_ENTRIES: Final = 20_000
+
 # What a topic is of: a channel, a user, all nodes, whoever hands out the webhooks of a partition.
 TopicKind = Literal["t", "u", "k", "h"]
 
