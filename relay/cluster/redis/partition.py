@@ -32,7 +32,7 @@ class Topic:
     """Something that this node listens to in a partition: `name` of a channel ("t") or a user ("u") of an app, or the
     topic of all nodes ("k"). `waiting` is called when all that is sent from then on arrives."""
 
-    __slots__ = ("app_id", "is_subscribed", "kind", "name", "partition", "waiting")
+    __slots__ = ("app_id", "is_heard", "is_subscribed", "kind", "name", "partition", "waiting")
 
     def __init__(self, partition: "Partition", kind: TopicKind, app_id: str, name: str) -> None:
         self.partition = partition
@@ -40,6 +40,8 @@ class Topic:
         self.app_id = app_id
         self.name = name
         self.is_subscribed = False
+        # All that is sent arrives, or is read later; what was sent before that began is for nobody here.
+        self.is_heard = False
         self.waiting: list[Callable[[], None]] = []
 
 
@@ -258,7 +260,7 @@ class Partition:
             self._host.lost_messages(self)
         for entry_id, (_, name, _, message) in fresh:
             topic = self._own.get(name)
-            if topic is not None:
+            if topic is not None and topic.is_heard:
                 self._hear(topic, entry_id, message)
         self.last = heal.first
         if heal.is_over:
@@ -376,7 +378,8 @@ class Partition:
         return True
 
     def _confirm(self, topic: Topic) -> None:
-        if topic.is_subscribed and self.is_ready and topic.waiting:
+        if topic.is_subscribed and self.is_ready:
+            topic.is_heard = True
             waiting, topic.waiting = topic.waiting, []
             for done in waiting:
                 done()

@@ -476,3 +476,12 @@ def test_who_is_the_new_member_in_another_channel_is_told_of_them_all_the_same()
     machine.connect(0)
     machine.join(third, 0, ("2", {}))
     assert machine.seen[first]["presence-d"] == Counter(["2", "3"])
+
+
+def test_whoever_signs_in_while_a_link_is_lost_is_not_ended_by_an_order_of_before() -> None:
+    machine = ClusterMachine()
+    machine.begin(["a"], 3, 1, counting=False, is_answer_first=False, seed=0)
+    machine.terminate(0, "2")
+    machine.cut(2, 0)
+    machine.sign_in(2, "2", USERS)
+    assert machine.open()[2].transport.closed is None
