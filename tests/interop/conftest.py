@@ -16,7 +16,7 @@ from tests.interop.agents import JavaMachine, LineAgent, java_machine
 from tests.interop.backend import Backend, close_sdk, official_sdk
 from tests.interop.loop import async_fixture, run_on_one_loop
 from tests.interop.nodes import ONE, TWO, Nodes, leave_for_long_runs, relay_of
-from tests.interop.runtimes import ONLY_WEBSOCKET, Browsers, Clients, Options, runtime_of
+from tests.interop.runtimes import ONLY_WEBSOCKET, Browsers, Clients, ClientsIn, Options, runtime_of
 from tests.interop.subscribers import Connect, Subscriber, SubscribeTo
 
 
@@ -125,17 +125,21 @@ async def browsers() -> AsyncIterator[Browsers]:
 
 
 @async_fixture
-async def clients(
-    runtime_name: str,
-    transport: Options,
-    relay: RelayProcess,
-    backend: Backend,
-    browsers: Browsers,
-    chromium_arguments: tuple[str, ...],
-) -> AsyncIterator[Clients]:
-    runtime = await runtime_of(runtime_name, browsers, backend.url, *chromium_arguments)
+async def clients_in(
+    relay: RelayProcess, backend: Backend, browsers: Browsers, chromium_arguments: tuple[str, ...]
+) -> AsyncIterator[ClientsIn]:
     async with AsyncExitStack() as closing:
-        yield Clients(runtime, relay, backend, transport, closing)
+
+        async def clients(runtime_name: str, transport: Options = ONLY_WEBSOCKET) -> Clients:
+            runtime = await runtime_of(runtime_name, browsers, backend.url, *chromium_arguments)
+            return Clients(runtime, relay, backend, transport, closing)
+
+        yield clients
+
+
+@async_fixture
+async def clients(runtime_name: str, transport: Options, clients_in: ClientsIn) -> Clients:
+    return await clients_in(runtime_name, transport)
 
 
 @async_fixture

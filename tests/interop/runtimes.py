@@ -1,9 +1,10 @@
 """Where a client library runs: each runtime starts agents with the options that the library's users write."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pytest
 from playwright.async_api import Browser, Playwright, async_playwright
@@ -95,6 +96,12 @@ async def runtime_of(name: str, browsers: Browsers, url: str, *chromium_argument
     return Node(name)
 
 
+class ClientsIn(Protocol):
+    """Clients in a runtime, which connect by these transports; for tests that need several runtimes at once."""
+
+    def __call__(self, runtime_name: str, transport: Options = ...) -> Awaitable["Clients"]: ...
+
+
 @dataclass
 class Clients:
     """Opens clients in one runtime; `transport` says by which transports they connect, `closing` closes them at the end."""
@@ -180,6 +187,13 @@ ECHO_IN_CHROMIUM: Final = _runtime("chromium", "Echo 2 in Chromium", "laravel-ec
 ECHO_IN_CHROMIUM_ENCRYPTED: Final = _runtime(
     CHROMIUM_WITH_ENCRYPTION, "Echo 2 with encryption in Chromium", "laravel-echo", "Chromium", pytest.mark.browser
 )
+
+
+def at_once(argument: str, *parameters: Any) -> pytest.MarkDecorator:
+    """Give a test all these runtimes, or transports, in one list. It is marked as one that tries each of them."""
+    values = [value for parameter in parameters for value in parameter.values]
+    marks = [mark for parameter in parameters for mark in parameter.marks]
+    return pytest.mark.parametrize(argument, [pytest.param(values, marks=marks, id=pytest.HIDDEN_PARAM)])
 
 
 def _transport(title: str, options: Options) -> object:

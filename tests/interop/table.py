@@ -75,12 +75,11 @@ def of_session(session: pytest.Session) -> str:
 
 
 def _trials(item: pytest.Item) -> set[Trial]:
-    over = item.get_closest_marker("over")
-    transport = "" if over is None else over.args[0]
     return {
         Trial(sdk.args[0], tried.args[0], sdk.args[1], sdk.args[2], transport)
         for sdk in item.iter_markers("sdk")
         for tried in item.iter_markers("tried")
+        for transport in [over.args[0] for over in item.iter_markers("over")] or [""]
     }
 
 

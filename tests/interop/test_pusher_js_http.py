@@ -10,7 +10,7 @@ import pytest
 
 from relay.client import PushlerClient
 from tests.helpers.processes import RelayProcess, free_port, running_relay
-from tests.interop.agents import Agent, NodeAgent, PageAgent, Report
+from tests.interop.agents import NodeAgent, PageAgent, Report
 from tests.interop.runtimes import (
     CHROMIUM_8,
     NODE_4,
@@ -19,9 +19,12 @@ from tests.interop.runtimes import (
     XHR_POLLING,
     XHR_STREAMING,
     Clients,
+    ClientsIn,
     Options,
+    at_once,
 )
-from tests.interop.test_pusher_js import GONE_DEADLINE, SUCCEEDED, assert_has_only, subscribe
+from tests.interop.test_pusher_js import GONE_DEADLINE, assert_has_only, subscribe
+from tests.interop.test_restart import Restart, Stop, comes_back, ways_to_stop
 
 every_version = pytest.mark.parametrize("runtime_name", [NODE_8, NODE_7, NODE_4, CHROMIUM_8])
 everywhere = pytest.mark.parametrize("runtime_name", [NODE_8, CHROMIUM_8])
@@ -29,9 +32,6 @@ in_chromium = pytest.mark.parametrize("runtime_name", [CHROMIUM_8])
 both_transports = pytest.mark.parametrize("transport", [XHR_STREAMING, XHR_POLLING])
 streaming = pytest.mark.parametrize("transport", [XHR_STREAMING])
 polling = pytest.mark.parametrize("transport", [XHR_POLLING])
-
-# Seconds: see test_restart.
-RECONNECT_DEADLINE = 60
 
 # The client reopens its session when it has read 256 KiB.
 LONG_EVENTS = [f"{number:03} 🙂 é " + "x" * 8_000 for number in range(40)]
@@ -251,24 +251,21 @@ class TestRestart:
             yield relay
 
     @pytest.mark.tried("the relay stops or crashes and comes back")
-    @pytest.mark.parametrize("stop", ["SIGTERM", "kill -9"])
-    @everywhere
-    @both_transports
+    @ways_to_stop
+    @at_once("runtime_names", NODE_8, CHROMIUM_8)
+    @at_once("transports", XHR_STREAMING, XHR_POLLING)
     async def test_client_comes_back_after_a_restart_and_goes_on_receiving(
-        self, clients: Clients, relay: RelayProcess, publisher: PushlerClient, stop: str
+        self,
+        clients_in: ClientsIn,
+        relay: RelayProcess,
+        publisher: PushlerClient,
+        stop: Stop,
+        runtime_names: list[str],
+        transports: list[Options],
     ) -> None:
-        channels = ["news", "private-orders", "presence-room"]
-        agent: Agent = await clients.pusher("ann")
-        for channel in channels:
-            await subscribe(agent, channel)
-        old_socket_id = await agent.call("socketId")
-        await asyncio.to_thread(relay.terminate if stop == "SIGTERM" else relay.kill)
-        await asyncio.to_thread(relay.start)
-        for channel in channels:
-            confirmed = await agent.take(channel=channel, event=SUCCEEDED, within=RECONNECT_DEADLINE)
-        assert confirmed["data"]["members"] == {"ann": {"name": "Ann"}}
-        assert await agent.call("socketId") != old_socket_id
-        await publisher.trigger(channels, "after", {})
-        for channel in channels:
-            await agent.take(channel=channel, event="after")
-            assert len(agent.seen(channel=channel, event="after")) == 1
+        several = [await clients_in(name, transport) for name in runtime_names for transport in transports]
+        agents = [await clients.pusher("ann") for clients in several]
+        restart = Restart(relay, stop, len(agents))
+        async with asyncio.TaskGroup() as tasks:
+            for number, agent in enumerate(agents):
+                tasks.create_task(comes_back(agent, str(number), publisher, restart))

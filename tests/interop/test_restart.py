@@ -7,7 +7,18 @@ import pytest
 
 from relay.client import PushlerClient
 from tests.helpers.processes import RelayProcess, running_relay
-from tests.interop.runtimes import CHROMIUM_8, ECHO_IN_CHROMIUM, ECHO_IN_NODE, NODE_4, NODE_7, NODE_8, Clients
+from tests.interop.agents import Agent
+from tests.interop.runtimes import (
+    CHROMIUM_8,
+    ECHO_IN_CHROMIUM,
+    ECHO_IN_NODE,
+    NODE_4,
+    NODE_7,
+    NODE_8,
+    Clients,
+    ClientsIn,
+    at_once,
+)
 
 SUCCEEDED = "pusher:subscription_succeeded"
 
@@ -29,20 +40,26 @@ def relay() -> Iterator[RelayProcess]:
         yield relay
 
 
-async def restart(relay: RelayProcess, stop: Stop) -> None:
-    """Stop the relay, then start it again where it was. Other threads: the back end answers meanwhile."""
-    await asyncio.to_thread(stop, relay)
-    await asyncio.to_thread(relay.start)
+class Restart:
+    """Stops the relay, and starts it again where it was, when all who take part have come to it: the clients of all runtimes
+    wait for their next attempts together."""
+
+    def __init__(self, relay: RelayProcess, stop: Stop, parts: int) -> None:
+        self._relay = relay
+        self._stop = stop
+        self._all = asyncio.Barrier(parts)
+
+    async def __call__(self) -> None:
+        """Take part; returns when the relay is back. It is done in other threads: the back end answers meanwhile."""
+        if await self._all.wait() == 0:
+            await asyncio.to_thread(self._stop, self._relay)
+            await asyncio.to_thread(self._relay.start)
+        await self._all.wait()
 
 
-@pytest.mark.tried("the relay stops or crashes and comes back")
-@ways_to_stop
-@pytest.mark.parametrize("runtime_name", [NODE_8, NODE_4, CHROMIUM_8])
-async def test_client_comes_back_after_a_restart_and_goes_on_receiving(
-    clients: Clients, relay: RelayProcess, publisher: PushlerClient, stop: Stop
-) -> None:
-    channels = ["news", "private-orders", "presence-room"]
-    agent = await clients.pusher("ann")
+async def comes_back(agent: Agent, name: str, publisher: PushlerClient, restart: Restart) -> None:
+    """A pusher-js that is in its channels again after the restart, and goes on receiving. `name` is nobody else's."""
+    channels = [f"news-{name}", f"private-orders-{name}", f"presence-room-{name}"]
     for channel in channels:
         await agent.call("subscribe", channel=channel)
         await agent.take(channel=channel, event=SUCCEEDED)
@@ -51,7 +68,7 @@ async def test_client_comes_back_after_a_restart_and_goes_on_receiving(
     for channel in channels:
         await agent.take(channel=channel, event="before")
 
-    await restart(relay, stop)
+    await restart()
 
     for channel in channels:
         confirmed = await agent.take(channel=channel, event=SUCCEEDED, within=RECONNECT_DEADLINE)
@@ -64,19 +81,14 @@ async def test_client_comes_back_after_a_restart_and_goes_on_receiving(
         assert len(agent.seen(channel=channel, event="after")) == 1
 
 
-@pytest.mark.tried("the relay stops or crashes and comes back")
-@ways_to_stop
-@pytest.mark.parametrize("runtime_name", [NODE_8, CHROMIUM_8])
-async def test_client_events_and_members_work_again_after_a_restart(
-    clients: Clients, relay: RelayProcess, stop: Stop
-) -> None:
-    channel = "presence-room"
-    ann, bob = await clients.pusher("ann"), await clients.pusher("bob")
+async def meet_again(ann: Agent, bob: Agent, name: str, restart: Restart) -> None:
+    """Two who see and hear each other again after the restart."""
+    channel = f"presence-meeting-{name}"
     for agent in (ann, bob):
         await agent.call("subscribe", channel=channel)
         await agent.take(channel=channel, event=SUCCEEDED)
 
-    await restart(relay, stop)
+    await restart()
 
     for agent in (ann, bob):
         await agent.take(channel=channel, event=SUCCEEDED, within=RECONNECT_DEADLINE)
@@ -85,23 +97,53 @@ async def test_client_events_and_members_work_again_after_a_restart(
     assert (await bob.call("members", channel=channel))["count"] == 2
 
 
+async def echo_comes_back(echo: Agent, name: str, publisher: PushlerClient, restart: Restart) -> None:
+    """An Echo that goes on receiving."""
+    await echo.call("open", how="private", name=name)
+    await echo.call("listen", how="private", name=name, event=".shipped")
+    await echo.take(kind="subscribed", name=name)
+
+    await restart()
+
+    await echo.take(kind="subscribed", name=name, within=RECONNECT_DEADLINE)
+    await publisher.trigger(f"private-{name}", "shipped", {"order": 3})
+    assert (await echo.take(kind="event", name=name))["data"] == {"order": 3}
+    assert len(echo.seen(kind="event", name=name)) == 1
+
+
 @pytest.mark.tried("the relay stops or crashes and comes back")
 @ways_to_stop
-@pytest.mark.parametrize("runtime_name", [ECHO_IN_NODE, ECHO_IN_CHROMIUM])
-async def test_echo_comes_back_after_a_restart_and_goes_on_receiving(
-    clients: Clients, relay: RelayProcess, publisher: PushlerClient, stop: Stop
+@at_once("runtime_names", NODE_8, NODE_4, CHROMIUM_8)
+async def test_client_comes_back_after_a_restart_and_goes_on_receiving(
+    clients_in: ClientsIn, relay: RelayProcess, publisher: PushlerClient, stop: Stop, runtime_names: list[str]
 ) -> None:
-    echo = await clients.echo("reverb")
-    await echo.call("open", how="private", name="orders")
-    await echo.call("listen", how="private", name="orders", event=".shipped")
-    await echo.take(kind="subscribed", name="orders")
+    restart = Restart(relay, stop, len(runtime_names))
+    agents = [await (await clients_in(name)).pusher("ann") for name in runtime_names]
+    async with asyncio.TaskGroup() as tasks:
+        for agent, name in zip(agents, runtime_names, strict=True):
+            tasks.create_task(comes_back(agent, name, publisher, restart))
 
-    await restart(relay, stop)
 
-    await echo.take(kind="subscribed", name="orders", within=RECONNECT_DEADLINE)
-    await publisher.trigger("private-orders", "shipped", {"order": 3})
-    assert (await echo.take(kind="event", name="orders"))["data"] == {"order": 3}
-    assert len(echo.seen(kind="event", name="orders")) == 1
+@pytest.mark.tried("the relay stops or crashes and comes back")
+@ways_to_stop
+@at_once("runtime_names", NODE_8, CHROMIUM_8)
+@at_once("echo_names", ECHO_IN_NODE, ECHO_IN_CHROMIUM)
+async def test_client_events_members_and_echo_work_again_after_a_restart(
+    clients_in: ClientsIn,
+    relay: RelayProcess,
+    publisher: PushlerClient,
+    stop: Stop,
+    runtime_names: list[str],
+    echo_names: list[str],
+) -> None:
+    restart = Restart(relay, stop, len(runtime_names) + len(echo_names))
+    pairs = [[await (await clients_in(name)).pusher(user) for user in ("ann", "bob")] for name in runtime_names]
+    echoes = [await (await clients_in(name)).echo("reverb") for name in echo_names]
+    async with asyncio.TaskGroup() as tasks:
+        for (ann, bob), name in zip(pairs, runtime_names, strict=True):
+            tasks.create_task(meet_again(ann, bob, name, restart))
+        for echo, name in zip(echoes, echo_names, strict=True):
+            tasks.create_task(echo_comes_back(echo, f"orders-{name}", publisher, restart))
 
 
 @pytest.mark.tried("the relay stops or crashes and comes back")
