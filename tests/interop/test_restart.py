@@ -114,21 +114,8 @@ async def echo_comes_back(echo: Agent, name: str, publisher: PushlerClient, rest
 @pytest.mark.tried("the relay stops or crashes and comes back")
 @ways_to_stop
 @at_once("runtime_names", NODE_8, NODE_4, CHROMIUM_8)
-async def test_client_comes_back_after_a_restart_and_goes_on_receiving(
-    clients_in: ClientsIn, relay: RelayProcess, publisher: PushlerClient, stop: Stop, runtime_names: list[str]
-) -> None:
-    restart = Restart(relay, stop, len(runtime_names))
-    agents = [await (await clients_in(name)).pusher("ann") for name in runtime_names]
-    async with asyncio.TaskGroup() as tasks:
-        for agent, name in zip(agents, runtime_names, strict=True):
-            tasks.create_task(comes_back(agent, name, publisher, restart))
-
-
-@pytest.mark.tried("the relay stops or crashes and comes back")
-@ways_to_stop
-@at_once("runtime_names", NODE_8, CHROMIUM_8)
 @at_once("echo_names", ECHO_IN_NODE, ECHO_IN_CHROMIUM)
-async def test_client_events_members_and_echo_work_again_after_a_restart(
+async def test_clients_come_back_after_a_restart_receive_and_meet_again(
     clients_in: ClientsIn,
     relay: RelayProcess,
     publisher: PushlerClient,
@@ -136,13 +123,16 @@ async def test_client_events_members_and_echo_work_again_after_a_restart(
     runtime_names: list[str],
     echo_names: list[str],
 ) -> None:
-    restart = Restart(relay, stop, len(runtime_names) + len(echo_names))
-    pairs = [[await (await clients_in(name)).pusher(user) for user in ("ann", "bob")] for name in runtime_names]
+    restart = Restart(relay, stop, 2 * len(runtime_names) + len(echo_names))
+    runtimes = {name: await clients_in(name) for name in runtime_names}
+    alone = [await clients.pusher("ann") for clients in runtimes.values()]
+    pairs = [(await clients.pusher("ann"), await clients.pusher("bob")) for clients in runtimes.values()]
     echoes = [await (await clients_in(name)).echo("reverb") for name in echo_names]
     async with asyncio.TaskGroup() as tasks:
-        for (ann, bob), name in zip(pairs, runtime_names, strict=True):
+        for name, agent, (ann, bob) in zip(runtimes, alone, pairs, strict=True):
+            tasks.create_task(comes_back(agent, name, publisher, restart))
             tasks.create_task(meet_again(ann, bob, name, restart))
-        for echo, name in zip(echoes, echo_names, strict=True):
+        for name, echo in zip(echo_names, echoes, strict=True):
             tasks.create_task(echo_comes_back(echo, f"orders-{name}", publisher, restart))
 
 
