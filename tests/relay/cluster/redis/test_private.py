@@ -189,12 +189,17 @@ async def test_one_that_does_not_end_when_it_is_asked_to_is_killed(
     assert not is_running(pid)
 
 
+@pytest.mark.parametrize(("part", "broken"), [("_program", "/bin/false"), ("_folder", Path("/dev/null/none"))])
 async def test_it_is_tried_again_until_it_can_be_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+    part: str,
+    broken: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: list[MutableMapping[str, Any]],
 ) -> None:
     async with private_redis(tmp_path) as redis:
         pid = redis.pid
-        monkeypatch.setattr(redis, "_program", "/bin/false")
+        monkeypatch.setattr(redis, part, broken)
         os.kill(pid, signal.SIGKILL)
         await asyncio.to_thread(until, lambda: logged[1:], "a failure")
         monkeypatch.undo()
