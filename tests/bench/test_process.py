@@ -52,11 +52,17 @@ def test_usages_of_one_server_add_up() -> None:
 
 
 def test_a_meter_reads_every_node_and_redis() -> None:
-    own = os.getpid()
-    target = Target("127.0.0.1", 1, "1", "k", "s", own, (Target("127.0.0.1", 2, "1", "k", "s", own),), redis_pid=own)
-    loop = Loop()
-    usage = Meter(target, loop).stop()
-    loop.close()
+    waits = [sys.executable, "-c", "print(1, flush=True); input()"]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdout is not None
+        node.stdout.readline()
+        other = (Target("127.0.0.1", 2, "1", "k", "s", node.pid),)
+        target = Target("127.0.0.1", 1, "1", "k", "s", node.pid, other, redis_pid=os.getpid())
+        loop = Loop()
+        usage = Meter(target, loop).stop()
+        resident = Processes(target).resident()
+        loop.close()
+        node.communicate("\n")
     assert len(usage.nodes) == 2
     assert usage.redis is not None
-    assert (Processes(target).resident() or 0) > 10_000_000
+    assert (resident or 0) > 2_000_000
