@@ -17,16 +17,17 @@ from relay.apps import App
 from relay.protocol.webhooks import WebhookEvent
 from relay.watch.happenings import Observers
 from relay.watch.stats import WebhookStats
-from relay.webhooks.base import Pace
 from relay.webhooks.grace import Leaving, due_of
+from relay.webhooks.pace import Pace
 from relay.webhooks.queue import MemoryQueue
 from relay.webhooks.targets import Target
 
 
 class HttpWebhooks:
-    """See Webhooks. `monotonic` gives seconds for delays, `clock` unix time for bodies; call `tick` once a second.
+    """See relay.cluster.receiver.Witness.
 
-    `observers` are told which deliveries failed.
+    `monotonic` gives seconds for delays, `clock` unix time for bodies; call `tick` once a second. `observers` are told which
+    deliveries failed.
     """
 
     def __init__(
@@ -114,13 +115,13 @@ class HttpWebhooks:
         return {app_id: (stats, waiting[app_id]) for app_id, stats in self._stats.items()}
 
     def happened(self, app_id: str, event: WebhookEvent) -> None:
-        """See Webhooks."""
+        """See Witness."""
         if app_id not in self._targets or (event.name == "cache_miss" and self._was_missed(app_id, event)):
             return
         self._queue(app_id, event)
 
     def came(self, app_id: str, event: WebhookEvent) -> None:
-        """See Webhooks."""
+        """See Witness."""
         if app_id not in self._targets:
             return
         # Back within the grace: nobody has heard that it was gone.
@@ -128,7 +129,7 @@ class HttpWebhooks:
             self._queue(app_id, event)
 
     def left(self, app_id: str, event: WebhookEvent, came_name: str) -> None:
-        """See Webhooks."""
+        """See Witness."""
         if app_id not in self._targets:
             return
         due = self._monotonic() + self._pace.grace

@@ -17,7 +17,7 @@ from relay.apps import App, Webhook
 from relay.cluster.hooks import Hooks, HookStream
 from relay.watch.happenings import Observers
 from relay.watch.stats import WebhookStats
-from relay.webhooks.base import Pace
+from relay.webhooks.pace import Pace
 from relay.webhooks.queue import StreamQueue
 from relay.webhooks.targets import Target
 

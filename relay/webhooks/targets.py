@@ -18,7 +18,7 @@ from relay.apps import App, Webhook
 from relay.protocol.webhooks import IDS_HEADER, WebhookEvent, body_of, cause_of, headers_of
 from relay.watch.happenings import Observers, WebhookFailed
 from relay.watch.stats import WebhookStats
-from relay.webhooks.base import Pace
+from relay.webhooks.pace import Pace
 from relay.webhooks.queue import Batch, Lose, Queue
 
 log = structlog.get_logger()

@@ -32,7 +32,7 @@ class Clock:
 
 
 class RecordingWebhooks:
-    """See relay.webhooks.base.Webhooks: what the node told, each as (verb, app id, event)."""
+    """See relay.cluster.receiver.Witness: what the node told, each as (verb, app id, event)."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, WebhookEvent]] = []

@@ -23,8 +23,8 @@ from relay.cluster.receiver import Witness
 from relay.protocol.channels import rules_for
 from relay.protocol.requests import Publish
 from relay.protocol.webhooks import cause_of
-from relay.webhooks.base import Pace
 from relay.webhooks.delivery import HttpWebhooks
+from relay.webhooks.pace import Pace
 from tests.helpers import model
 from tests.helpers.api import told_after
 from tests.helpers.clients import app_with, message, subscription

@@ -16,8 +16,8 @@ from relay.apps import App, Webhook
 from relay.client import PushlerClient
 from relay.protocol.webhooks import WebhookEvent
 from relay.watch.stats import WebhookStats
-from relay.webhooks.base import Pace
 from relay.webhooks.delivery import HttpWebhooks
+from relay.webhooks.pace import Pace
 from tests.helpers.clients import APP, member
 from tests.helpers.node import Clock, Relay
 from tests.helpers.relay import PATIENCE, running_relay

@@ -11,7 +11,7 @@
 
 -- Milliseconds in which whoever left may come back before a back end hears of it (D).
 local GRACE = 3000
--- A9, as relay/node/counts.py has it.
+-- A9, as relay/cluster/counts.py has it.
 local SMALL_CHANNEL, SMALL_INTERVAL, INTERVAL = 100, 100, 5000
 
 local function time_of(field)

@@ -1,9 +1,6 @@
-"""What the node tells of, and at which pace back ends are told."""
+"""At which pace back ends are told."""
 
 from dataclasses import dataclass
-from typing import Protocol
-
-from relay.protocol.webhooks import WebhookEvent
 
 
 @dataclass(frozen=True)
@@ -29,16 +26,3 @@ class Pace:
     longest_pause: float = 60.0
     budget: float = 300.0
     flush: float = 5.0
-
-
-class Webhooks(Protocol):
-    """What the node tells. Every call returns at once."""
-
-    def happened(self, app_id: str, event: WebhookEvent) -> None:
-        """Tell of an event."""
-
-    def came(self, app_id: str, event: WebhookEvent) -> None:
-        """Tell of a channel that got occupied or a member that was added, unless it was gone for a moment only."""
-
-    def left(self, app_id: str, event: WebhookEvent, came_name: str) -> None:
-        """Tell of a channel that was vacated or a member that was removed, if it does not come back within the grace."""
