@@ -7,6 +7,9 @@ export const page = Object.fromEntries(
 );
 const node = { process: 'readonly', Buffer: 'readonly', global: 'readonly', EventTarget: 'readonly', Event: 'readonly', Response: 'readonly' };
 
+/** Imports go one way. A restriction to the places that a folder's files may import from. */
+const importsFrom = (...places) => ['error', { patterns: [{ regex: `^(?!${places.join('|')})`, message: 'docs/architecture.md says who may know whom.' }] }];
+
 export default [
   { ignores: ['node_modules/'] },
   js.configs.recommended,
@@ -30,8 +33,10 @@ export default [
       'prefer-const': 'error',
     },
   },
-  { files: ['pushler/**', 'shared/{storage,conversation,outbox,timing,thread,http,ids,refusal,limits,locale}.js'], languageOptions: { globals: { document: 'readonly' } } },
-  { files: ['widget/**', 'operator/**', 'demo/**', 'shared/{composer,dom,message_view}.js'], languageOptions: { globals: page } },
+  { files: ['pushler/**', 'kit/**', 'conversation/**'], languageOptions: { globals: { document: 'readonly' } } },
+  { files: ['widget/**', 'operator/**', 'demo/**', 'conversation/{composer,message_view}.js'], languageOptions: { globals: page } },
+  { files: ['pushler/**', 'kit/**'], rules: { 'no-restricted-imports': importsFrom('./') } },
+  { files: ['conversation/**'], rules: { 'no-restricted-imports': importsFrom('./', '../kit/') } },
   { files: ['demo/demo.js'], languageOptions: { sourceType: 'script' } },
   { files: ['scripts/**', 'tests/**', 'eslint.config.js'], languageOptions: { globals: { ...node, ...page } } },
 ];

@@ -5,7 +5,7 @@
  * Knows the browser's means of attention. Not: why something wants attention.
  */
 
-import { newId } from '../shared/ids.js';
+import { newId } from '../kit/ids.js';
 import { OneTab } from './one_tab.js';
 import { Sound } from './sound.js';
 

@@ -2,7 +2,7 @@
  * The operator's calls to the support API. Knows paths and fields; the session is a cookie.
  */
 
-import { request } from '../shared/http.js';
+import { request } from '../kit/http.js';
 import { Reach } from './reach.js';
 
 /**

@@ -4,11 +4,11 @@
  * Writes people's words only as text. Knows no network.
  */
 
-import { Composer } from '../shared/composer.js';
-import { atEnd, h, keyed, markField, setText } from '../shared/dom.js';
-import { isTooLong } from '../shared/limits.js';
-import { messageKey, messageNode } from '../shared/message_view.js';
-import { CLOSED, visibleMessages, WAITING } from '../shared/thread.js';
+import { Composer } from '../conversation/composer.js';
+import { isTooLong } from '../conversation/limits.js';
+import { messageKey, messageNode } from '../conversation/message_view.js';
+import { CLOSED, visibleMessages, WAITING } from '../conversation/thread.js';
+import { atEnd, h, keyed, markField, setText } from '../kit/dom.js';
 import { act, nameOf, quiet } from './parts.js';
 import { GONE, unreadElsewhere } from './state.js';
 

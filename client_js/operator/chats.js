@@ -7,8 +7,8 @@
  * Knows no DOM and no connection of its own.
  */
 
-import { Conversation } from '../shared/conversation.js';
-import { CLOSED } from '../shared/thread.js';
+import { Conversation } from '../conversation/conversation.js';
+import { CLOSED } from '../conversation/thread.js';
 import { Drafts } from './drafts.js';
 import { GONE } from './state.js';
 
@@ -16,7 +16,7 @@ export class Chats {
   /**
    * @param {object} parts
    *   api        see api.js
-   *   storage    see shared/storage.js; holds by operator `drafts:ID`, `kept:ID`, `outbox:ID:TICKET`
+   *   storage    see kit/storage.js; holds by operator `drafts:ID`, `kept:ID`, `outbox:ID:TICKET`
    *   panel      {state, dispatch(action)}: the controller
    *   notify     ('assigned' | 'message', ticket) see controller.js
    *   isVisible  () → is the page on the screen

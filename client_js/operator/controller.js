@@ -6,9 +6,9 @@
  * depends on having heard every event. Knows no DOM.
  */
 
-import { isTemporary } from '../shared/http.js';
-import { ACTIVE, CLOSED, WAITING } from '../shared/thread.js';
-import { backoff } from '../shared/timing.js';
+import { ACTIVE, CLOSED, WAITING } from '../conversation/thread.js';
+import { isTemporary } from '../kit/http.js';
+import { backoff } from '../kit/timing.js';
 import { Chats } from './chats.js';
 import { HandOver, whereOf } from './hand_over.js';
 import { initialState, LOGIN, MINE, reduce, WORK } from './state.js';
@@ -20,7 +20,7 @@ export class Controller {
   /**
    * @param {object} parts
    *   api        see api.js
-   *   storage    see shared/storage.js; holds `status`, `who` has logged in in this browser, and by operator `read:ID`;
+   *   storage    see kit/storage.js; holds `status`, `who` has logged in in this browser, and by operator `read:ID`;
    *              chats.js has more there
    *   Client     class of the realtime client
    *   ticker     (onTick) → stop; ticks every 20 s, in a hidden page too

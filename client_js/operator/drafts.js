@@ -12,7 +12,7 @@ export const MAX_DRAFTS = 100;
 
 export class Drafts {
   /**
-   * @param {object} storage see shared/storage.js
+   * @param {object} storage see kit/storage.js
    * @param {number} operatorId
    * @param {(ticketId: number) => void} onChange a draft was changed, and not through its slot
    */

@@ -4,7 +4,7 @@
  * Knows no network; of the storage only the switches of sound and notes.
  */
 
-import { h, setText } from '../shared/dom.js';
+import { h, setText } from '../kit/dom.js';
 import { field, langSelect, quiet } from './parts.js';
 
 const STATUSES = ['online', 'away', 'offline'];

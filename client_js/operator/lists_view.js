@@ -4,8 +4,8 @@
  * Writes people's words only as text. Knows no network.
  */
 
-import { h, keyed, setText } from '../shared/dom.js';
-import { CLOSED } from '../shared/thread.js';
+import { CLOSED } from '../conversation/thread.js';
+import { h, keyed, setText } from '../kit/dom.js';
 import { durationText } from './i18n.js';
 import { nameOf } from './parts.js';
 import { GONE, lastText, myTickets, queueTickets, statusOf, unreadOf } from './state.js';

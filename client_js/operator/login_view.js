@@ -2,7 +2,7 @@
  * The log-in form. Knows no network.
  */
 
-import { h, setText } from '../shared/dom.js';
+import { h, setText } from '../kit/dom.js';
 import { field, langSelect } from './parts.js';
 import { LOGIN } from './state.js';
 

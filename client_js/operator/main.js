@@ -3,7 +3,7 @@
  */
 
 import { PushlerClient } from '../pushler/index.js';
-import { openStorage } from '../shared/storage.js';
+import { openStorage } from '../kit/storage.js';
 import { Alerts } from './alerts.js';
 import { operatorApi } from './api.js';
 import { Controller } from './controller.js';

@@ -2,7 +2,7 @@
  * What happened to chats without the operator's doing, told until it is put away. Knows no network.
  */
 
-import { h, keyed, setText } from '../shared/dom.js';
+import { h, keyed, setText } from '../kit/dom.js';
 
 export class NoticesView {
   /** @param {object} parts see view.js, and focusList: to the list of chats */

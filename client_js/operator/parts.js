@@ -2,7 +2,7 @@
  * Small parts that several panes have. Knows no state.
  */
 
-import { h } from '../shared/dom.js';
+import { h } from '../kit/dom.js';
 import { texts } from './i18n.js';
 
 /** A labelled field. */

@@ -5,7 +5,7 @@
  * Knows no page, network or storage.
  */
 
-import { ACTIVE, CLOSED, countUnread, newestSeq, WAITING } from '../shared/thread.js';
+import { ACTIVE, CLOSED, countUnread, newestSeq, WAITING } from '../conversation/thread.js';
 
 /** Screens. */
 export const LOADING = 'loading';

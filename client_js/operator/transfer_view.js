@@ -4,7 +4,7 @@
  * Writes people's words only as text. Knows no network.
  */
 
-import { h, keyed, setText } from '../shared/dom.js';
+import { h, keyed, setText } from '../kit/dom.js';
 import { nameOf, quiet } from './parts.js';
 import { isFull } from './state.js';
 

@@ -5,11 +5,11 @@
  * pane; each has a file of its own.
  */
 
-import { isComposing } from '../shared/composer.js';
-import { h, setText } from '../shared/dom.js';
-import { localeFor } from '../shared/locale.js';
-import { systemText } from '../shared/message_view.js';
-import { newestSeq } from '../shared/thread.js';
+import { isComposing } from '../conversation/composer.js';
+import { systemText } from '../conversation/message_view.js';
+import { newestSeq } from '../conversation/thread.js';
+import { h, setText } from '../kit/dom.js';
+import { localeFor } from '../kit/locale.js';
 import { ChatView } from './chat_view.js';
 import { HeaderView } from './header_view.js';
 import { ListsView } from './lists_view.js';

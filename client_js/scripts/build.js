@@ -29,7 +29,7 @@ export const bundles = {
  * What the relay's console has of ours: it is served without client_js. From here to there; `npm run bundle` writes it.
  */
 export const copies = {
-  'shared/dom.js': '../relay/console/static/dom.js',
+  'kit/dom.js': '../relay/console/static/dom.js',
 };
 
 /** The page that each is a copy of. */

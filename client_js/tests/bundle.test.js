@@ -48,7 +48,7 @@ test('no script writes markup as text', async () => {
 });
 
 test('private names are never written as text: the bundle gives them other ones', async () => {
-  for (const folder of ['pushler', 'shared', 'widget', 'operator', 'demo']) {
+  for (const folder of ['pushler', 'kit', 'conversation', 'widget', 'operator', 'demo']) {
     for (const file of await readdir(new URL(`../${folder}/`, import.meta.url))) {
       if (file.endsWith('.js')) assert.doesNotMatch(await read(`${folder}/${file}`), /['"`]_\w/, file);
     }

@@ -7,7 +7,7 @@
  * the widget in their own browser is a visitor here.
  */
 
-import { request } from '../shared/http.js';
+import { request } from '../kit/http.js';
 
 /**
  * @param {string} base origin of the support API

@@ -5,12 +5,12 @@
  * visitor's first click, unless an open ticket of theirs is stored. Knows no DOM.
  */
 
-import { Conversation } from '../shared/conversation.js';
-import { isTemporary } from '../shared/http.js';
-import { newId } from '../shared/ids.js';
-import { isTooLong } from '../shared/limits.js';
-import { CLOSED } from '../shared/thread.js';
-import { backoff } from '../shared/timing.js';
+import { Conversation } from '../conversation/conversation.js';
+import { isTooLong } from '../conversation/limits.js';
+import { CLOSED } from '../conversation/thread.js';
+import { isTemporary } from '../kit/http.js';
+import { newId } from '../kit/ids.js';
+import { backoff } from '../kit/timing.js';
 import { awaits, initialState, reduce, STARTING } from './state.js';
 
 /** Whether anybody is there is asked again after this time, milliseconds; with a connection it is heard at once. */
@@ -22,7 +22,7 @@ export class Controller {
   /**
    * @param {object} parts
    *   api       see api.js
-   *   storage   see shared/storage.js; holds `ticket` {id, closed, readSeq}, `draft` of the start form, `draft:ID` of
+   *   storage   see kit/storage.js; holds `ticket` {id, closed, readSeq}, `draft` of the start form, `draft:ID` of
    *             a chat, and `start`: the id of a chat that is not confirmed yet
    *   Client    class of the realtime client
    *   render    (state) after each change

@@ -2,7 +2,7 @@
  * Texts of the widget and the choice of their language. Knows nothing of where they are shown.
  */
 
-import { fill } from '../shared/sentence.js';
+import { fill } from '../kit/sentence.js';
 
 export const texts = {
   en: {

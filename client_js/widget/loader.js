@@ -3,7 +3,7 @@
  */
 
 import { PushlerClient } from '../pushler/index.js';
-import { openStorage } from '../shared/storage.js';
+import { openStorage } from '../kit/storage.js';
 import { visitorApi } from './api.js';
 import { Controller } from './controller.js';
 import { chooseLang, translator } from './i18n.js';

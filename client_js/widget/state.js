@@ -4,7 +4,7 @@
  * Pure: actions in, a new state out. Knows no page, network or storage.
  */
 
-import { ACTIVE, CLOSED, countUnread, newestSeq, WAITING } from '../shared/thread.js';
+import { ACTIVE, CLOSED, countUnread, newestSeq, WAITING } from '../conversation/thread.js';
 
 /** Screens. */
 export const START = 'start';

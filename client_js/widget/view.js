@@ -6,13 +6,13 @@
  * what is typed goes out. Knows no network or storage.
  */
 
-import { Composer, isComposing } from '../shared/composer.js';
-import { atEnd, h, keyed, markField, setText } from '../shared/dom.js';
-import { isTooLong } from '../shared/limits.js';
-import { localeFor } from '../shared/locale.js';
-import { messageKey, messageNode, systemText } from '../shared/message_view.js';
-import { UNREACHED } from '../shared/refusal.js';
-import { CLOSED, newestSeq, WAITING } from '../shared/thread.js';
+import { Composer, isComposing } from '../conversation/composer.js';
+import { isTooLong } from '../conversation/limits.js';
+import { messageKey, messageNode, systemText } from '../conversation/message_view.js';
+import { UNREACHED } from '../conversation/refusal.js';
+import { CLOSED, newestSeq, WAITING } from '../conversation/thread.js';
+import { atEnd, h, keyed, markField, setText } from '../kit/dom.js';
+import { localeFor } from '../kit/locale.js';
 import { lockPage } from './page_lock.js';
 import { CHAT, logItems, RESUMING, speakers, START, STARTING, unread } from './state.js';
 

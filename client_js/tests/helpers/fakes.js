@@ -108,7 +108,7 @@ export function message(seq, extra = {}) {
   };
 }
 
-/** Storage in memory with the shape of shared/storage.js. `memoryStorage(other)` is another tab's view of the same one. */
+/** Storage in memory with the shape of kit/storage.js. `memoryStorage(other)` is another tab's view of the same one. */
 export function memoryStorage({ values, tabs } = { values: new Map(), tabs: [] }) {
   const watches = new Set();
   tabs.push(watches);

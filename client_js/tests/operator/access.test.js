@@ -5,7 +5,7 @@ import { afterEach, beforeEach, mock, test } from 'node:test';
 import { Controller } from '../../operator/controller.js';
 import { myTickets } from '../../operator/state.js';
 import { PushlerClient } from '../../pushler/index.js';
-import { HttpError } from '../../shared/http.js';
+import { HttpError } from '../../kit/http.js';
 import { fakeSockets, json, memoryStorage, settle } from '../helpers/fakes.js';
 
 let Socket;

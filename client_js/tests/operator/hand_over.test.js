@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { myTickets, queueTickets } from '../../operator/state.js';
-import { HttpError } from '../../shared/http.js';
+import { HttpError } from '../../kit/http.js';
 import { memoryStorage, message, settle } from '../helpers/fakes.js';
 import { Socket, assign, ids, notes, server, tell, useFakeDesk, working } from '../helpers/panel.js';
 

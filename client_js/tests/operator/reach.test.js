@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { Reach, SLOW_MS } from '../../operator/reach.js';
-import { HttpError } from '../../shared/http.js';
+import { HttpError } from '../../kit/http.js';
 import { deferred, settle } from '../helpers/fakes.js';
 
 let told;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newThread, reduceThread } from '../../shared/thread.js';
+import { newThread, reduceThread } from '../../conversation/thread.js';
 import { initialState, lastText, myTickets, queueTickets, reduce, unreadElsewhere, unreadOf, unreadTotal } from '../../operator/state.js';
 import { message } from '../helpers/fakes.js';
 

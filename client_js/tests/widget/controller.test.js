@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { PushlerClient } from '../../pushler/index.js';
-import { HttpError } from '../../shared/http.js';
+import { HttpError } from '../../kit/http.js';
 import { Controller, LOOK_EVERY_MS } from '../../widget/controller.js';
 import { logItems, unread } from '../../widget/state.js';
 import { deferred, fakeSockets, json, memoryStorage, message, settle } from '../helpers/fakes.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as panel from '../../operator/i18n.js';
-import { HttpError } from '../../shared/http.js';
-import { mayRetry, refusalOf } from '../../shared/refusal.js';
+import { mayRetry, refusalOf } from '../../conversation/refusal.js';
+import { HttpError } from '../../kit/http.js';
 import * as widget from '../../widget/i18n.js';
 
 const answers = [

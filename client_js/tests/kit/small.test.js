@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { HttpError, isTemporary, request } from '../../shared/http.js';
-import { newId } from '../../shared/ids.js';
-import { openStorage } from '../../shared/storage.js';
-import { backoff, throttle } from '../../shared/timing.js';
+import { HttpError, isTemporary, request } from '../../kit/http.js';
+import { newId } from '../../kit/ids.js';
+import { openStorage } from '../../kit/storage.js';
+import { backoff, throttle } from '../../kit/timing.js';
 import { json } from '../helpers/fakes.js';
 
 test('ids are long and new each time, with and without randomUUID', (t) => {

@@ -4,7 +4,7 @@
  * Knows the answers of the support API. Not: the words; they are the widget's and the panel's.
  */
 
-import { isTemporary } from './http.js';
+import { isTemporary } from '../kit/http.js';
 
 /** The server was not reached, or could not take it; it is tried again by itself. */
 export const UNREACHED = 'retrying';
@@ -17,7 +17,7 @@ export const TOO_LONG = 'failedLong';
 /** Any other refusal; the server's own words say which. */
 export const REFUSED = 'failed';
 
-/** @param {import('./http.js').HttpError} error the answer to a message */
+/** @param {import('../kit/http.js').HttpError} error the answer to a message */
 export function refusalOf(error) {
   const { status, code, field } = error;
   if (status === 429) return TOO_MANY;

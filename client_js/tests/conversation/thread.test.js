@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countUnread, newestSeq, newThread, reduceThread, visibleMessages } from '../../shared/thread.js';
+import { countUnread, newestSeq, newThread, reduceThread, visibleMessages } from '../../conversation/thread.js';
 import { message } from '../helpers/fakes.js';
 
 const ticket = (extra) => ({ ticket_id: 7, status: 'active', operator_name: 'Olga', last_seq: 0, ...extra });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
-import { HttpError } from '../../shared/http.js';
-import { Outbox } from '../../shared/outbox.js';
+import { Outbox } from '../../conversation/outbox.js';
+import { HttpError } from '../../kit/http.js';
 import { deferred, memoryStorage, settle } from '../helpers/fakes.js';
 
 let storage;

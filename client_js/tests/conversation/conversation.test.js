@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { PushlerClient } from '../../pushler/index.js';
-import { Conversation } from '../../shared/conversation.js';
-import { HttpError } from '../../shared/http.js';
+import { Conversation } from '../../conversation/conversation.js';
+import { HttpError } from '../../kit/http.js';
 import { deferred, fakeSockets, json, memoryStorage, message, settle } from '../helpers/fakes.js';
 
 const CHANNEL = 'private-ticket-7';

@@ -4,7 +4,7 @@
  * Knows a message's fields. Not: the log it stands in.
  */
 
-import { h, setText } from './dom.js';
+import { h, setText } from '../kit/dom.js';
 import { SENDING } from './outbox.js';
 import { mayRetry } from './refusal.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { localeFor } from '../../shared/locale.js';
+import { localeFor } from '../../kit/locale.js';
 
 test('times are written in the browser\'s way where its language is the shown one', () => {
   assert.equal(localeFor('en', ['ru-RU', 'en-GB', 'en-US']), 'en-GB');

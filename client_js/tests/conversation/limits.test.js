@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isTooLong } from '../../shared/limits.js';
+import { isTooLong } from '../../conversation/limits.js';
 
 test('a message has 4,000 characters at most, as people count them', () => {
   assert.deepEqual([isTooLong('x'.repeat(4000)), isTooLong('x'.repeat(4001))], [false, true]);

@@ -5,7 +5,7 @@
  * Knows the field and where its draft is kept. Not: how a message is sent, which chat is open.
  */
 
-import { atEnd } from './dom.js';
+import { atEnd } from '../kit/dom.js';
 
 /** Rows of the field at most; a longer text scrolls. */
 export const MAX_ROWS = 6;

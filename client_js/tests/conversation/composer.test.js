@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { Composer, MAX_ROWS } from '../../shared/composer.js';
+import { Composer, MAX_ROWS } from '../../conversation/composer.js';
 import { memoryStorage } from '../helpers/fakes.js';
 
 const ROW = 20;

@@ -8,13 +8,13 @@
  * Knows when to ask and what events mean. Not: pages, who the person is, how requests look (`api`).
  */
 
-import { isTemporary } from './http.js';
-import { newId } from './ids.js';
+import { isTemporary } from '../kit/http.js';
+import { newId } from '../kit/ids.js';
 import { isTooLong } from './limits.js';
 import { Outbox } from './outbox.js';
 import { ENDED, NO_ACCESS, refusalOf } from './refusal.js';
 import { CLOSED, newThread, reduceThread } from './thread.js';
-import { backoff, throttle } from './timing.js';
+import { backoff, throttle } from '../kit/timing.js';
 
 /** The other side's "is writing" is shown for this long, milliseconds. */
 export const TYPING_SHOWN_MS = 3000;

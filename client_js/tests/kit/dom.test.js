@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keyed } from '../../shared/dom.js';
+import { keyed } from '../../kit/dom.js';
 
 /** A list as a browser has it: a row with the focus loses it when it is taken out, even to be put in elsewhere at once. */
 class List {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fill } from '../../shared/sentence.js';
+import { fill } from '../../kit/sentence.js';
 
 test('a name that is written the other way does not turn the sentence around it', () => {
   assert.equal(fill('{name} is typing…', { name: 'עמית (2)' }), '\u2068עמית (2)\u2069 is typing…');

@@ -6,9 +6,9 @@
  * Knows when to try again. Not: how a message is sent, what a conversation looks like.
  */
 
-import { isTemporary } from './http.js';
+import { isTemporary } from '../kit/http.js';
 import { refusalOf } from './refusal.js';
-import { backoff } from './timing.js';
+import { backoff } from '../kit/timing.js';
 
 /** On its way. */
 export const SENDING = 'sending';
