@@ -31,7 +31,7 @@ from relay.protocol.errors import (
     SubscriptionRefused,
 )
 from relay.protocol.requests import Publish
-from relay.protocol.session import Answer, Effect, Identify, Join, Leave, Relay, Session, ensure_protocol
+from relay.protocol.session import Effect, Forward, Identify, Join, Leave, SendPong, Session, ensure_protocol
 from relay.protocol.webhooks import WebhookEvent
 from relay.watch.happenings import Observers
 from relay.watch.stats import Gauges
@@ -277,15 +277,15 @@ class Namespace:
 
     def _apply(self, connection: Connection, effect: Effect) -> None:
         match effect:
-            case Relay():
-                self._relay(connection, effect)
+            case Forward():
+                self._forward(connection, effect)
             case Join():
                 self._joining.join(connection, effect)
             case Leave():
                 self._leave(connection, effect.channel)
             case Identify():
                 self._signing.sign_in(connection, effect)
-            case Answer():
+            case SendPong():
                 # A pong also says that everything before it is on its way.
                 self.hub.batch.flush()
                 self.tell(connection, _PONG)
@@ -298,7 +298,7 @@ class Namespace:
         else:
             self._joining.left(connection, self._joining.take_out(connection, name))
 
-    def _relay(self, connection: Connection, event: Relay) -> None:
+    def _forward(self, connection: Connection, event: Forward) -> None:
         app, sender = self.app, connection.session.socket_id
         if app.limits.client_events_per_channel:
             self._ensure_within_rate(event.channel)
@@ -385,7 +385,7 @@ def _enter(hub: Hub, socket_id: str, address: str, limit: int) -> None:
     hub.addresses.enter(socket_id, address)
 
 
-def _client_event(connection: Connection, event: Relay) -> WebhookEvent:
+def _client_event(connection: Connection, event: Forward) -> WebhookEvent:
     """What a back end is told of a client event: its data as text, whatever it was (D)."""
     text = halves.loads(event.data) if event.data[:1] == b'"' else event.data.decode()
     return WebhookEvent("client_event", event.channel, event.name, text, connection.session.socket_id, event.user_id)

@@ -11,7 +11,7 @@ import structlog
 from relay.node.connection import Connection
 from relay.protocol.errors import CloseCode, MessageRefused, RateLimited, Rejected, SubscriptionRefused
 from relay.protocol.requests import Publish
-from relay.protocol.session import Relay
+from relay.protocol.session import Forward
 from relay.watch import happenings
 from relay.watch.happenings import Observers
 from relay.watch.stats import AppStats
@@ -66,7 +66,7 @@ class Reports:
         if self.observers:
             self.observers.tell(self._app_id, happenings.SignedIn(connection.session.socket_id, user_id))
 
-    def sent(self, connection: Connection, event: Relay, recipients: int) -> None:
+    def sent(self, connection: Connection, event: Forward, recipients: int) -> None:
         """A client's event went to so many others on this node. Asked for only while somebody watches."""
         sender, data = connection.session.socket_id, event.data.decode()
         sent = happenings.ClientEvent(sender, event.channel, event.name, data, recipients, event.user_id)

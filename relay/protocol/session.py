@@ -90,7 +90,7 @@ class Leave(Struct, frozen=True):
     channel: str
 
 
-class Relay(Struct, frozen=True, gc=False):
+class Forward(Struct, frozen=True, gc=False):
     """Pass a client event on to the others in the channel; `user_id` is the sender's on a presence channel."""
 
     kind: ClassVar = "client_event"
@@ -113,15 +113,15 @@ class Identify(Struct, frozen=True):
     has_too_many_watched: bool
 
 
-class Answer(Struct, frozen=True):
+class SendPong(Struct, frozen=True):
     """Answer a ping with a pong."""
 
     kind: ClassVar = "ping"
 
 
-Effect = Join | Leave | Relay | Identify | Answer
+Effect = Join | Leave | Forward | Identify | SendPong
 
-_ANSWER = Answer()
+_PONG = SendPong()
 
 
 class _ChannelData(Struct):
@@ -226,7 +226,7 @@ class Session:
             case SignIn():
                 return self._sign_in(command)
             case Ping():
-                return _ANSWER
+                return _PONG
             case Pong():
                 return None
             case _:
@@ -329,7 +329,7 @@ class Session:
             raise MessageRefused(f"No current subscription to channel {command.channel[:200]}")
         return Leave(command.channel)
 
-    def _client_event(self, event: ClientEvent, now: float) -> Relay:
+    def _client_event(self, event: ClientEvent, now: float) -> Forward:
         channel, limits = event.channel, self._app.limits
         if channel not in self.subscriptions:
             raise MessageRefused(f"No current subscription to channel {channel[:200]}", None, channel[:200])
@@ -348,7 +348,7 @@ class Session:
         if not bucket.take(now):
             text = f"Rate limit reached: a connection may send {limits.client_events_per_second} client events a second"
             raise RateLimited(text, CLIENT_EVENT_REFUSED, channel, limit="client_events_per_second")
-        return Relay(event.name, channel, event.data, self.subscriptions[channel] if rules.is_presence else None)
+        return Forward(event.name, channel, event.data, self.subscriptions[channel] if rules.is_presence else None)
 
     def _client_events_refused(self, channel: str) -> MessageRefused:
         text = "Client events are switched off for this app"

@@ -11,12 +11,12 @@ from relay.protocol.errors import CloseCode, MessageRefused, ProtocolError, Reje
 from relay.protocol.session import (
     NO_POSITION,
     POSITION_LENGTH,
-    Answer,
     Effect,
+    Forward,
     Join,
     Leave,
     Member,
-    Relay,
+    SendPong,
     Session,
     User,
     ensure_protocol,
@@ -77,7 +77,7 @@ class TestProtocolVersion:
 
 class TestLiveness:
     def test_a_ping_is_answered_and_a_pong_is_not(self) -> None:
-        assert session().receive(message("pusher:ping"), 0.0) == Answer()
+        assert session().receive(message("pusher:ping"), 0.0) == SendPong()
         assert session().receive(message("pusher:pong"), 0.0) is None
 
 
@@ -384,13 +384,13 @@ class TestClientEvents:
     ) -> None:
         target = session()
         target.subscriptions[channel] = signed_for
-        assert target.receive(client_event(channel, {"a": 1}), 0.0) == Relay("client-x", channel, b'{"a": 1}', None)
+        assert target.receive(client_event(channel, {"a": 1}), 0.0) == Forward("client-x", channel, b'{"a": 1}', None)
 
     @pytest.mark.parametrize("channel", ["presence-a", "presence-cache-a"])
     def test_an_event_on_a_presence_channel_is_relayed_with_the_users_id(self, channel: str) -> None:
         target = session()
         target.subscriptions[channel] = "7"
-        assert target.receive(client_event(channel, "text"), 0.0) == Relay("client-x", channel, b'"text"', "7")
+        assert target.receive(client_event(channel, "text"), 0.0) == Forward("client-x", channel, b'"text"', "7")
 
     @pytest.mark.parametrize("channel", ["private-a", "", 'a"b', "a" * 300])
     def test_an_event_to_a_channel_that_is_not_subscribed_is_refused(self, channel: str) -> None:
@@ -411,13 +411,13 @@ class TestClientEvents:
 
     def test_a_name_may_be_as_long_as_the_limit_and_no_longer(self) -> None:
         target = session(private_a=None)
-        assert isinstance(target.receive(client_event("private-a", name="client-" + "x" * 193), 0.0), Relay)
+        assert isinstance(target.receive(client_event("private-a", name="client-" + "x" * 193), 0.0), Forward)
         refused = refused_message(target, client_event("private-a", name="client-" + "x" * 194))
         assert (refused.code, refused.channel) == (4301, "private-a")
 
     def test_data_may_be_as_large_as_the_limit_and_no_larger(self) -> None:
         target = session(private_a=None)
-        assert isinstance(target.receive(client_event("private-a", "x" * 10_238), 0.0), Relay)
+        assert isinstance(target.receive(client_event("private-a", "x" * 10_238), 0.0), Forward)
         refused = refused_message(target, client_event("private-a", "x" * 10_239))
         assert (refused.code, refused.message) == (4301, "The data of an event may hold 10240 bytes")
 
@@ -427,14 +427,14 @@ class TestClientEvents:
             target.receive(client_event("private-a"), 5.0)
         refused = refused_message(target, client_event("private-a"), 5.0)
         assert (refused.code, refused.channel) == (4301, "private-a")
-        assert isinstance(target.receive(client_event("private-a"), 5.2), Relay)
+        assert isinstance(target.receive(client_event("private-a"), 5.2), Forward)
 
     def test_refused_events_and_other_messages_cost_nothing_of_the_rate(self) -> None:
         target = session(app_with(client_events_per_second=1), private_a=None, a=None)
         for _ in range(5):
             refused_message(target, client_event("a"))
             target.receive(message("pusher:ping"), 0.0)
-        assert isinstance(target.receive(client_event("private-a"), 0.0), Relay)
+        assert isinstance(target.receive(client_event("private-a"), 0.0), Forward)
 
     def test_a_changed_rate_holds_at_once(self) -> None:
         target = session(app_with(client_events_per_second=1), private_a=None)
@@ -442,12 +442,12 @@ class TestClientEvents:
         refused_message(target, client_event("private-a"), 0.0)
         target.adopt(app_with(client_events_per_second=2))
         for _ in range(2):
-            assert isinstance(target.receive(client_event("private-a"), 0.0), Relay)
+            assert isinstance(target.receive(client_event("private-a"), 0.0), Forward)
 
     @pytest.mark.parametrize("data", [rb'"\ud83d"', rb'{"a": "\uDE00\ud83D", "\ud83d": [1]}'])
     def test_data_with_half_of_a_character_is_passed_on_byte_for_byte(self, data: bytes) -> None:
         raw = b'{"event":"client-x","channel":"private-a","data":%b}' % data
-        assert session(private_a=None).receive(raw, 0.0) == Relay("client-x", "private-a", data, None)
+        assert session(private_a=None).receive(raw, 0.0) == Forward("client-x", "private-a", data, None)
 
     @pytest.mark.parametrize(
         ("raw", "field"),
@@ -468,7 +468,7 @@ class TestClientEvents:
     def test_valid_data_passes_through_unchanged(self, name: str, data: object) -> None:
         target = session(app_with(event_data_bytes=1_000_000, event_name_length=1_000), private_a=None)
         effect = target.receive(client_event("private-a", {"v": data}, f"client-{name}"), 0.0)
-        assert isinstance(effect, Relay)
+        assert isinstance(effect, Forward)
         assert (effect.name, json.loads(effect.data)) == (f"client-{name}", {"v": data})
 
 
