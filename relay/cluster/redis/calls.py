@@ -24,7 +24,7 @@ _REFUSED: Final = frozenset({"OOM", "MISCONF", "NOREPLICAS", "NOPERM", "NOAUTH",
 _QUIET: Final = frozenset({"STALE", "REBUILD", "SHAPE"})
 
 # What Redis answered, or Unavailable.
-Answer = Any
+Reply = Any
 Done = Callable[[Any], None]
 
 
@@ -43,7 +43,7 @@ class _Call:
     def send(self) -> None:
         self.link.command((b"EVALSHA", self.script.sha, b"1", self.calls.base, *self.arguments), self)
 
-    def __call__(self, answer: Answer) -> None:
+    def __call__(self, answer: Reply) -> None:
         if type(answer) is not ReplyError:
             self.done(answer)
         elif str(answer).startswith("NOSCRIPT"):
@@ -87,7 +87,7 @@ class Calls:
             done(DOWN)
             return
 
-        def take(answer: Answer) -> None:
+        def take(answer: Reply) -> None:
             done(self.refusal(answer) if isinstance(answer, ReplyError) else answer)
 
         link.command(arguments, take)
@@ -101,7 +101,7 @@ class Calls:
         link.command((verb, topic_name, payload), self._take_sent)
         return self._unsent  # known at once if it was refused
 
-    def _take_sent(self, answer: Answer) -> None:
+    def _take_sent(self, answer: Reply) -> None:
         if type(answer) is Unavailable:
             self._unsent = answer
         elif type(answer) is ReplyError:
@@ -123,5 +123,5 @@ class Calls:
             log.error("redis_refused", partition=self.base.decode(), error=text)
 
 
-def ignore(answer: Answer) -> None:
+def ignore(answer: Reply) -> None:
     """Nothing follows from it."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 from relay.cluster.bus import Unavailable
 from relay.cluster.keys import TopicKind
 from relay.cluster.push import split_push
-from relay.cluster.redis.calls import Answer, Calls
+from relay.cluster.redis.calls import Calls, Reply
 from relay.cluster.redis.heal import LEAST_PAGE, PAGE, TOPICS, Heal
 from relay.cluster.redis.lease import Lease
 from relay.cluster.redis.link import Link
@@ -165,7 +165,7 @@ class Partition:
         self._greeted_at = self._clock()
         self._calls.ask_over(link, name, arguments, lambda answer: self._take_greeting(link, answer))
 
-    def _take_greeting(self, link: Link, answer: Answer) -> None:
+    def _take_greeting(self, link: Link, answer: Reply) -> None:
         if link is not self._link:
             return
         self._is_greeting = False
@@ -231,7 +231,7 @@ class Partition:
             self._read(link, heal)
             return
 
-        def done(answer: Answer) -> None:
+        def done(answer: Reply) -> None:
             if heal is not self._heal:
                 return
             if self._take_subscribed(link, topics, answer):
@@ -242,7 +242,7 @@ class Partition:
         link.subscribe(self._subscribe_verb, topics, done)
 
     def _read(self, link: Link, heal: Heal) -> None:
-        def done(answer: Answer) -> None:
+        def done(answer: Reply) -> None:
             if heal is not self._heal:
                 return
             if not isinstance(answer, list):
@@ -292,7 +292,7 @@ class Partition:
             self._confirm(topic)
         self._host.ready(self)
 
-    def _give_up(self, link: Link, answer: Answer) -> None:
+    def _give_up(self, link: Link, answer: Reply) -> None:
         """What healing needs was refused: begin anew, on a new link."""
         if isinstance(answer, ReplyError):
             self._calls.note(answer)
@@ -343,9 +343,9 @@ class Partition:
 
     def _subscribe(self, link: Link, *topics: bytes) -> None:
         """Subscribe, then note where the log is: what was sent to the topics before must not be read at the next heal."""
-        answers: list[Answer] = []
+        answers: list[Reply] = []
 
-        def take_top(answer: Answer) -> None:
+        def take_top(answer: Reply) -> None:
             if not answers:
                 # Refused at once, though there was room for the subscription: both again, see `tick`.
                 self._has_unsubscribed = True
@@ -359,7 +359,7 @@ class Partition:
         link.subscribe(self._subscribe_verb, topics, answers.append)
         link.command(("XREVRANGE", self.base + b"log", "+", "-", "COUNT", 1), take_top)
 
-    def _take_subscribed(self, link: Link, topics: Sequence[bytes], answer: Answer) -> bool:
+    def _take_subscribed(self, link: Link, topics: Sequence[bytes], answer: Reply) -> bool:
         """True when the topics are subscribed to. After a loss of the link they will be."""
         if link is not self.link:
             return False

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from relay.cluster.bus import Unavailable
-from relay.cluster.redis.calls import Answer, Calls, Done
+from relay.cluster.redis.calls import Calls, Done, Reply
 from relay.cluster.redis.lease import Lease
 from relay.cluster.redis.link import Argument
 
@@ -34,7 +34,7 @@ class _Report:
         self.done = done
         self.node = ""
 
-    def __call__(self, answer: Answer) -> None:
+    def __call__(self, answer: Reply) -> None:
         self.reports.take(self, answer)
 
 
@@ -98,7 +98,7 @@ class Reports:
         report.node = self._lease.node
         self._calls.ask(report.script, (report.node, *report.arguments), report)
 
-    def take(self, report: _Report, answer: Answer) -> None:
+    def take(self, report: _Report, answer: Reply) -> None:
         """An answer to a report, or none."""
         node, report.node = report.node, ""
         if type(answer) is not Unavailable:
@@ -113,7 +113,7 @@ class Reports:
             else:
                 self._has_unsent = True
 
-    def _complete(self, report: _Report, answer: Answer) -> None:
+    def _complete(self, report: _Report, answer: Reply) -> None:
         if self._reports.get(report.key) is not report:
             return
         del self._reports[report.key]
@@ -135,7 +135,7 @@ class Reports:
             return
         left = len(batch)
 
-        def done(answer: Answer) -> None:
+        def done(answer: Reply) -> None:
             nonlocal left
             left -= 1
             if isinstance(answer, Unavailable):
