@@ -47,7 +47,7 @@ from relay.watch.prometheus import Metrics
 from relay.watch.stats import ClusterStats
 from relay.webhooks.delivery import HttpWebhooks
 from relay.webhooks.streams import StreamWebhooks
-from relay.wire.http import Answer
+from relay.wire.http import Response
 from relay.worker import Ask, Line, Place, Ready, Stop, Told, open_line
 
 log = structlog.get_logger()
@@ -303,7 +303,7 @@ def _websockets(node: Node, wheel: Wheel, settings: Settings) -> MakeWebSocket:
 
 def _refuse_body(
     api: Api, fallback: Fallback, method: str, target: str, status: int, reason: str, address: Callable[[], str]
-) -> Answer:
+) -> Response:
     """The answer to a client without WebSocket, or to a back end."""
     refuse = fallback.refuse if is_fallback(target) else api.refuse_body
     return refuse(method, target, status, reason, address())

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import chain
 
 from relay.api.request import Request
-from relay.api.responses import Handled, ensure_known, json_answer
+from relay.api.responses import Handled, ensure_known, json_response
 from relay.cluster.bus import Unavailable
 from relay.cluster.memory import LastEvent
 from relay.cluster.roster import ChannelInfo, Wanted
@@ -14,7 +14,7 @@ from relay.node.namespace import Namespace
 from relay.protocol.channels import ChannelRules, rules_for
 from relay.protocol.requests import BadRequest, ensure_channel_name, ensure_info_fits, parse_info
 from relay.wire import halves
-from relay.wire.http import Answer
+from relay.wire.http import Response
 from relay.wire.later import Later, after, asked, gathered
 
 # The fields of one channel, by name.
@@ -71,11 +71,11 @@ def _shown(
     namespace: Namespace, rules: ChannelRules, info: Iterable[str], occupied: ChannelInfo | Unavailable | None
 ) -> Handled:
     fields = _with_cache(namespace, _or_nobody(rules, occupied), info)
-    return after(fields, lambda fields: json_answer({"occupied": occupied is not None, **fields}))
+    return after(fields, lambda fields: json_response({"occupied": occupied is not None, **fields}))
 
 
-def _users(members: Sequence[str] | Unavailable) -> Answer:
-    return json_answer({"users": [{"id": user_id} for user_id in ensure_known(members)]})
+def _users(members: Sequence[str] | Unavailable) -> Response:
+    return json_response({"users": [{"id": user_id} for user_id in ensure_known(members)]})
 
 
 def _with_cache(namespace: Namespace, channel: ChannelInfo, info: Iterable[str]) -> Fields | Later[Fields]:
@@ -104,7 +104,7 @@ def _listed(namespace: Namespace, info: Iterable[str], pages: Iterator[Sequence[
     pages = ensure_known(pages)
     first, second = next(pages, ()), next(pages, None)
     if second is None:
-        return after(_page(namespace, info, first), lambda fields: json_answer({"channels": fields}))
+        return after(_page(namespace, info, first), lambda fields: json_response({"channels": fields}))
     return _parts(namespace, info, chain((first, second), pages))
 
 

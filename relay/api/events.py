@@ -6,18 +6,18 @@ from typing import Final
 
 from relay.api.channels import channel_info
 from relay.api.request import Request
-from relay.api.responses import Handled, ensure_published, json_answer
+from relay.api.responses import Handled, ensure_published, json_response
 from relay.cluster.bus import Accepted, Outcome
 from relay.node.namespace import Namespace, summed_up
 from relay.protocol.requests import Publish, parse_batch, parse_publish
-from relay.wire.http import NO_HEADERS, Answer
+from relay.wire.http import NO_HEADERS, Response
 from relay.wire.later import Later, after, asked, gathered
 
 # Of an answer whose events were all published before, under their idempotency keys.
 _REPLAY: Final = {"X-Idempotent-Replay": "1"}
 
 # What nearly all of them are answered (bench/, scenario "triggers").
-_DONE: Final = json_answer({})
+_DONE: Final = json_response({})
 _ACCEPTED: Final = Accepted()
 
 
@@ -61,7 +61,7 @@ def _item_info(namespace: Namespace, event: Publish) -> dict[str, object] | Late
     return channel_info(namespace, event.channels[0], event.info) if event.info else {}
 
 
-def _answer(body: dict[str, object], accepted: Accepted) -> Answer:
+def _answer(body: dict[str, object], accepted: Accepted) -> Response:
     if not body and not accepted.is_replay:
         return _DONE
-    return json_answer(body, headers=_REPLAY if accepted.is_replay else NO_HEADERS)
+    return json_response(body, headers=_REPLAY if accepted.is_replay else NO_HEADERS)

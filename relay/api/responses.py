@@ -15,7 +15,7 @@ from relay.protocol.errors import ProtocolError
 from relay.protocol.requests import BadRequest, TooLarge
 from relay.protocol.signatures import RequestUnsigned
 from relay.wire import halves
-from relay.wire.http import NO_HEADERS, Answer
+from relay.wire.http import NO_HEADERS, Response
 from relay.wire.later import Later
 
 T = TypeVar("T")
@@ -90,11 +90,11 @@ class OutcomeUnknown(ApiError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
-# The body of an answer that takes long to make: see LongAnswer.
+# The body of an answer that takes long to make: see LongResponse.
 Parts = Iterator[bytes | Later[bytes]]
 
 # What a handler has for an answer, and what it returns: it may come later.
-Done = Answer | Parts
+Done = Response | Parts
 Handled = Done | Later[Done]
 
 
@@ -125,12 +125,12 @@ def ensure_known(answer: T | Unavailable) -> T:
     return answer
 
 
-def json_answer(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+def json_response(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] = NO_HEADERS) -> Response:
     """`body` as JSON."""
-    return Answer(int(status), halves.dumps(body), headers=headers)
+    return Response(int(status), halves.dumps(body), headers=headers)
 
 
-def error_answer(error: ApiError | ProtocolError) -> Answer:
+def error_response(error: ApiError | ProtocolError) -> Response:
     """The answer to a request that failed: {"error": text, "code": status}, and where one event of a batch is at fault, its
     place, from 0, as "event"."""
     match error:
@@ -141,7 +141,7 @@ def error_answer(error: ApiError | ProtocolError) -> Answer:
     body: dict[str, object] = {"error": message, "code": status}
     if isinstance(error, (BadRequest, TooLarge)) and error.event is not None:
         body["event"] = error.event
-    return json_answer(body, status, headers)
+    return json_response(body, status, headers)
 
 
 def status_of(error: ProtocolError) -> int:

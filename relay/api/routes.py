@@ -28,8 +28,8 @@ from relay.api.responses import (
     ServiceUnavailable,
     TooManyRequests,
     UpgradeRequired,
-    error_answer,
-    json_answer,
+    error_response,
+    json_response,
 )
 from relay.api.users import terminate, unsubscribe
 from relay.apps import App
@@ -39,7 +39,7 @@ from relay.node.node import Node
 from relay.protocol.errors import ProtocolError
 from relay.protocol.signatures import verify_request
 from relay.watch.happenings import RefusedRequest
-from relay.wire.http import Answer, LongAnswer
+from relay.wire.http import LongResponse, Response
 from relay.wire.later import Later, TooLate, after, asked
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ Handler = Callable[[Namespace, Request], Handled]
 Observe = Callable[[str, int, float], None]
 
 # What the front door is given.
-Answered = Answer | LongAnswer | Later[Answer | LongAnswer]
+Answered = Response | LongResponse | Later[Response | LongResponse]
 
 _ROUTES: Final[dict[tuple[str, ...], tuple[str, Handler]]] = {
     ("events",): ("POST", publish),
@@ -98,15 +98,15 @@ class Api:
         request = request_of(method, target, self._prefix, body)
         return self._answer(request, self._route, started, address)
 
-    def publish(self, app: App, body: bytes, address: str) -> Answer | Later[Answer]:
+    def publish(self, app: App, body: bytes, address: str) -> Response | Later[Response]:
         """Answer a POST /events of somebody at `address` who was let in by another door, and need not sign it: all else is as
         for a back end, the app's limits and its rate too."""
         started = time.perf_counter()
         request = Request("POST", f"/apps/{app.id}/events", "", ("apps", app.id, "events"), body, ("events",))
-        answer = self._answer(request, partial(self._handle, app, publish), started, lambda: address)
-        return cast(Answer | Later[Answer], answer)  # no list
+        response = self._answer(request, partial(self._handle, app, publish), started, lambda: address)
+        return cast(Response | Later[Response], response)  # no list
 
-    def refuse_body(self, method: str, target: str, status: int, reason: str, address: str) -> Answer:
+    def refuse_body(self, method: str, target: str, status: int, reason: str, address: str) -> Response:
         """Refuse a request whose body is no good: it does not come in time (408), or is too large (413)."""
         error = RequestTimeout(reason) if status == RequestTimeout.status else BodyTooLarge(reason)
         return self._refuse(error, request_of(method, target, self._prefix), address)
@@ -118,23 +118,23 @@ class Api:
             handled = handle(request)
             if isinstance(handled, Later):
                 return self._answer_later(handled, request, started, address)
-            answer = handled if isinstance(handled, Answer) else self._long(handled, request, address())
+            response = handled if isinstance(handled, Response) else self._long(handled, request, address())
         except Exception as error:
-            answer = self._fail(error, request, address())
-        self._seen(answer, request, started)
-        return answer
+            response = self._fail(error, request, address())
+        self._seen(response, request, started)
+        return response
 
     def _answer_later(
         self, handled: Later[Done], request: Request, started: float, address: Callable[[], str]
-    ) -> Later[Answer | LongAnswer]:
+    ) -> Later[Response | LongResponse]:
         """Answer when it is known what; the client may be gone by then, and it counts all the same."""
-        later: Later[Answer | LongAnswer] = Later(handled)
+        later: Later[Response | LongResponse] = Later(handled)
         handled.watch(partial(self._finish, later, request, started, address))
         return later
 
     def _finish(
         self,
-        later: Later[Answer | LongAnswer],
+        later: Later[Response | LongResponse],
         request: Request,
         started: float,
         address: Callable[[], str],
@@ -143,29 +143,29 @@ class Api:
         # No function in a function: its types would be made for each request (bench/, scenario "triggers").
         try:
             done = come.get()
-            answer = done if isinstance(done, Answer) else self._long(done, request, address())
+            response = done if isinstance(done, Response) else self._long(done, request, address())
         except Exception as error:
-            answer = self._fail(error, request, address())
-        self._seen(answer, request, started)
-        later.settle(answer)
+            response = self._fail(error, request, address())
+        self._seen(response, request, started)
+        later.settle(response)
 
-    def _long(self, parts: Parts, request: Request, address: str) -> LongAnswer:
-        return LongAnswer(parts, lambda error: self._fail(error, request, address))
+    def _long(self, parts: Parts, request: Request, address: str) -> LongResponse:
+        return LongResponse(parts, lambda error: self._fail(error, request, address))
 
-    def _seen(self, answer: Answer | LongAnswer, request: Request, started: float) -> None:
-        status = HTTPStatus.OK if isinstance(answer, LongAnswer) else answer.status
+    def _seen(self, response: Response | LongResponse, request: Request, started: float) -> None:
+        status = HTTPStatus.OK if isinstance(response, LongResponse) else response.status
         self._observe(_LABELS.get(request.shape, "other"), status, time.perf_counter() - started)
 
-    def _fail(self, error: Exception, request: Request, address: str) -> Answer:
+    def _fail(self, error: Exception, request: Request, address: str) -> Response:
         if isinstance(error, TooLate):
             return self._refuse(_given_up(request), request, address)
         if isinstance(error, (ApiError, ProtocolError)):
             return self._refuse(error, request, address)
         log.exception("request_failed", method=request.method, path=request.path, address=address)
-        return json_answer({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return json_response({"error": "internal error", "code": 500}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _refuse(self, error: ApiError | ProtocolError, request: Request, address: str) -> Answer:
-        answer = error_answer(error)
+    def _refuse(self, error: ApiError | ProtocolError, request: Request, address: str) -> Response:
+        response = error_response(error)
         app = self._node.apps.by_id_or_key(request.app)
         if app is not None:
             self._node.namespaces[app.id].stats.hit(error.limit)
@@ -175,23 +175,23 @@ class Api:
             address=address,
             method=request.method,
             path=request.path,
-            status=answer.status,
+            status=response.status,
             reason=error.message,
         )
         if self._node.observers:
-            refused = RefusedRequest(request.method, request.path, answer.status, error.message, address)
+            refused = RefusedRequest(request.method, request.path, response.status, error.message, address)
             self._node.observers.tell(None if app is None else app.id, refused)
-        return answer
+        return response
 
     def _route(self, request: Request) -> Handled:
         match request.parts:
             case ["apps", _, *_] | ["users", _, "terminate_connections"]:
                 return self._answer_app(request)
             case ["up"]:
-                return json_answer({"ok": True})
+                return json_response({"ok": True})
             case ["ready"]:
                 ready = self._is_ready()
-                return json_answer({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+                return json_response({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
             case ["app", _]:
                 raise UpgradeRequired(
                     "This is an address for WebSockets: the request did not ask for an upgrade to one"

@@ -3,11 +3,11 @@
 from functools import partial
 
 from relay.api.request import Request
-from relay.api.responses import Handled, ensure_done, json_answer
+from relay.api.responses import Handled, ensure_done, json_response
 from relay.cluster.bus import Outcome
 from relay.node.namespace import Namespace
 from relay.protocol.requests import BadRequest, parse_unsubscribe
-from relay.wire.http import Answer
+from relay.wire.http import Response
 from relay.wire.later import after, asked
 
 
@@ -30,9 +30,9 @@ def unsubscribe(namespace: Namespace, request: Request) -> Handled:
     return after(asked(partial(namespace.unsubscribe, user_id, channel)), _done)
 
 
-def _done(outcome: Outcome) -> Answer:
+def _done(outcome: Outcome) -> Response:
     ensure_done(outcome)
-    return json_answer({})
+    return json_response({})
 
 
 def _ensure_named(user_id: str) -> None:

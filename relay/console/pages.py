@@ -25,7 +25,7 @@ from relay.console.feed import Feeds, TooManyViewers, Viewer
 from relay.net.settled import settled
 from relay.net.sockets import reset
 from relay.node.node import Node
-from relay.wire.http import Answer
+from relay.wire.http import Response
 from relay.wire.later import Later
 
 log = structlog.get_logger()
@@ -83,7 +83,7 @@ class Console:
         password: str,
         trusted: Sequence[Network],
         now: Callable[[], float],
-        publish: Callable[[App, bytes, str], Answer | Later[Answer]],
+        publish: Callable[[App, bytes, str], Response | Later[Response]],
     ) -> None:
         self._publish = publish
         self._node = node
@@ -179,15 +179,15 @@ class Console:
         """Publish a test event, by the API's own door."""
         app = self._app_of(request)
         body, address = await request.read(), requester(request, self._trusted)
-        answer = self._publish(app, body, address)
-        if isinstance(answer, Later):
-            answer = await settled(answer)
-        if answer.status == HTTPStatus.OK:
+        response = self._publish(app, body, address)
+        if isinstance(response, Later):
+            response = await settled(response)
+        if response.status == HTTPStatus.OK:
             event = orjson.loads(body)
             channels = event.get("channels") or [event.get("channel")]
             log.info("console_published", app=app.id, address=address, channels=channels, event_name=event["name"])
         return web.Response(
-            body=answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
+            body=response.body, status=response.status, content_type=response.content_type, headers=response.headers
         )
 
     def _app_of(self, request: web.Request) -> App:

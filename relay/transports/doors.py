@@ -13,16 +13,16 @@ from pushdesk.addresses import Network
 from relay.net.liveness import Wheel
 from relay.transports.exchange import Exchange
 from relay.transports.websocket import WebSocket
-from relay.wire.http import Answer, LongAnswer
+from relay.wire.http import LongResponse, Response
 from relay.wire.later import Later
 
 APP_PATH: Final = "/app/"
 
 # (method, target, body, what gives the client's address, also later) → the answer, which may come later
-AnswerRequest = Callable[[str, str, bytes, Callable[[], str]], Answer | LongAnswer | Later[Answer | LongAnswer]]
+AnswerRequest = Callable[[str, str, bytes, Callable[[], str]], Response | LongResponse | Later[Response | LongResponse]]
 
 # (method, target, status, reason, what gives the client's address) → the answer to a request whose body is no good
-RefuseBody = Callable[[str, str, int, str, Callable[[], str]], Answer]
+RefuseBody = Callable[[str, str, int, str, Callable[[], str]], Response]
 
 # Given the client's address where a trusted proxy has told it, else None.
 MakeWebSocket = Callable[[asyncio.Transport, str | None], WebSocket]

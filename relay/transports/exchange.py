@@ -10,7 +10,7 @@ from typing import Final
 
 from pushdesk.writing import tell_of_all_that_waits
 from relay.net.sockets import bound, reset
-from relay.wire.http import LAST_CHUNK, Answer, Head, chunk, stream_head
+from relay.wire.http import LAST_CHUNK, Head, Response, chunk, stream_head
 
 # How long a client may take nothing of what is written to it. Seconds.
 WRITE_TIMEOUT: Final = 10.0
@@ -65,9 +65,9 @@ class Exchange:
             self._expiry.cancel()
         self._expiry = loop.call_later(seconds, reset, self._transport)
 
-    async def send(self, answer: Answer) -> None:
+    async def send(self, response: Response) -> None:
         """A whole answer."""
-        encode = answer.encode_head if self.head.method == "HEAD" else answer.encode
+        encode = response.encode_head if self.head.method == "HEAD" else response.encode
         await self._write(encode(self._date(), is_last=self.is_last))
 
     def start(self, headers: Mapping[str, str]) -> None:

@@ -30,16 +30,16 @@ from relay.wire.handshake import forwarded_for
 from relay.wire.http import (
     CONTINUE,
     END_OF_HEAD,
-    Answer,
     Framing,
     Head,
     HttpError,
-    LongAnswer,
+    LongResponse,
     PlainRequest,
+    Response,
     framing_of,
     parse_head,
     parse_plain,
-    text_answer,
+    text_response,
 )
 from relay.wire.later import PATIENCE, Later
 
@@ -54,7 +54,7 @@ PORTION: Final = 16_384
 _NOTHING: Final[Iterator[bytes]] = iter(())
 _LINE_BREAKS: Final = (b"\r", b"\n")
 
-Done = Answer | LongAnswer
+Done = Response | LongResponse
 
 # Writes the answer of an exchange.
 Respond = Callable[[Exchange], Awaitable[None]]
@@ -296,7 +296,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         end = data.find(END_OF_HEAD, 0, MAX_HEAD + len(END_OF_HEAD))
         if end < 0:
             if len(data) > MAX_HEAD:
-                self._refuse(text_answer(431, f"The head of a request may hold {MAX_HEAD} bytes"))
+                self._refuse(text_response(431, f"The head of a request may hold {MAX_HEAD} bytes"))
             return False
         if data.startswith(self._doors.upgrade):
             return self._read_head(end)
@@ -312,14 +312,14 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         end = request.start + request.length
         body = self._data[request.start : end]
         where = self._where()
-        answer = self._doors.answer(request.method, request.target, body, where)
-        if not isinstance(answer, Answer):
-            self._answer_otherwise(answer, Head(request.method, request.target, {}), where, is_last=request.is_last)
+        response = self._doors.answer(request.method, request.target, body, where)
+        if not isinstance(response, Response):
+            self._answer_otherwise(response, Head(request.method, request.target, {}), where, is_last=request.is_last)
             self._begin(self._data[end:])
             return False
         self._begin(self._data[end:])
         self._is_answering = True
-        self._transport.write(answer.encode(self._doors.date(), is_last=request.is_last))
+        self._transport.write(response.encode(self._doors.date(), is_last=request.is_last))
         if request.is_last:
             self.close()
         return not request.is_last
@@ -337,7 +337,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
                     return False
             framing = framing_of(head)
         except HttpError as error:
-            self._refuse(error.answer)
+            self._refuse(error.response)
             return False
         rest = data[end + len(END_OF_HEAD) :]
         try:
@@ -382,7 +382,7 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
             self._refuse_large(incoming.head)
             return False
         except HttpError as error:
-            self._refuse(error.answer)
+            self._refuse(error.response)
             return False
         if rest is None:
             return False
@@ -396,51 +396,51 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         if self._doors.is_fallback(head.target):
             return self._start_answer(self._exchange_of(head, body, is_last=is_last), self._doors.fallback)
         where = self._where()
-        answer = self._doors.answer(head.method, head.target, body, where)
-        if not isinstance(answer, Answer):
-            self._answer_otherwise(answer, head, where, is_last=is_last)
+        response = self._doors.answer(head.method, head.target, body, where)
+        if not isinstance(response, Response):
+            self._answer_otherwise(response, head, where, is_last=is_last)
             return False
         self._incoming = None
-        self._write(answer, head, is_last=is_last)
+        self._write(response, head, is_last=is_last)
         return not is_last
 
-    def _write(self, answer: Answer, head: Head, *, is_last: bool) -> None:
+    def _write(self, response: Response, head: Head, *, is_last: bool) -> None:
         """Write the answer to a request; the connection may end with it."""
         self._is_answering = True
-        encode = answer.encode_head if head.method == "HEAD" else answer.encode
+        encode = response.encode_head if head.method == "HEAD" else response.encode
         self._transport.write(encode(self._doors.date(), is_last=is_last))
         if is_last:
             self.close()
 
     def _answer_otherwise(
-        self, answer: LongAnswer | Later[Done], head: Head, where: Callable[[], str], *, is_last: bool
+        self, response: LongResponse | Later[Done], head: Head, where: Callable[[], str], *, is_last: bool
     ) -> None:
         """Answer a request in a task, or when it is known what; there is no other one until then."""
         self._incoming = None
-        if isinstance(answer, LongAnswer):
-            self._answer_long(answer, head, where, is_last=is_last)
+        if isinstance(response, LongResponse):
+            self._answer_long(response, head, where, is_last=is_last)
             return
-        self._later = answer
+        self._later = response
         self._is_busy = True
         self._since = self._doors.loop.time()
-        answer.watch(partial(self._answer_now, head, where, is_last))
+        response.watch(partial(self._answer_now, head, where, is_last))
 
     def _answer_now(self, head: Head, where: Callable[[], str], is_last: bool, come: Later[Done]) -> None:
         """It is known what to answer."""
         self._later = None
         self._is_busy = False
-        is_last, answer = is_last or self._doors.is_closed, come.get()
-        if isinstance(answer, LongAnswer):
-            self._answer_long(answer, head, where, is_last=is_last)
+        is_last, response = is_last or self._doors.is_closed, come.get()
+        if isinstance(response, LongResponse):
+            self._answer_long(response, head, where, is_last=is_last)
         elif not self._transport.is_closing():
-            self._write(answer, head, is_last=is_last)
+            self._write(response, head, is_last=is_last)
             if not is_last:
                 self._go_on_reading()
         self._doors.ended()
 
-    def _answer_long(self, answer: LongAnswer, head: Head, where: Callable[[], str], *, is_last: bool) -> None:
+    def _answer_long(self, response: LongResponse, head: Head, where: Callable[[], str], *, is_last: bool) -> None:
         exchange = Exchange(self._transport, head, b"", where(), self._doors.date, is_last=is_last)
-        self._start_answer(exchange, partial(_send_long, answer))
+        self._start_answer(exchange, partial(_send_long, response))
 
     def _exchange_of(self, head: Head, body: bytes, *, is_last: bool) -> Exchange:
         return Exchange(self._transport, head, body, self._address(), self._doors.date, is_last=is_last)
@@ -513,17 +513,17 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
     def _forwarded(self, head: bytes) -> str:
         return client_address(peer_of(self._transport), forwarded_for(head), self._doors.trusted)
 
-    def _refuse(self, answer: Answer) -> None:
+    def _refuse(self, response: Response) -> None:
         """Answer what is not a request that could be served, and end."""
-        log.info("request_refused", address=self._address(), status=answer.status, reason=answer.body.decode())
-        self._transport.write(answer.encode(self._doors.date(), is_last=True))
+        log.info("request_refused", address=self._address(), status=response.status, reason=response.body.decode())
+        self._transport.write(response.encode(self._doors.date(), is_last=True))
         self.close()
 
     def _refuse_slow(self) -> None:
         """The request did not come in time."""
         reason = f"The request took more than {REQUEST_TIMEOUT:.0f} s"
         if self._incoming is None:
-            self._refuse(text_answer(408, reason))
+            self._refuse(text_response(408, reason))
             return
         self._write_refusal(self._incoming.head, 408, reason)
         self.close()
@@ -539,8 +539,8 @@ class FrontDoor(Door, Intake[bytes], asyncio.Protocol):
         self._doors.wheel.watch(self, self._doors.loop.time() + REQUEST_TIMEOUT)
 
     def _write_refusal(self, head: Head, status: int, reason: str) -> None:
-        answer = self._doors.refuse(head.method, head.target, status, reason, self._address)
-        self._transport.write(answer.encode(self._doors.date(), is_last=True))
+        response = self._doors.refuse(head.method, head.target, status, reason, self._address)
+        self._transport.write(response.encode(self._doors.date(), is_last=True))
 
 
 class _Incoming(Struct, frozen=True):
@@ -562,23 +562,23 @@ def _ensure_no_body(head: Head) -> None:
     """Raises HttpError for an upgrade that announces a body, which would be taken for frames (RFC 9110 7.8)."""
     # Nearly no upgrade has either: two look-ups (bench/, scenario "connections").
     if (b"content-length" in head.headers or b"transfer-encoding" in head.headers) and framing_of(head).length != 0:
-        raise HttpError(text_answer(400, "A request to switch to WebSocket has no body"))
+        raise HttpError(text_response(400, "A request to switch to WebSocket has no body"))
 
 
 def _portions(data: bytes) -> Iterator[bytes]:
     return iter((data,)) if len(data) <= PORTION else (data[at : at + PORTION] for at in range(0, len(data), PORTION))
 
 
-async def _send_long(answer: LongAnswer, exchange: Exchange) -> None:
+async def _send_long(response: LongResponse, exchange: Exchange) -> None:
     """Make the answer, a part in each turn of the loop, and send it."""
     try:
-        made = Answer(HTTPStatus.OK, b"".join([part async for part in _parts_of(answer)]))
+        made = Response(HTTPStatus.OK, b"".join([part async for part in _parts_of(response)]))
     except Exception as error:
-        made = answer.refuse(error)
+        made = response.refuse(error)
     await exchange.send(made)
 
 
-async def _parts_of(answer: LongAnswer) -> AsyncIterator[bytes]:
-    for part in answer.parts:
+async def _parts_of(response: LongResponse) -> AsyncIterator[bytes]:
+    for part in response.parts:
         yield await settled(part) if isinstance(part, Later) else part
         await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from relay.transports.exchange import Exchange
 from relay.transports.polling import PollingSession
 from relay.wire import sockjs
 from relay.wire.decoding import Malformed
-from relay.wire.http import Answer, parse_query, text_answer
+from relay.wire.http import Response, parse_query, text_response
 
 log = structlog.get_logger()
 
@@ -86,7 +86,7 @@ class Fallback:
             raise ValueError("no target of a fallback")
         match method, target.action:
             case "OPTIONS", _:
-                await exchange.send(Answer(HTTPStatus.NO_CONTENT, b"", headers=_PREFLIGHT))
+                await exchange.send(Response(HTTPStatus.NO_CONTENT, b"", headers=_PREFLIGHT))
             case "POST", "xhr_send":
                 await exchange.send(await self._send(exchange, target))
             case "POST", "xhr_streaming":
@@ -96,10 +96,12 @@ class Fallback:
             case _:
                 reason = f"This path takes POST, not {method}"
                 head = exchange.head
-                answer = self.refuse(head.method, head.target, HTTPStatus.METHOD_NOT_ALLOWED, reason, exchange.address)
-                await exchange.send(answer)
+                response = self.refuse(
+                    head.method, head.target, HTTPStatus.METHOD_NOT_ALLOWED, reason, exchange.address
+                )
+                await exchange.send(response)
 
-    async def _send(self, exchange: Exchange, target: Target) -> Answer:
+    async def _send(self, exchange: Exchange, target: Target) -> Response:
         head = exchange.head
         session = self._sessions.get(target.session)
         if session is None:
@@ -116,7 +118,7 @@ class Fallback:
             return self.refuse(head.method, head.target, HTTPStatus.BAD_REQUEST, reason, exchange.address)
         # The client's next request on this connection is not read before.
         await session.caught_up.wait()
-        return Answer(HTTPStatus.NO_CONTENT, b"", headers=_CORS)
+        return Response(HTTPStatus.NO_CONTENT, b"", headers=_CORS)
 
     async def _poll(self, exchange: Exchange, target: Target) -> None:
         """One answer with what there is, as soon as there is something."""
@@ -124,7 +126,7 @@ class Fallback:
         session.attach(exchange)
         try:
             lines = await _next_lines(session, exchange)
-            await exchange.send(Answer(HTTPStatus.OK, lines, _SCRIPT, _RECEIVING))
+            await exchange.send(Response(HTTPStatus.OK, lines, _SCRIPT, _RECEIVING))
         finally:
             session.detach(exchange)
 
@@ -166,11 +168,11 @@ class Fallback:
         self._sessions[target.session] = session
         return session
 
-    def refuse(self, method: str, target: str, status: int, reason: str, address: str) -> Answer:
+    def refuse(self, method: str, target: str, status: int, reason: str, address: str) -> Response:
         """The answer to a request that is no good; a page may read it."""
         path = target.partition("?")[0]
         log.info("request_refused", address=address, method=method, path=path, status=int(status), reason=reason)
-        return text_answer(status, reason, _CORS)
+        return text_response(status, reason, _CORS)
 
     def close(self) -> None:
         """Drop all sessions: no request can reach them any more."""

@@ -6,7 +6,7 @@ However a body is cut into packets, reading it costs time and memory in proporti
 import re
 from typing import Final
 
-from relay.wire.http import FIELD, Framing, HttpError, text_answer
+from relay.wire.http import FIELD, Framing, HttpError, text_response
 
 # A line that begins a chunk, with what is said of it that nobody asked for; and all lines after the last chunk. Bytes.
 _MAX_SIZE_LINE: Final = 256
@@ -133,4 +133,4 @@ def body_of(framing: Framing, limit: int) -> Body:
 
 
 def _broken() -> HttpError:
-    return HttpError(text_answer(400, "The body of the request does not come in chunks as RFC 9112 has them"))
+    return HttpError(text_response(400, "The body of the request does not come in chunks as RFC 9112 has them"))

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from relay.wire import deflate
-from relay.wire.http import HttpError, text_answer
+from relay.wire.http import HttpError, text_response
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES: Final = 16
@@ -64,10 +64,10 @@ def parse_opening(headers: Mapping[bytes, bytes], subprotocols: Container[bytes]
     Raises BadUpgrade.
     """
     if headers.get(b"sec-websocket-version") != b"13":
-        raise BadUpgrade(text_answer(426, "This server speaks WebSocket 13", {"Sec-WebSocket-Version": "13"}))
+        raise BadUpgrade(text_response(426, "This server speaks WebSocket 13", {"Sec-WebSocket-Version": "13"}))
     key = headers.get(b"sec-websocket-key", b"")
     if not _is_nonce(key):
-        raise BadUpgrade(text_answer(400, "Sec-WebSocket-Key must be 16 bytes in base64"))
+        raise BadUpgrade(text_response(400, "Sec-WebSocket-Key must be 16 bytes in base64"))
     origin = headers.get(b"origin")
     return Opening(
         None if origin is None else origin.decode("latin-1"),

@@ -112,11 +112,11 @@ def _value(headers: bytes, name: bytes) -> bytes | None:
 
 
 class HttpError(Exception):
-    """A request that is not served; `answer` is the HTTP response."""
+    """A request that is not served; `response` is what to answer."""
 
-    def __init__(self, answer: "Answer") -> None:
-        super().__init__(answer)
-        self.answer = answer
+    def __init__(self, response: "Response") -> None:
+        super().__init__(response)
+        self.response = response
 
 
 class Head(Struct, frozen=True, gc=False):
@@ -143,10 +143,10 @@ def parse_head(head: bytes) -> Head:
     """The head of a request, without the empty line that ends it. Raises HttpError when it is not HTTP/1."""
     found = _HEAD.fullmatch(head)
     if found is None:
-        raise HttpError(text_answer(400, "This is not an HTTP/1.1 request"))
+        raise HttpError(text_response(400, "This is not an HTTP/1.1 request"))
     method, path, version, lines = found.groups()
     if lines.count(b"\n") > MAX_HEADERS:
-        raise HttpError(text_answer(431, f"A request may have {MAX_HEADERS} headers"))
+        raise HttpError(text_response(431, f"A request may have {MAX_HEADERS} headers"))
     pairs = [line.split(b":", 1) for line in lines.split(b"\r\n")[1:]]
     headers = {name.lower(): value.strip() for name, value in pairs}
     if len(headers) < len(pairs):
@@ -167,7 +167,7 @@ def _joined(pairs: list[list[bytes]]) -> dict[bytes, bytes]:
         key, text = name.lower(), value.strip()
         if key in headers:
             if key == b"host":
-                raise HttpError(text_answer(400, "A request has one Host"))
+                raise HttpError(text_response(400, "A request has one Host"))
             text = headers[key] + b", " + text
         headers[key] = text
     return headers
@@ -177,9 +177,9 @@ def _ensure_host(headers: Mapping[bytes, bytes], *, is_old: bool) -> None:
     """RFC 9112 3.2. Raises HttpError."""
     host = headers.get(b"host")
     if host is None and not is_old:
-        raise HttpError(text_answer(400, "A request has one Host"))
+        raise HttpError(text_response(400, "A request has one Host"))
     if host is not None and _HOST.fullmatch(host) is None:
-        raise HttpError(text_answer(400, "Host must be a name or an address, and perhaps a port"))
+        raise HttpError(text_response(400, "Host must be a name or an address, and perhaps a port"))
 
 
 def _origin_form(target: str) -> str:
@@ -190,7 +190,7 @@ def _origin_form(target: str) -> str:
         return rest if rest.startswith("/") else "/" + rest
     if target == "*":
         return target
-    raise HttpError(text_answer(400, "The target of a request begins with / or with http://"))
+    raise HttpError(text_response(400, "The target of a request begins with / or with http://"))
 
 
 def parse_query(raw: str) -> dict[str, str]:
@@ -214,14 +214,14 @@ def _length_of(head: Head) -> int | None:
     length, coding = head.headers.get(b"content-length"), head.headers.get(b"transfer-encoding")
     if coding is not None:
         if length is not None or head.is_old:  # 6.1: the way to smuggle a request past somebody
-            raise HttpError(text_answer(400, "A body has a Content-Length or, in HTTP/1.1, a Transfer-Encoding"))
+            raise HttpError(text_response(400, "A body has a Content-Length or, in HTTP/1.1, a Transfer-Encoding"))
         if coding.lower() != _CHUNKED:
-            raise HttpError(text_answer(501, "The only Transfer-Encoding that is understood is chunked"))
+            raise HttpError(text_response(501, "The only Transfer-Encoding that is understood is chunked"))
         return None
     if length is None:
         return 0
     if not length.isdigit() or len(length) > _MAX_LENGTH_DIGITS:
-        raise HttpError(text_answer(400, "Content-Length must be a number"))
+        raise HttpError(text_response(400, "Content-Length must be a number"))
     return int(length)
 
 
@@ -231,11 +231,11 @@ def _is_awaited(head: Head) -> bool:
     if expected is None or head.is_old:
         return False
     if expected.lower() != _AWAITS:
-        raise HttpError(text_answer(417, "The only thing to Expect here is 100-continue"))
+        raise HttpError(text_response(417, "The only thing to Expect here is 100-continue"))
     return True
 
 
-class Answer(Struct, frozen=True):
+class Response(Struct, frozen=True):
     """A response: its status, its body, and headers beyond type and length."""
 
     status: int
@@ -260,12 +260,12 @@ class Answer(Struct, frozen=True):
         return whole[: len(whole) - len(self.body)]
 
 
-class LongAnswer(Struct, frozen=True):
+class LongResponse(Struct, frozen=True):
     """A response of 200 whose body takes so long to make that each of its `parts` is for a turn of the event loop of its own.
     `refuse` says what to answer in its place when one of them cannot be made."""
 
     parts: Iterator[bytes | Later[bytes]]
-    refuse: Callable[[Exception], Answer]
+    refuse: Callable[[Exception], Response]
 
 
 def stream_head(headers: Mapping[str, str], date: str, *, is_chunked: bool, is_last: bool) -> bytes:
@@ -285,6 +285,6 @@ def _lines_of(headers: Mapping[str, str], *, is_last: bool) -> str:
     return lines + "Connection: close\r\n" if is_last else lines
 
 
-def text_answer(status: int, text: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+def text_response(status: int, text: str, headers: Mapping[str, str] = NO_HEADERS) -> Response:
     """A response with a text for the developer on the other side."""
-    return Answer(status, text.encode(), "text/plain; charset=utf-8", headers)
+    return Response(status, text.encode(), "text/plain; charset=utf-8", headers)

@@ -10,7 +10,7 @@ from relay.api.responses import Handled
 from relay.api.routes import Handler
 from relay.apps import App
 from relay.node.node import Node
-from relay.wire.http import Answer
+from relay.wire.http import Response
 from relay.wire.later import Later
 
 
@@ -30,5 +30,5 @@ def told_after(settle: Callable[[], None], handler: Handler, node: Node, app: Ap
     settle()
     if isinstance(answer, Later):
         answer = answer.get()
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, Response)
     return json.loads(answer.body)

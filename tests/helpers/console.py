@@ -8,7 +8,7 @@ from typing import Any
 from relay.apps import App
 from tests.helpers.clients import APP
 from tests.helpers.processes import free_port
-from tests.helpers.relay import Answer, RunningRelay, Wire, running_relay
+from tests.helpers.relay import Response, RunningRelay, Wire, running_relay
 
 
 class Feed:
@@ -70,16 +70,16 @@ class RunningConsole:
         self.port = port
         self.origin = f"http://127.0.0.1:{port}"
 
-    async def request(self, method: str, path: str, body: bytes | None = None, /, **headers: str) -> Answer:
+    async def request(self, method: str, path: str, body: bytes | None = None, /, **headers: str) -> Response:
         """A request with these headers, underscores for dashes."""
         return await self.relay.request(
             method, path, body, headers={name.replace("_", "-"): text for name, text in headers.items()}, at=self.origin
         )
 
-    async def get(self, path: str, **headers: str) -> Answer:
+    async def get(self, path: str, **headers: str) -> Response:
         return await self.request("GET", path, **headers)
 
-    async def send(self, body: object, app: App = APP, /, **headers: str) -> Answer:
+    async def send(self, body: object, app: App = APP, /, **headers: str) -> Response:
         """A test event, as the page sends it."""
         own = {"Content_Type": "application/json", "Origin": self.origin}
         return await self.request("POST", f"/events?app={app.id}", json.dumps(body).encode(), **own | headers)

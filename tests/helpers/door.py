@@ -9,7 +9,7 @@ from relay.transports.doors import Doors
 from relay.transports.exchange import Exchange
 from relay.transports.front import FrontDoor
 from relay.transports.handshake import Upgrade
-from relay.wire.http import Answer, LongAnswer, text_answer
+from relay.wire.http import LongResponse, Response, text_response
 from relay.wire.later import Later, TooLate
 from tests.helpers.frames import client_frame
 
@@ -101,12 +101,12 @@ class Door:
         self.asked: list[tuple[str, str, bytes]] = []
         # Answers that come when a test settles them, once it has said that they are to be late.
         self.is_late = False
-        self.late: list[Later[Answer | LongAnswer]] = []
+        self.late: list[Later[Response | LongResponse]] = []
         self.doors = Doors(
             self.wheel,
             lambda *_: self.websocket,  # type: ignore[arg-type] # all that the door uses of one
             self.answer,
-            lambda method, target, status, reason, address: text_answer(status, reason),
+            lambda method, target, status, reason, address: text_response(status, reason),
             self.fallback,
             lambda target: target.endswith("/xhr"),
             prefix="",
@@ -117,22 +117,22 @@ class Door:
 
     def answer(
         self, method: str, target: str, body: bytes, address: Callable[[], str]
-    ) -> Answer | Later[Answer | LongAnswer]:
+    ) -> Response | Later[Response | LongResponse]:
         self.asked.append((method, target, body))
         if self.is_late:
             return self._later()
-        return Answer(200, b"%d" % len(self.asked))
+        return Response(200, b"%d" % len(self.asked))
 
-    def _later(self) -> Later[Answer | LongAnswer]:
+    def _later(self) -> Later[Response | LongResponse]:
         """As the API does: what is given up is refused."""
-        come: Later[Answer | LongAnswer] = Later()
-        answer: Later[Answer | LongAnswer] = Later(come)
+        come: Later[Response | LongResponse] = Later()
+        answer: Later[Response | LongResponse] = Later(come)
 
-        def finish(_: Later[Answer | LongAnswer]) -> None:
+        def finish(_: Later[Response | LongResponse]) -> None:
             try:
                 answer.settle(come.get())
             except TooLate:
-                answer.settle(text_answer(503, "?"))
+                answer.settle(text_response(503, "?"))
 
         come.watch(finish)
         self.late.append(come)
@@ -140,13 +140,13 @@ class Door:
 
     def settle(self, at: int, body: bytes) -> None:
         """Let a late answer come."""
-        self.late[at].settle(Answer(200, body))
+        self.late[at].settle(Response(200, body))
 
     async def fallback(self, exchange: Exchange) -> None:
         """Answered when the test says so."""
         self.exchanges.append(exchange)
         await self.held.wait()
-        await exchange.send(Answer(200, b"held"))
+        await exchange.send(Response(200, b"held"))
 
 
 def api(body: bytes = b"", *headers: bytes, method: bytes = b"POST") -> bytes:

@@ -75,7 +75,7 @@ class WebSocketClient:
                 return self.websocket.close_code, self.websocket.close_reason or ""
 
 
-class Answer:
+class Response:
     """An answer of the HTTP API."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str]) -> None:
@@ -197,24 +197,24 @@ class RunningRelay:
 
     async def request(
         self, method: str, target: str, body: bytes | BinaryIO | None = None, *, at: str | None = None, **options: Any
-    ) -> Answer:
+    ) -> Response:
         """Send one HTTP request, the target as it is, to the relay or to another port of it."""
         url = URL((at or self.url) + target, encoded=True)
         async with asyncio.timeout(PATIENCE), self._http.request(method, url, data=body, **options) as response:
-            return Answer(response.status, await response.text(), dict(response.headers))
+            return Response(response.status, await response.text(), dict(response.headers))
 
-    async def get(self, path: str, **params: str) -> Answer:
+    async def get(self, path: str, **params: str) -> Response:
         """A signed GET."""
         return await self.request("GET", self.target("GET", path, b"", params))
 
-    async def post(self, path: str, body: object, app: App | None = None) -> Answer:
+    async def post(self, path: str, body: object, app: App | None = None) -> Response:
         """A signed POST of JSON, or of bytes."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await self.request("POST", self.target("POST", path, raw, app=app), raw)
 
     async def trigger(
         self, channel: str, name: str = "event", data: str = "{}", app: App | None = None, **fields: object
-    ) -> Answer:
+    ) -> Response:
         return await self.post("/events", {"name": name, "data": data, "channel": channel} | fields, app)
 
 

@@ -14,7 +14,7 @@ from relay.cluster.memory import LastEvent
 from relay.cluster.roster import ChannelInfo, Wanted
 from relay.protocol.requests import Publish
 from relay.watch.stats import AppStats
-from relay.wire.http import Answer, LongAnswer
+from relay.wire.http import LongResponse, Response
 from relay.wire.later import Later
 from tests.helpers.clients import APP, app_with
 from tests.helpers.node import Relay
@@ -83,13 +83,13 @@ class BackEnd:
         self.observed: list[tuple[str, int]] = []
         self._api = routes.Api(node, lambda: True, lambda route, status, _: self.observed.append((route, status)), "")
 
-    def post(self, path: str, body: object) -> Answer | LongAnswer | Later[Answer | LongAnswer]:
+    def post(self, path: str, body: object) -> Response | LongResponse | Later[Response | LongResponse]:
         return self._api.answer("POST", f"/apps/{APP.id}{path}", json.dumps(body).encode(), lambda: "192.0.2.1")
 
-    def get(self, path: str) -> Answer | LongAnswer | Later[Answer | LongAnswer]:
+    def get(self, path: str) -> Response | LongResponse | Later[Response | LongResponse]:
         return self._api.answer("GET", f"/apps/{APP.id}{path}", b"", lambda: "192.0.2.1")
 
-    def console(self, app: App, body: object) -> Answer | Later[Answer]:
+    def console(self, app: App, body: object) -> Response | Later[Response]:
         return self._api.publish(app, json.dumps(body).encode(), "192.0.2.2")
 
 
@@ -107,7 +107,7 @@ def event(name: str = "x", **fields: object) -> dict[str, object]:
     return {"name": name, "data": "{}", "channel": "a"} | fields
 
 
-def open_(answer: object) -> Later[Answer]:
+def open_(answer: object) -> Later[Response]:
     """An answer that has not come yet."""
     assert isinstance(answer, Later)
     assert answer.is_open
@@ -118,7 +118,7 @@ def told(answer: object) -> tuple[int, dict[str, Any], str | None]:
     """The status, the body, and how long to wait before it is asked again."""
     if isinstance(answer, Later):
         answer = answer.get()
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, Response)
     return answer.status, json.loads(answer.body), answer.headers.get("Retry-After")
 
 
@@ -173,7 +173,7 @@ class TestPublish:
     ) -> None:
         namespace.known["publish"] = Accepted(is_replay=True)
         answer = back_end.post("/events", event(idempotency_key="k"))
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Response)
         assert (answer.status, answer.body, dict(answer.headers)) == (200, b"{}", {"X-Idempotent-Replay": "1"})
         assert namespace.asked == [("publish", "x", "k")]
 
@@ -245,7 +245,7 @@ class TestBatches:
         for is_replay in replays:
             namespace.answer(Accepted(is_replay=is_replay))
         done = answer.get() if isinstance(answer, Later) else answer
-        assert isinstance(done, Answer)
+        assert isinstance(done, Response)
         assert (done.status, done.headers.get("X-Idempotent-Replay")) == (200, header)
 
 
@@ -332,14 +332,14 @@ class TestReads:
     def test_a_list_of_several_pages_comes_in_parts(self, namespace: Scripted, back_end: BackEnd) -> None:
         namespace.known["list_channels"] = iter([[ChannelInfo("a")], [ChannelInfo("b")], []])
         answer = back_end.get("/channels")
-        assert isinstance(answer, LongAnswer)
+        assert isinstance(answer, LongResponse)
         assert list(answer.parts) == [b'{"channels":{', b'"a":{}', b',"b":{}', b"}}"]
         assert back_end.observed == [("/channels", 200)]
 
     def test_a_part_of_a_list_that_nobody_knows_is_refused(self, namespace: Scripted, back_end: BackEnd) -> None:
         namespace.known["list_channels"] = iter([[ChannelInfo("cache-a")], [ChannelInfo("b")]])
         answer = back_end.get("/channels?info=cache")
-        assert isinstance(answer, LongAnswer)
+        assert isinstance(answer, LongResponse)
         _, part = next(answer.parts), next(answer.parts)
         assert isinstance(part, Later)
         namespace.answer(AWAY)

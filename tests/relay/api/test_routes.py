@@ -17,7 +17,7 @@ from relay.api import routes
 from relay.api.responses import status_of
 from relay.protocol.errors import ProtocolError
 from relay.transports import front
-from relay.wire.http import Answer
+from relay.wire.http import Response
 from tests.helpers.clients import APP, app_with
 from tests.helpers.json_values import MESSAGES
 from tests.helpers.relay import RunningRelay, Wire, running_relay
@@ -54,7 +54,7 @@ class TestHealth:
         asked: list[tuple[str, int]] = []
         api = routes.Api(None, lambda: False, lambda route, status, _: asked.append((route, status)), "")  # type: ignore[arg-type] # health checks ask no node
         answer = api.answer("GET", "/ready", b"", lambda: "192.0.2.1")
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Response)
         assert (answer.status, json.loads(answer.body)) == (503, {"ready": False})
         assert asked == [("/ready", 503)]
 

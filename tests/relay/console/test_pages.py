@@ -12,11 +12,11 @@ import pytest
 
 from relay import ports, server
 from relay.api import routes
-from relay.api.responses import json_answer
+from relay.api.responses import json_response
 from relay.apps import App, KeyPair
 from relay.config import Settings
 from relay.console import feed, pages
-from relay.wire.http import Answer
+from relay.wire.http import Response
 from relay.wire.later import Later
 from tests.helpers.clients import APP, app_with
 from tests.helpers.console import RunningConsole, running_console
@@ -141,9 +141,9 @@ class TestTestEvents:
     async def test_an_answer_that_other_nodes_have_to_give_is_waited_for(
         self, console: RunningConsole, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def ask(*_: object) -> Later[Answer]:
-            later = Later[Answer]()
-            asyncio.get_running_loop().call_soon(later.settle, json_answer({"by": "others"}))
+        def ask(*_: object) -> Later[Response]:
+            later = Later[Response]()
+            asyncio.get_running_loop().call_soon(later.settle, json_response({"by": "others"}))
             return later
 
         monkeypatch.setattr(routes, "publish", ask)

@@ -6,7 +6,7 @@ import pytest
 
 from relay.transports import exchange
 from relay.transports.exchange import Exchange
-from relay.wire.http import Answer, Head
+from relay.wire.http import Head, Response
 
 
 class FakeTransport(asyncio.Transport):
@@ -59,14 +59,14 @@ async def test_to_http_1_0_it_is_the_rest_of_the_connection(transport: FakeTrans
 
 
 async def test_the_answer_to_a_head_has_no_body(transport: FakeTransport) -> None:
-    await exchange_of(transport, method="HEAD").send(Answer(405, b"no"))
+    await exchange_of(transport, method="HEAD").send(Response(405, b"no"))
     assert transport.written.endswith(b"\r\n\r\n")
 
 
 async def test_a_write_waits_until_all_of_it_is_taken(transport: FakeTransport) -> None:
     one = exchange_of(transport)
     one.pause()
-    sending = asyncio.create_task(one.send(Answer(200, b"")))
+    sending = asyncio.create_task(one.send(Response(200, b"")))
     await asyncio.sleep(0)
     assert not sending.done()
     one.resume()
@@ -81,7 +81,7 @@ async def test_a_client_that_takes_nothing_for_so_long_loses_the_connection(
     one.pause()
     transport.unsent = 10
     with pytest.raises(ConnectionAbortedError):
-        await one.send(Answer(200, b""))
+        await one.send(Response(200, b""))
     assert transport.aborted.is_set()
 
 
@@ -100,7 +100,7 @@ async def test_a_client_that_takes_little_by_little_is_waited_for(
     monkeypatch.setattr(transport, "get_write_buffer_size", look)
     one = exchange_of(transport)
     one.pause()
-    await one.send(Answer(200, b""))
+    await one.send(Response(200, b""))
     assert not transport.aborted.is_set()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pushdesk.deadlines import KEEPALIVE
 from relay.transports.front import MAX_HEAD
-from relay.wire.http import LongAnswer, text_answer
+from relay.wire.http import LongResponse, text_response
 from relay.wire.later import PATIENCE, Later
 from tests.helpers.door import HANDSHAKE, Door, answers, api
 from tests.helpers.relay import until
@@ -95,7 +95,7 @@ class TestOrder:
         part = Later[bytes]()
         parts: Iterator[bytes | Later[bytes]] = iter([b"x", part, b"z"])
         door.protocol.data_received(api(b"a") + api(b"b"))
-        door.late[0].settle(LongAnswer(parts, lambda error: text_answer(500, str(error))))
+        door.late[0].settle(LongResponse(parts, lambda error: text_response(500, str(error))))
         await asyncio.sleep(0)
         assert answers(door) == []
         part.settle(b"y")
@@ -108,7 +108,7 @@ class TestOrder:
         part = Later[bytes]()
         parts: Iterator[bytes | Later[bytes]] = iter([b"x", part])
         door.protocol.data_received(api(b"a"))
-        door.late[0].settle(LongAnswer(parts, lambda error: text_answer(503, repr(error))))
+        door.late[0].settle(LongResponse(parts, lambda error: text_response(503, repr(error))))
         await asyncio.sleep(0)
         part.fail(KeyError("gone"))
         await door.doors.finish(1)

@@ -87,7 +87,7 @@ class TestChunkedBodies:
     def test_what_are_no_chunks_is_refused(self, data: bytes, size: int) -> None:
         with pytest.raises(HttpError) as refused:
             read(ChunkedBody(LIMIT), data, size)
-        assert refused.value.answer.status == 400
+        assert refused.value.response.status == 400
 
     def test_a_body_of_the_limit_is_read_and_a_longer_one_refused_when_it_says_so(self) -> None:
         body = ChunkedBody(LIMIT)

@@ -102,7 +102,7 @@ class TestOpening:
     def test_another_version_is_refused_with_426_and_ours(self, version: bytes | None) -> None:
         with pytest.raises(BadUpgrade) as refused:
             opening(sec_websocket_version=version)
-        head = refused.value.answer.encode("now", is_last=True).partition(b"\r\n\r\n")[0].split(b"\r\n")
+        head = refused.value.response.encode("now", is_last=True).partition(b"\r\n\r\n")[0].split(b"\r\n")
         assert head[0] == b"HTTP/1.1 426 Upgrade Required"
         assert {b"Sec-WebSocket-Version: 13", b"Connection: close"} <= set(head)
 
@@ -124,4 +124,4 @@ class TestOpening:
     def test_a_key_that_is_not_sixteen_bytes_is_refused_with_400(self, key: bytes | None) -> None:
         with pytest.raises(BadUpgrade) as refused:
             opening(sec_websocket_key=key)
-        assert refused.value.answer.encode("now").startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert refused.value.response.encode("now").startswith(b"HTTP/1.1 400 Bad Request\r\n")

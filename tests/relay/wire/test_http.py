@@ -4,18 +4,18 @@ from hypothesis import strategies as st
 
 from relay.wire.http import (
     MAX_HEADERS,
-    Answer,
     Framing,
     Head,
     HttpError,
     PlainRequest,
+    Response,
     chunk,
     framing_of,
     parse_head,
     parse_plain,
     parse_query,
     stream_head,
-    text_answer,
+    text_response,
 )
 
 POST = b"POST /apps/3/events?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
@@ -255,7 +255,7 @@ class TestHeads:
     def test_what_is_no_request_is_refused_with_400(self, head: bytes) -> None:
         with pytest.raises(HttpError) as refused:
             parse_head(head)
-        assert refused.value.answer.status == 400
+        assert refused.value.response.status == 400
 
     @pytest.mark.parametrize("name", [b"a", b"a%d"])
     def test_more_headers_than_anybody_sends_get_431(self, name: bytes) -> None:
@@ -267,7 +267,7 @@ class TestHeads:
         assert parse_plain(most + b"\r\nc: d\r\n\r\n") is None
         with pytest.raises(HttpError) as refused:
             parse_head(most + b"\r\nc: d")
-        assert refused.value.answer.status == 431
+        assert refused.value.response.status == 431
 
     @given(st.binary(max_size=100) | st.binary(max_size=60).map(lambda rest: b"GET /app/k HTTP/1.1\r\nHost: x" + rest))
     def test_whatever_bytes_come_they_are_a_head_or_refused(self, data: bytes) -> None:
@@ -335,12 +335,12 @@ class TestFraming:
     def test_what_two_servers_could_read_differently_is_refused(self, status: int, lines: list[bytes]) -> None:
         with pytest.raises(HttpError) as refused:
             framing(*lines)
-        assert refused.value.answer.status == status
+        assert refused.value.response.status == status
 
     def test_chunks_are_none_of_http_1_0(self) -> None:
         with pytest.raises(HttpError) as refused:
             framing(b"Transfer-Encoding: chunked", old=True)
-        assert refused.value.answer.status == 400
+        assert refused.value.response.status == 400
 
 
 class TestStreams:
@@ -358,16 +358,16 @@ class TestStreams:
 class TestAnswers:
     def test_one_without_content_has_no_length(self) -> None:
         assert (
-            Answer(204, b"", headers={"A": "b"}).encode("now")
+            Response(204, b"", headers={"A": "b"}).encode("now")
             == b"HTTP/1.1 204 No Content\r\nDate: now\r\nA: b\r\n\r\n"
         )
 
     def test_the_answer_to_a_head_has_the_length_of_the_body_that_it_leaves_out(self) -> None:
-        assert Answer(200, b"{}").encode_head("now").endswith(b"Content-Length: 2\r\nDate: now\r\n\r\n")
-        assert Answer(200, b"").encode_head("now", is_last=True).endswith(b"Connection: close\r\n\r\n")
+        assert Response(200, b"{}").encode_head("now").endswith(b"Content-Length: 2\r\nDate: now\r\n\r\n")
+        assert Response(200, b"").encode_head("now", is_last=True).endswith(b"Connection: close\r\n\r\n")
 
     def test_an_answer_has_type_length_date_and_its_own_headers(self) -> None:
-        head, _, body = Answer(429, b"{}", headers={"Retry-After": "1"}).encode("then").partition(b"\r\n\r\n")
+        head, _, body = Response(429, b"{}", headers={"Retry-After": "1"}).encode("then").partition(b"\r\n\r\n")
         assert head.split(b"\r\n") == [
             b"HTTP/1.1 429 Too Many Requests",
             b"Content-Type: application/json",
@@ -378,11 +378,11 @@ class TestAnswers:
         assert body == b"{}"
 
     def test_the_last_answer_says_so(self) -> None:
-        assert b"\r\nConnection: close\r\n\r\n" in Answer(200, b"").encode("then", is_last=True)
-        assert b"Connection" not in Answer(200, b"").encode("then")
+        assert b"\r\nConnection: close\r\n\r\n" in Response(200, b"").encode("then", is_last=True)
+        assert b"Connection" not in Response(200, b"").encode("then")
 
     def test_a_text_is_counted_in_bytes(self) -> None:
-        answer = text_answer(400, "nö").encode("then")
+        answer = text_response(400, "nö").encode("then")
         assert b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n" in answer
         assert answer.endswith("\r\n\r\nnö".encode())
 

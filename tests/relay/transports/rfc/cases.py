@@ -49,7 +49,7 @@ class Closed(NamedTuple):
     code: int
 
 
-Answer = Heard | Told | Pong | Closed
+Reaction = Heard | Told | Pong | Closed
 NOT_JSON: Final = Told("pusher:error")
 
 
@@ -77,7 +77,7 @@ class Talk:
 
     name: str
     sends: bytes | Sequence[bytes]
-    answers: Answer | tuple[Answer, ...] = ()
+    answers: Reaction | tuple[Reaction, ...] = ()
     app: App = PLAIN
 
     async def play(self, relay: Relay) -> None:
@@ -96,7 +96,7 @@ class Talk:
         await sender.wire.close()
 
 
-async def _answer(sender: Peer, expected: Answer) -> Answer:
+async def _answer(sender: Peer, expected: Reaction) -> Reaction:
     if isinstance(expected, Closed):
         close = close_frame(expected.code, await sender.frame())
         assert (await sender.end()).endswith(close), "nothing follows a close"

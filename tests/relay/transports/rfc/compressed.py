@@ -14,11 +14,11 @@ from tests.relay.transports.rfc.cases import (
     LIMIT,
     NOT_JSON,
     PLAIN,
-    Answer,
     Case,
     Closed,
     Heard,
     Pong,
+    Reaction,
     Relay,
     Talk,
     chopped,
@@ -97,7 +97,7 @@ def _fragmented(*payloads: bytes) -> list[bytes]:
     ]
 
 
-def _talk(name: str, sends: bytes | list[bytes], *answers: Answer) -> Talk:
+def _talk(name: str, sends: bytes | list[bytes], *answers: Reaction) -> Talk:
     return Talk(name, sends, answers, COMPRESSING)
 
 
@@ -126,7 +126,7 @@ class Broadcast:
         await peer.wire.close()
 
 
-def _through(size: int) -> Answer:
+def _through(size: int) -> Reaction:
     return Heard(filler(size)) if size > len(said("")) else NOT_JSON
 
 

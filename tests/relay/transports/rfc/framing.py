@@ -5,10 +5,10 @@ from typing import Final
 from tests.helpers.frames import client_frame
 from tests.relay.transports.rfc.cases import (
     NOT_JSON,
-    Answer,
     Closed,
     Heard,
     Pong,
+    Reaction,
     Talk,
     binary,
     chopped,
@@ -33,7 +33,7 @@ def _message(size: int) -> bytes:
     return said(filler(size)) if size else b""
 
 
-def _through(size: int) -> Answer:
+def _through(size: int) -> Reaction:
     return Heard(filler(size)) if size else NOT_JSON
 
 
