@@ -105,3 +105,59 @@ FAULT_FIGURES: Final[tuple[Figure, ...]] = (
     Figure("ghosts.last_s", "node killed under 200 members: until all are gone for everybody", "s", "less"),
     Figure("ghosts.untold", "node killed under 200 members: not told within the time, five witnesses", "", "less"),
 )
+
+
+def _desk_rate(rate: int) -> list[Figure]:
+    words = f"messages at {rate} a second"
+    return [
+        Figure(f"desk_{rate}.p50_ms", f"{words}, POST to the other side's socket: median", "ms", "less"),
+        Figure(f"desk_{rate}.p99_ms", f"{words}, POST to the other side's socket: 99th percentile", "ms", "less"),
+        Figure(f"desk_{rate}.http_p50_ms", f"{words}, POST to its answer: median", "ms", "less"),
+        Figure(f"desk_{rate}.http_p99_ms", f"{words}, POST to its answer: 99th percentile", "ms", "less"),
+        Figure(f"desk_{rate}.server_us", f"{words}: CPU of the desk for each", "µs", "less"),
+    ]
+
+
+def _desk_calls(group: str, words: str) -> list[Figure]:
+    return [
+        Figure(f"{group}.per_second", f"{words}, 16 at once", "/s", "more"),
+        Figure(f"{group}.server_us", f"{words}: CPU of the desk for each", "µs", "less"),
+    ]
+
+
+def _growth(group: str, words: str) -> list[Figure]:
+    return [
+        Figure(f"growth_{group}.p50_ms", f"{words}: median", "ms", "less"),
+        Figure(f"growth_{group}.max_ms", f"{words}: longest", "ms", "less"),
+    ]
+
+
+# What the scenarios of the support desk measure.
+DESK_FIGURES: Final[tuple[Figure, ...]] = (
+    *_desk_rate(20),
+    *_desk_rate(100),
+    Figure("desk_flood.per_second", "messages, forty sides, each as fast as it is answered", "/s", "more"),
+    Figure("desk_flood.server_us", "messages, forty sides: CPU of the desk for each", "µs", "less"),
+    Figure(
+        "desk_flood.lag_ms", "messages, forty sides: from the answer to the other side, 99th percentile", "ms", "less"
+    ),
+    Figure(
+        "desk_most.per_second",
+        "the most messages a second of which 99 % arrive 100 ms after their answer",
+        "/s",
+        "more",
+    ),
+    *_desk_calls("desk_create", "conversations opened"),
+    *_desk_calls("desk_close", "conversations closed"),
+    *_desk_calls("desk_transfer", "conversations handed over"),
+    *_desk_calls("desk_history", "pages of 50 messages"),
+    Figure("desk.process_mib", "process of the desk after its messages", "MiB", "less"),
+    Figure("growth.tickets", "conversations in the database", "", "more"),
+    Figure("growth.messages", "messages in the database", "", "more"),
+    *_growth("mine", "my conversations, 60 of them"),
+    *_growth("queue", "the queue, 300 long"),
+    *_growth("history", "the first 50 messages of 2,000"),
+    *_growth("end", "the last 50 messages of 2,000"),
+    *_growth("message", "a message in a conversation of 2,000"),
+    *_growth("create", "a new conversation behind a queue of 300"),
+)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import click
 
-from bench import floor, model, report, servers
+from bench import desks, floor, model, report, servers
 from bench.report import Round
 from bench.result import Result
-from bench.scenarios import FAULTS, SCENARIOS
+from bench.scenarios import DESKS, FAULTS, SCENARIOS
 from bench.sizes import TINY, Sizes
 from bench.target import Target
 
@@ -141,6 +141,39 @@ def compare(
             measured.append(_round(sides, programs, names or tuple(SCENARIOS), sizes))
             _write(measured, sides[0].name, other, json_file)
     _finish(measured, sides[0].name, other, json_file, of_several)
+
+
+@main.command()
+@click.option("--database", "database_url", help="URL of an empty database; else an SQLite file for each scenario.")
+@click.option("--rounds", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--scenario", "names", multiple=True, type=click.Choice(list(DESKS)), help="Only this; may be repeated.")
+@_json
+@_scale
+@_tiny
+def desk(
+    database_url: str | None,
+    rounds: int,
+    names: tuple[str, ...],
+    json_file: Path | None,
+    scale: float,
+    *,
+    tiny: bool,
+) -> None:
+    """Start a relay and a support desk before it, a fresh pair for each scenario, and measure the desk."""
+    servers.pin_generator()
+    sizes = TINY if tiny else Sizes().scaled(scale)
+    side = "desk" if database_url is None else f"desk on {database_url.partition(':')[0]}"
+    measured: list[Round] = []
+    for number in range(rounds):
+        click.echo(f"round {number + 1} of {rounds}", err=True)
+        results: dict[str, Result] = {}
+        for name in names or DESKS:
+            click.echo(f"  {name}", err=True)
+            with desks.running(database_url) as running:
+                results[name] = DESKS[name](running, sizes)
+        measured.append({side: results})
+        _write(measured, side, None, json_file)
+    _finish(measured, side, None, json_file)
 
 
 def _round(

@@ -16,6 +16,9 @@ from typing import Final
 # How long a blocked write may take before the server counts as stuck, in seconds.
 SEND_TIMEOUT: Final = 10
 
+# How precisely the system wakes, in seconds.
+_TICK: Final = 0.002
+
 # What one read may take, in bytes. One buffer serves all sockets: nothing is kept in it.
 READ_BYTES: Final = 262_144
 BUFFER: Final = bytearray(READ_BYTES)
@@ -23,9 +26,13 @@ VIEW: Final = memoryview(BUFFER)
 
 
 class Loop:
-    """Calls a socket's handler when it is readable."""
+    """Calls a socket's handler when it is readable.
 
-    def __init__(self) -> None:
+    `nap`: for so many seconds it sleeps where there is nothing to read, when a server needs the generator's core as well.
+    """
+
+    def __init__(self, nap: float = 0.0) -> None:
+        self._nap = nap
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self.idle = 0.0
@@ -57,10 +64,16 @@ class Loop:
         while (left := deadline - time.perf_counter()) > 0:
             self._handle(left)
 
+    def wait(self, moment: float) -> None:
+        """Handle what comes until then; it sleeps as long as that is not near."""
+        while (left := moment - time.perf_counter()) > 0:
+            # The system's timer may be late by one of its ticks.
+            self._handle(left - _TICK if left > _TICK and self._nap else 0.0)
+
     def spin(self) -> float:
-        """Handle what is there, without waiting for more; returns the time at which it looked."""
+        """Handle what is there, without waiting for more than a nap; returns the time at which it looked."""
         before = time.perf_counter()
-        if not self._handle(0.0):
+        if not self._handle(self._nap):
             self.idle += time.perf_counter() - before
         return before
 

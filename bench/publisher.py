@@ -30,6 +30,7 @@ class Publisher:
         "_sock",
         "_target",
         "is_waiting",
+        "last_answer",
         "opened",
         "refused",
     )
@@ -43,6 +44,7 @@ class Publisher:
         self._answer = b""
         self._request = b""
         self.is_waiting = False
+        self.last_answer = b""
         self.opened = 0
         self.refused = 0
 
@@ -92,7 +94,7 @@ class Publisher:
             # It ends by itself; the next request does not wait for that.
             self._ending.add(sock)
             self._sock = None
-        self._answer = b""
+        self.last_answer, self._answer = answer, b""
         self.is_waiting = False
         self._on_answer()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.catalogue import FAULT_FIGURES, FIGURES, Figure
+from bench.catalogue import DESK_FIGURES, FAULT_FIGURES, FIGURES, Figure
 from bench.result import Result
 
 # One round: server → scenario → result.
@@ -61,7 +61,7 @@ def rows(rounds: Sequence[Round], ours: str, other: str | None) -> list[Row]:
     """The figures of the catalogue that were measured."""
     table = []
     servers = list(dict.fromkeys(server for one in rounds for server in one))
-    for figure in (*FIGURES, *FAULT_FIGURES):
+    for figure in (*FIGURES, *FAULT_FIGURES, *DESK_FIGURES):
         values = {server: values_of(rounds, server, figure.name) for server in servers}
         present = {server: [value for value in found if value is not None] for server, found in values.items()}
         spreads = {server: spread(found) for server, found in present.items() if found}

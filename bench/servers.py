@@ -37,6 +37,7 @@ _EXCERPT: Final = 1_000
 _HOST: Final = "127.0.0.1"
 _PORTS: Final = range(20_000, 30_000)
 _HERE: Final = Path(__file__).parent
+ROOT: Final = _HERE.parent
 
 # Our relay's settings, and how many processes a side may have: all of them are on this machine.
 CONFIG: Final = _HERE / "relay.toml"
@@ -89,7 +90,7 @@ def ours(config: Path = CONFIG, nodes: int = 1, workers: int = 1, *, has_redis: 
     server = Server(
         "relay",
         [sys.executable, "-m", "relay", "serve"],
-        {"RELAY_CONFIG": str(config), "RELAY_PORT": "{port}", "PYTHONPATH": str(_HERE.parent)},
+        {"RELAY_CONFIG": str(config), "RELAY_PORT": "{port}", "PYTHONPATH": str(ROOT)},
         redis_environ={"RELAY_REDIS_URL": f"redis://{_HOST}:{{redis}}"},
     )
     return Side(server, nodes, has_redis, workers)
@@ -136,6 +137,15 @@ def running(side: Side, *, is_pinned: bool = True, has_uplink: bool = False) -> 
             pid, port = stack.enter_context(_process([*pin, *command], environ, server.name, requests))
             nodes.append(Target(_HOST, port, server.app_id, server.key, server.secret, pid))
         yield replace(nodes[0], others=tuple(nodes[1:]), redis_pid=redis_pid, uplink=wire)
+
+
+@contextmanager
+def started_desk(environ: Mapping[str, str], *, is_pinned: bool = True) -> Iterator[Target]:
+    """A support desk with these settings on a free port while the context lasts. Raises OSError when it does not start."""
+    pin = ["taskset", "-c", str(SERVER_CPU)] if is_pinned else []
+    command = [*pin, sys.executable, "-m", "support_api", "serve"]
+    with _process(command, {**environ, "SUPPORT_PORT": "{port}"}, "the desk", _REQUESTS) as (pid, port):
+        yield Target(_HOST, port, "", "", "", pid)
 
 
 def pin_generator(cpu: int = GENERATOR_CPU) -> None:

@@ -60,6 +60,27 @@ class Sizes:
     ghosts_deadline: float = 20.0
     """Seconds that the others wait to be told; twice what is promised."""
 
+    desk_tickets: int = 20
+    desk_rates: tuple[int, ...] = (20, 100)
+    """Messages a second of the fixed loads."""
+
+    desk_messages: int = 1_000
+    """Messages at each rate."""
+
+    desk_flood: int = 6_000
+    """Messages of all sides, each as fast as it is answered."""
+
+    desk_step_seconds: float = 5.0
+    """For how long a rate is tried that the outbox may keep up with."""
+
+    desk_calls: int = 1_000
+    """Of each other kind."""
+
+    growth_tickets: int = 100_000
+    growth_messages: int = 2_000_000
+    growth_calls: int = 50
+    """Of each kind, one at a time."""
+
     deadline: float = 60.0
     """Seconds that one measured section may take."""
 
@@ -72,6 +93,9 @@ class Sizes:
             "load_triggers",
             "room_events",
             "cluster_triggers",
+            "desk_messages",
+            "desk_flood",
+            "desk_calls",
         )
         return replace(self, **{name: max(1, round(getattr(self, name) * factor)) for name in repeats})
 
@@ -99,5 +123,14 @@ TINY = Sizes(
     workers_readers=4,
     heal_entries=20,
     ghosts=6,
+    desk_tickets=2,
+    desk_rates=(20, 100),
+    desk_messages=12,
+    desk_flood=40,
+    desk_step_seconds=0.2,
+    desk_calls=8,
+    growth_tickets=200,
+    growth_messages=2_000,
+    growth_calls=3,
     deadline=20.0,
 )
