@@ -1,5 +1,5 @@
 -- The tables of the support desk, in the dialect of SQLite.
--- Generated from support_api/tables.py by `python -m support_api schema`; change them there.
+-- Generated from support_api/database/tables.py by `python -m support_api schema`; change them there.
 -- All times are UTC, as RFC 3339 text with milliseconds.
 
 PRAGMA user_version = 2;

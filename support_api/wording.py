@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from support_api.models import Notice, NoticeCode, Wording
+from support_api.models.messages import Notice, NoticeCode, Wording
+
+DEFAULT_VISITOR_NAME = "Гость"
+"""The name of a visitor who gave none."""
 
 # A name may run from right to left: isolated, it does not turn the sentence around.
 _TEXTS: Mapping[str, Mapping[NoticeCode, str]] = MappingProxyType(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from support_api.models import Chooser, Wording
+from support_api.database.legacy import Database
+from support_api.models.assignment import Chooser
+from support_api.models.messages import Wording
 from support_api.store.assigning import Assigner
-from support_api.store.database import Database, DatabaseUnusable
 from support_api.store.draining import Drain
 from support_api.store.operators import Credentials, OperatorStore
 from support_api.store.outbox import OutboxStore
@@ -15,7 +16,7 @@ from support_api.store.rows import ensure_open
 from support_api.store.tickets import TicketStore
 from support_api.store.transfers import TransferStore
 
-__all__ = ["Credentials", "Database", "DatabaseUnusable", "Store", "ensure_open", "open_store"]
+__all__ = ["Credentials", "Store", "ensure_open", "open_store"]
 
 
 class Store:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import select, update
 
-from support_api import events
-from support_api.models import Listed, Notice, NoticeCode, Ticket, TicketStatus, Wording
-from support_api.store.database import Writing
+from support_api.database.legacy import Writing
+from support_api.database.tables import operators, operators_online, tickets
+from support_api.listeners import realtime
+from support_api.models.messages import Notice, NoticeCode, Wording
+from support_api.models.tickets import Listed, Ticket, TicketStatus
 from support_api.store.messages import say
 from support_api.store.rows import count_active
-from support_api.tables import operators, operators_online, tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Assigner:
             await _end_access(tx, listed.ticket)
             if returned_by is not None:
                 await say(tx, listed.ticket.id, Notice(NoticeCode.RETURNED, {}), self.word)
-            await tx.announce([events.queue_updated(ticket), events.ticket_updated(ticket)])
+            await tx.announce([realtime.queue_updated(ticket), realtime.ticket_updated(ticket)])
 
 
 async def announce_assigned(tx: Writing, taken: Sequence[Listed]) -> None:
@@ -63,9 +64,9 @@ async def announce_assigned(tx: Writing, taken: Sequence[Listed]) -> None:
     for listed in taken:
         await tx.announce(
             [
-                events.ticket_assigned(listed.ticket, listed.first_message),
-                events.queue_updated(listed.ticket),
-                events.ticket_updated(listed.ticket),
+                realtime.ticket_assigned(listed.ticket, listed.first_message),
+                realtime.queue_updated(listed.ticket),
+                realtime.ticket_updated(listed.ticket),
             ]
         )
 
@@ -86,4 +87,4 @@ async def _store(tx: Writing, ticket: Ticket) -> None:
 async def _end_access(tx: Writing, before: Ticket) -> None:
     """Before anything else is said in the conversation, who had it until now stops to hear it."""
     if before.operator_id is not None:
-        await tx.announce([events.lost_channel(before.operator_id, before.id)])
+        await tx.announce([realtime.lost_channel(before.operator_id, before.id)])

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import or_, select
 
-from support_api.models import Candidate, Choice, Chooser, Listed, TicketStatus
+from support_api.database.legacy import Writing
+from support_api.database.tables import operators, operators_online, tickets
+from support_api.models.assignment import Candidate, Choice, Chooser
+from support_api.models.tickets import Listed, TicketStatus
 from support_api.store.assigning import Assigner, recount
-from support_api.store.database import Writing
 from support_api.store.rows import candidate_of, count_active, listed_of, select_listed
-from support_api.tables import operators, operators_online, tickets
 
 AT_ONCE = 100
 """Waiting tickets that one transaction gives away at most; the sweep goes on with the rest, so nobody holds the lock long."""

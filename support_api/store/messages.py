@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 from sqlalchemy import insert, update
 
-from support_api import events
-from support_api.models import Draft, Message, Notice, Sender, SenderType, Wording
-from support_api.store.database import Writing
-from support_api.tables import messages, tickets
+from support_api.database.legacy import Writing
+from support_api.database.tables import messages, tickets
+from support_api.listeners import realtime
+from support_api.models.messages import Draft, Message, Notice, Sender, SenderType, Wording
 
 _SYSTEM = Sender(SenderType.SYSTEM, "", "")
 
@@ -41,5 +41,5 @@ async def insert_message(
 async def say(tx: Writing, ticket_id: int, notice: Notice, word: Wording) -> Message:
     """Stores what the system says to both sides of a conversation, and tells them."""
     message = await insert_message(tx, ticket_id, _SYSTEM, Draft(word(notice)), notice)
-    await tx.announce([events.message_new(message, None)])
+    await tx.announce([realtime.message_new(message, None)])
     return message

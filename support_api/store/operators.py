@@ -9,11 +9,14 @@ from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from support_api import events
+from support_api.database.legacy import Database, Writing
+from support_api.database.tables import messages, operator_sessions, operators, operators_online, tickets
 from support_api.errors import EmailTaken, UnknownOperator, WrongLogin
-from support_api.models import Listed, NoticeCode, Operator, OperatorStatus, Presence, TicketStatus
+from support_api.listeners import realtime
+from support_api.models.messages import NoticeCode
+from support_api.models.operators import Operator, OperatorStatus, Presence
+from support_api.models.tickets import Listed, TicketStatus
 from support_api.store.assigning import Assigner, announce_assigned, recount
-from support_api.store.database import Database, Writing
 from support_api.store.draining import Drain
 from support_api.store.rows import (
     AnyRow,
@@ -24,7 +27,6 @@ from support_api.store.rows import (
     read_presence,
     select_listed,
 )
-from support_api.tables import messages, operator_sessions, operators, operators_online, tickets
 
 _active = tickets.c.status == TicketStatus.ACTIVE.value
 
@@ -96,7 +98,7 @@ class OperatorStore:
             await tx.conn.execute(update(operators).where(operators.c.id == operator.id).values(disabled_at=tx.now))
             await _end_sessions(tx, operator_sessions.c.user_id == operator.id)
             # Also of one who was logged in nowhere: a connection may be older than the last log-out.
-            await tx.announce([events.lost_all_channels(operator.id), events.lost_connections(operator.id)])
+            await tx.announce([realtime.lost_all_channels(operator.id), realtime.lost_connections(operator.id)])
             await _set_presence(tx, operator.id, {"status": OperatorStatus.OFFLINE.value})
             await self._return_tickets(tx, tickets.c.operator_id == operator.id)
             return Operator(operator.id, operator.name, operator.email, is_disabled=True)
@@ -228,7 +230,7 @@ async def _end_sessions(tx: Writing, which: ColumnElement[bool]) -> None:
     """Ends sessions, and with them what their operators hear: who is logged in elsewhere too has it signed anew."""
     ended = delete(operator_sessions).where(which).returning(operator_sessions.c.user_id)
     for operator_id in sorted(set((await tx.conn.execute(ended)).scalars())):
-        await tx.announce([events.lost_all_channels(operator_id)])
+        await tx.announce([realtime.lost_all_channels(operator_id)])
         if not await _is_logged_in(tx, operator_id):
             # Nobody who cannot answer gets what waits; what they have is theirs until they have been silent for long.
             await _set_presence(tx, operator_id, {"status": OperatorStatus.OFFLINE.value})

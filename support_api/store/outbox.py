@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from sqlalchemy import LargeBinary, Row, cast, delete, func, select, update
 
-from support_api.models import Event, EventKind, RefusedEvent, StoredEvent
-from support_api.store.database import Database
-from support_api.tables import outbox
+from support_api.database.legacy import Database
+from support_api.database.tables import outbox
+from support_api.models.outbox import Event, EventKind, RefusedEvent, StoredEvent
 
 
 @dataclass(frozen=True, slots=True)

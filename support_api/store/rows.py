@@ -9,22 +9,13 @@ import orjson
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from support_api.database.tables import messages, operator_sessions, operators, operators_online, tickets
 from support_api.errors import LoginNeeded, TicketClosed, UnknownTicket
-from support_api.models import (
-    MAX_ID,
-    Candidate,
-    Listed,
-    Message,
-    Notice,
-    NoticeCode,
-    Operator,
-    OperatorStatus,
-    Presence,
-    SenderType,
-    Ticket,
-    TicketStatus,
-)
-from support_api.tables import messages, operator_sessions, operators, operators_online, tickets
+from support_api.models.assignment import Candidate
+from support_api.models.ids import MAX_ID
+from support_api.models.messages import Message, Notice, NoticeCode, SenderType
+from support_api.models.operators import Operator, OperatorStatus, Presence
+from support_api.models.tickets import Listed, Ticket, TicketStatus
 
 AnyRow = Row[Any]
 

@@ -7,24 +7,13 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from support_api import events
+from support_api.database.legacy import Database, Writing
+from support_api.database.tables import messages, tickets
 from support_api.errors import InvalidField, TooManyOpen
-from support_api.models import (
-    Admission,
-    Draft,
-    History,
-    Listed,
-    Message,
-    NewTicket,
-    Opened,
-    OpenLimits,
-    Sender,
-    SenderType,
-    Ticket,
-    TicketStatus,
-)
+from support_api.listeners import realtime
+from support_api.models.messages import Draft, Message, Sender, SenderType
+from support_api.models.tickets import Admission, History, Listed, NewTicket, Opened, OpenLimits, Ticket, TicketStatus
 from support_api.store.assigning import announce_assigned, recount
-from support_api.store.database import Database, Writing
 from support_api.store.draining import Drain
 from support_api.store.messages import insert_message
 from support_api.store.rows import (
@@ -36,7 +25,6 @@ from support_api.store.rows import (
     select_tickets,
     ticket_of,
 )
-from support_api.tables import messages, tickets
 
 LIST_LIMIT = 500
 """Tickets in one list at most."""
@@ -68,8 +56,8 @@ class TicketStore:
             await announce_assigned(tx, [one for one in taken if one.ticket.id != ticket.id])
             ticket = next((one.ticket for one in taken if one.ticket.id == ticket.id), replace(ticket, last_seq=1))
             if ticket.operator_id is not None:
-                await tx.announce([events.ticket_assigned(ticket, new.message)])
-            await tx.announce([events.ticket_new(ticket, new.message)])
+                await tx.announce([realtime.ticket_assigned(ticket, new.message)])
+            await tx.announce([realtime.ticket_new(ticket, new.message)])
             return Opened(ticket, message)
 
     async def add_message(self, ticket_id: int, draft: Draft, admit: Admission) -> Message:
@@ -85,7 +73,7 @@ class TicketStore:
                 return _ensure_own(stored, sender)
             ensure_open(ticket)
             message = await insert_message(tx, ticket.id, sender, draft)
-            await tx.announce([events.message_new(message, draft.socket_id)])
+            await tx.announce([realtime.message_new(message, draft.socket_id)])
             return message
 
     async def close(self, ticket_id: int, admit: Admission) -> Ticket:
@@ -100,7 +88,7 @@ class TicketStore:
                 return ticket
             closed = await _mark_closed(tx, ticket, sender.type)
             await recount(tx, {closed.operator_id})
-            await tx.announce([events.ticket_closed(closed), events.queue_updated(closed)])
+            await tx.announce([realtime.ticket_closed(closed), realtime.queue_updated(closed)])
             await announce_assigned(tx, await self.drain(tx))
             return closed
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
-from support_api import events
+from support_api.database.legacy import Database, Writing
+from support_api.database.tables import operators, operators_online
 from support_api.errors import InvalidField, LoginNeeded, OperatorFull, TicketTaken
-from support_api.models import MAX_ID, Admission, Listed, Ticket, TicketStatus
+from support_api.listeners import realtime
+from support_api.models.ids import MAX_ID
+from support_api.models.tickets import Admission, Listed, Ticket, TicketStatus
 from support_api.store.assigning import Assigner, announce_assigned, recount
-from support_api.store.database import Database, Writing
 from support_api.store.draining import Drain
 from support_api.store.rows import AnyRow, count_active, ensure_open, ensure_session, read_listed, read_ticket
-from support_api.tables import operators, operators_online
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class TransferStore:
     async def _finish(self, tx: Writing, before: Ticket, after: Ticket) -> Ticket:
         """What follows when `before.operator_id` has handed the ticket over. Returns the ticket as it is in the end."""
         await recount(tx, {before.operator_id, after.operator_id})
-        await tx.announce([events.ticket_transferred(before, after)])
+        await tx.announce([realtime.ticket_transferred(before, after)])
         await announce_assigned(tx, await self.drain(tx))
         return await read_ticket(tx.conn, before.id)
 

@@ -12,11 +12,11 @@ from pushdesk.origins import Origins
 from pushdesk.ratelimit import SlidingWindow
 from relay.client import PushlerClient
 from support_api.config import Settings
-from support_api.models import OpenLimits
-from support_api.notices import Notices
-from support_api.passwords import Passwords
-from support_api.reception import Reception
-from support_api.sessions import Tokens
+from support_api.delivery.notices import Notices
+from support_api.models.tickets import OpenLimits
+from support_api.services.passwords import Passwords
+from support_api.services.reception import Reception
+from support_api.services.tokens import Tokens
 from support_api.store import Store
 
 LOGIN_FAILURES = 10

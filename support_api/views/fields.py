@@ -11,9 +11,9 @@ from aiohttp import BodyPartReader, ClientError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from support_api.errors import BodyTooLarge, InvalidField, UnreadableBody, UnsupportedBody
-from support_api.models import MAX_ID
-from support_api.passwords import MAX_PASSWORD
-from support_api.visible import clean_name, shows_something
+from support_api.models.ids import MAX_ID
+from support_api.rules.visible import clean_name, shows_something
+from support_api.services.passwords import MAX_PASSWORD
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a request's body; more is answered with 413."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from support_api.errors import StoreUnavailable
-from support_api.reception import LOOKS_EVERY
+from support_api.services.reception import LOOKS_EVERY
 from support_api.views.desk import DESK, Desk
 from support_api.views.fields import MAX_CONTENT
 from support_api.views.responses import json_answer

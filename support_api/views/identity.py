@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from support_api.access import ensure_operator
-from support_api.models import Identity, Operator
-from support_api.sessions import session_hash
+from support_api.models.operators import Identity, Operator
+from support_api.rules.access import ensure_operator
+from support_api.services.tokens import session_hash
 from support_api.views.desk import DESK
 from support_api.views.origins import is_foreign
 from support_api.views.proxies import is_secure

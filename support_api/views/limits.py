@@ -9,7 +9,7 @@ from aiohttp import web
 
 from pushdesk.ratelimit import SlidingWindow
 from support_api.errors import TooMany
-from support_api.models import Identity
+from support_api.models.operators import Identity
 from support_api.views.proxies import network_of
 
 

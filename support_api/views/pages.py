@@ -6,8 +6,8 @@ import re
 
 from aiohttp import hdrs, web
 
-from support_api.assets import IDENTITY, VERSION_LENGTH, Asset, Assets
 from support_api.errors import UnknownPage
+from support_api.views.assets import IDENTITY, VERSION_LENGTH, Asset, Assets
 from support_api.views.codings import choose_coding
 
 ASSETS = web.AppKey("assets", Assets)

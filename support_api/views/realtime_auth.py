@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from support_api.access import Channel, TicketChannel, ensure_may_join, parse_channel, role_in
 from support_api.errors import InvalidField
-from support_api.events import operator_user
-from support_api.models import Identity, SenderType
+from support_api.models.messages import SenderType
+from support_api.models.operators import Identity
+from support_api.rules.access import ensure_may_join, role_in
+from support_api.rules.channels import Channel, TicketChannel, operator_user, parse_channel
 from support_api.store import ensure_open
 from support_api.views.desk import DESK, Desk
 from support_api.views.fields import Fields, body_fields

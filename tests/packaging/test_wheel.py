@@ -21,7 +21,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from support_api.assets import STATIC_FOLDER
+from support_api.views.assets import STATIC_FOLDER
 from tests.helpers.processes import HOST, ROOT, Process, environment, free_port
 
 _PACKAGES: Final = ("pushdesk", "relay", "support_api")

@@ -17,12 +17,13 @@ from argon2 import PasswordHasher
 from pushdesk.http_server import OPTIONS
 from pushdesk.settings import Secret
 from support_api.app import Parts, running_app
-from support_api.assignment import LeastLoaded
 from support_api.config import Settings
-from support_api.models import Operator
-from support_api.outbox import Pace
-from support_api.passwords import Passwords
-from support_api.store import Database, Store, open_store
+from support_api.database.legacy import Database
+from support_api.delivery.outbox import Pace
+from support_api.models.operators import Operator
+from support_api.rules.assignment import LeastLoaded
+from support_api.services.passwords import Passwords
+from support_api.store import Store, open_store
 from support_api.views.desk import DESK, Desk
 from support_api.wording import wording
 from tests.support_api.helpers import PASSWORD, Caller, RecordingRelay, SteadyClock, recording_relay

@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from support_api.models import Sender, SenderType, Ticket
+from support_api.models.messages import Sender, SenderType
+from support_api.models.tickets import Ticket
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 PASSWORD = "correct horse"

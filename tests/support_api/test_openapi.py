@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from support_api.routes import ROUTES
 from support_api.views.health import OPENAPI_FILE
+from support_api.views.routes import ROUTES
 from tests.support_api.conftest import Running
 from tests.support_api.helpers import Caller, open_ticket
 

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from support_api.errors import EmailTaken, UnknownOperator
-from support_api.models import EventKind, NewTicket, Operator, OperatorStatus, Presence, TicketStatus
+from support_api.models.operators import Operator, OperatorStatus, Presence
+from support_api.models.outbox import EventKind
+from support_api.models.tickets import NewTicket, TicketStatus
 from support_api.store import Store
 from tests.support_api.helpers import START, SteadyClock
 

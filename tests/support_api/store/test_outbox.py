@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support_api.models import Event
+from support_api.models.outbox import Event
 from support_api.store import Store
 
 

@@ -13,21 +13,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from support_api.database.tables import tickets
 from support_api.errors import Forbidden, InvalidField, SupportError, TicketClosed, TooManyOpen, UnknownTicket
-from support_api.models import (
-    MAX_ID,
-    Draft,
-    NewTicket,
-    OpenLimits,
-    OperatorStatus,
-    Sender,
-    SenderType,
-    Ticket,
-    TicketStatus,
-)
-from support_api.shapes import message_json
+from support_api.models.ids import MAX_ID
+from support_api.models.messages import Draft, Sender, SenderType
+from support_api.models.operators import OperatorStatus
+from support_api.models.tickets import NewTicket, OpenLimits, Ticket, TicketStatus
+from support_api.serializers import message_json
 from support_api.store import Store
-from support_api.tables import tickets
 from tests.support_api.helpers import START, SteadyClock, operator_of, visitor_of
 
 NEW = NewTicket("a" * 32, "Anna", "anna@example.com", "Hello")
@@ -311,7 +304,7 @@ async def test_an_older_waiting_ticket_goes_before_a_new_one(store: Store) -> No
 async def test_the_database_itself_refuses_a_second_message_with_one_seq(store: Store) -> None:
     from sqlalchemy import update
 
-    from support_api.tables import messages
+    from support_api.database.tables import messages
 
     await store.tickets.create(NEW)
     await store.tickets.add_message(1, Draft("x"), visitor_of)
@@ -362,8 +355,9 @@ def test_whatever_happens_nobody_waits_while_somebody_is_free_and_counts_are_tru
 async def _live_through(url: str, plan: list[tuple[str, int]]) -> None:
     from datetime import timedelta
 
-    from support_api.assignment import LeastLoaded
-    from support_api.store import Database, open_store
+    from support_api.database.legacy import Database
+    from support_api.rules.assignment import LeastLoaded
+    from support_api.store import open_store
     from support_api.wording import wording
 
     chooser = LeastLoaded(timedelta(seconds=60))

@@ -16,17 +16,10 @@ from support_api.errors import (
     TicketTaken,
     UnknownTicket,
 )
-from support_api.models import (
-    Draft,
-    Event,
-    EventKind,
-    NewTicket,
-    OperatorStatus,
-    Sender,
-    SenderType,
-    Ticket,
-    TicketStatus,
-)
+from support_api.models.messages import Draft, Sender, SenderType
+from support_api.models.operators import OperatorStatus
+from support_api.models.outbox import Event, EventKind
+from support_api.models.tickets import NewTicket, Ticket, TicketStatus
 from support_api.store import Store
 from tests.support_api.helpers import SteadyClock, operator_of, visitor_of
 

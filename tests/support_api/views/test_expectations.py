@@ -8,7 +8,7 @@ import pytest
 from pushdesk.http_server import HttpServer, Patience
 from support_api.app import Parts, running_app
 from support_api.config import Settings
-from support_api.routes import ROUTES
+from support_api.views.routes import ROUTES
 
 HOST = "127.0.0.1"
 # Less than a patient client would wait by itself is not measured: no answer at all is what fails.

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from support_api.config import Settings
+from support_api.database.legacy import Database
 from support_api.errors import StoreUnavailable
-from support_api.store import Database
 from tests.support_api.conftest import Start
 from tests.support_api.helpers import Caller, RecordingRelay
 

@@ -8,8 +8,8 @@ import pytest
 import structlog
 
 from support_api.config import Settings
-from support_api.routes import ROUTES
 from support_api.views.desk import Callers
+from support_api.views.routes import ROUTES
 from tests.support_api.conftest import Running, Start
 from tests.support_api.helpers import Caller, open_ticket
 

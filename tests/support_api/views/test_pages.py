@@ -10,8 +10,8 @@ import pytest
 from aiohttp import ClientSession
 from multidict import CIMultiDictProxy
 
-from support_api.assets import STATIC_FOLDER, read_assets
 from support_api.config import Settings
+from support_api.views.assets import STATIC_FOLDER, read_assets
 from support_api.views.middleware import page_policy
 from tests.support_api.conftest import Start
 from tests.support_api.helpers import Caller, RecordingRelay

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from support_api.config import Settings
-from support_api.models import Operator
+from support_api.models.operators import Operator
 from tests.support_api.conftest import Running, Start
 from tests.support_api.helpers import Caller, RecordingRelay, Visitor, eventually, open_ticket
 

@@ -1,0 +1,1 @@
+"""What the world is told when something happens, one file per audience."""

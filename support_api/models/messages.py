@@ -1,0 +1,71 @@
+"""What is said in a conversation, and by whom. No SQL, no HTTP, no clock, no words of a person's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SenderType(StrEnum):
+    """Who speaks in a message."""
+
+    VISITOR = "visitor"
+    OPERATOR = "operator"
+    SYSTEM = "system"
+
+
+class NoticeCode(StrEnum):
+    """What a message of the system says."""
+
+    TRANSFERRED = "transferred"
+    """Another operator continues: `operator_name`."""
+    RETURNED = "returned"
+    """The conversation waits for another operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a message of the system says, in no language: pages write it in their reader's own."""
+
+    code: NoticeCode
+    params: Mapping[str, str]
+
+
+Wording = Callable[[Notice], str]
+"""A notice in the words of the site, for clients that know only texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; `seq` counts from 1 without gaps within its ticket."""
+
+    id: int
+    ticket_id: int
+    seq: int
+    sender_type: SenderType
+    sender_id: str
+    sender_name: str
+    content: str
+    client_id: str | None
+    created_at: datetime
+    notice: Notice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """In which role somebody acts in one ticket, with the id and the name that the other side may see."""
+
+    type: SenderType
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody sends into a conversation. `socket_id`: the connection that must not hear its own message."""
+
+    content: str
+    client_id: str | None = None
+    socket_id: str | None = None

@@ -1,0 +1,53 @@
+"""What the relay shall do, and what waits for that. No SQL, no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What the relay shall do."""
+
+    EVENT = "event"
+    """Publish it."""
+    UNSUBSCRIBE = "unsubscribe"
+    """End the subscription of the user in the payload to the channel; where that is empty, to all channels."""
+    TERMINATE = "terminate"
+    """Close the connections of the user in the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event for the relay, or another thing that it shall do in the same order; `payload` is a JSON object."""
+
+    channel: str
+    name: str
+    payload: Mapping[str, object]
+    exclude_socket: str | None = None
+    kind: EventKind = EventKind.EVENT
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event that waits in the outbox under its number; the numbers give the order. `key` is one that no other event has,
+    of any database: a new one begins with the same numbers."""
+
+    id: int
+    event: Event
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """An event that was set aside: all but its data, which is private. `size` is that of its data, in bytes."""
+
+    id: int
+    channel: str
+    name: str
+    size: int
+    created_at: datetime
+    refused_at: datetime
+    reason: str

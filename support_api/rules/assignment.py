@@ -1,0 +1,42 @@
+"""Who gets the next ticket. Pure: operators and the time come in, a choice with its reason goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from support_api.models.assignment import Candidate, Choice
+from support_api.models.operators import OperatorStatus, Presence
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LeastLoaded:
+    """The operator with the fewest active tickets; among equals the one who has waited longest for a new one.
+
+    `timeout`: an operator whose last heartbeat is older than this is not online, whatever their status says.
+    """
+
+    timeout: timedelta
+
+    def __call__(self, operators: Sequence[Candidate], now: datetime) -> Choice:
+        """Chooses among `operators`. `operator_id` is None when nobody is online or everybody is at the limit."""
+        online = [one for one in operators if is_online(one, self.timeout, now)]
+        if not online:
+            return Choice(None, "nobody is online")
+        free = [one for one in online if one.active_tickets < one.max_tickets]
+        if not free:
+            return Choice(None, "everybody is at the limit")
+        chosen = min(free, key=_turn)
+        return Choice(chosen.operator_id, f"has {chosen.active_tickets} of {chosen.max_tickets}")
+
+
+def is_online(operator: Candidate | Presence, timeout: timedelta, now: datetime) -> bool:
+    """Whether somebody takes tickets now: they say so, and the last heartbeat is not older than `timeout`."""
+    return operator.status is OperatorStatus.ONLINE and now - operator.last_seen <= timeout
+
+
+def _turn(operator: Candidate) -> tuple[int, datetime, int]:
+    return operator.active_tickets, operator.last_assigned_at or _NEVER, operator.operator_id

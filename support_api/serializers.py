@@ -1,0 +1,90 @@
+"""How tickets, messages and times look as JSON: one place for answers and events. Pure; knows only the models."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from support_api.models.messages import Message, Notice
+from support_api.models.operators import Operator, Presence
+from support_api.models.tickets import Listed, Ticket
+
+Json = dict[str, object]
+
+
+def time_text(moment: datetime) -> str:
+    """Writes a time as RFC 3339 in UTC with milliseconds: 2026-01-02T03:04:05.678Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def optional_time_text(moment: datetime | None) -> str | None:
+    """`time_text`, or None for a moment that has not come."""
+    return None if moment is None else time_text(moment)
+
+
+def message_json(message: Message) -> Json:
+    """The Message object of the API."""
+    return {
+        "id": message.id,
+        "ticket_id": message.ticket_id,
+        "seq": message.seq,
+        "sender_type": str(message.sender_type),
+        "sender_id": message.sender_id,
+        "sender_name": message.sender_name,
+        "content": message.content,
+        "created_at": time_text(message.created_at),
+        "client_id": message.client_id,
+    } | _notice_json(message.notice)
+
+
+def _notice_json(notice: Notice | None) -> Json:
+    """What only a message of the system has, for clients that write it in their reader's language."""
+    return {} if notice is None else {"code": str(notice.code), "params": dict(notice.params)}
+
+
+def ticket_json(ticket: Ticket, *, with_email: bool) -> Json:
+    """The Ticket object of the API. The visitor's e-mail is for the operator who serves them, so the caller must say."""
+    shape: Json = {
+        "ticket_id": ticket.id,
+        "status": str(ticket.status),
+        "visitor_id": ticket.visitor_id,
+        "visitor_name": ticket.visitor_name,
+        "operator_id": ticket.operator_id,
+        "operator_name": ticket.operator_name,
+        "created_at": time_text(ticket.created_at),
+        "closed_at": optional_time_text(ticket.closed_at),
+        "closed_by": None if ticket.closed_by is None else str(ticket.closed_by),
+        "last_seq": ticket.last_seq,
+    }
+    if with_email:
+        shape["visitor_email"] = ticket.visitor_email
+    return shape
+
+
+def listed_json(listed: Listed, *, with_email: bool) -> Json:
+    """A Ticket with `message`, the text that opened it."""
+    return ticket_json(listed.ticket, with_email=with_email) | {"message": listed.first_message}
+
+
+def operator_json(operator: Operator) -> Json:
+    """Who an operator is."""
+    return {"operator_id": operator.id, "name": operator.name, "email": operator.email}
+
+
+def colleague_json(operator: Operator, presence: Presence, *, is_online: bool) -> Json:
+    """An operator as colleagues see them: no e-mail."""
+    return {
+        "operator_id": operator.id,
+        "name": operator.name,
+        "is_online": is_online,
+        "active_tickets": presence.active_tickets,
+        "max_tickets": presence.max_tickets,
+    }
+
+
+def presence_json(presence: Presence) -> Json:
+    """How busy an operator is."""
+    return {
+        "status": str(presence.status),
+        "max_tickets": presence.max_tickets,
+        "active_tickets": presence.active_tickets,
+    }

@@ -1,0 +1,102 @@
+"""The calls about one conversation: open it, write, read, show that somebody types, close. Visitors and operators share
+them; in which role a caller acts, access decides."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from aiohttp import web
+
+from support_api.listeners import realtime
+from support_api.models.ids import MAX_ID
+from support_api.models.messages import Draft, SenderType
+from support_api.models.operators import Identity
+from support_api.models.tickets import NewTicket, Ticket
+from support_api.rules.access import role_in
+from support_api.serializers import Json, message_json, ticket_json
+from support_api.store import ensure_open
+from support_api.views.desk import DESK
+from support_api.views.fields import body_fields, query_fields
+from support_api.views.identity import identify, remember_visitor, visitor_of
+from support_api.views.limits import ensure_not_too_often, sender_key
+from support_api.views.proxies import network_of
+from support_api.views.responses import json_answer
+from support_api.wording import DEFAULT_VISITOR_NAME
+
+NAME_LENGTH = 100
+"""Characters of a visitor's name."""
+
+PAGE = 500
+"""Messages in one answer at most."""
+
+
+async def create_ticket(request: web.Request) -> web.Response:
+    """Opens a ticket as a visitor, a new one where the caller proves to be none."""
+    desk, fields = request.app[DESK], await body_fields(request)
+    client_id = fields.client_id()
+    visitor_id = visitor_of(request) or desk.tokens.visitor_of_create(client_id)
+    new = NewTicket(
+        visitor_id=visitor_id,
+        name=fields.person("name", NAME_LENGTH) or DEFAULT_VISITOR_NAME,
+        email=fields.email("email"),
+        message=fields.content("message"),
+        client_id=client_id,
+        network=desk.tokens.hide_network(network_of(request)),
+    )
+    ensure_not_too_often(desk.limits.tickets, network_of(request), "new conversations from this address")
+    opened = await desk.store.tickets.create(new, desk.limits.open_tickets)
+    token = desk.tokens.sign_visitor(visitor_id)
+    ticket = ticket_json(opened.ticket, with_email=False)
+    known = {"ticket_id": opened.ticket.id, "visitor_id": visitor_id, "status": ticket["status"]}
+    answer = json_answer(known | {"visitor_token": token, "ticket": ticket, "message": message_json(opened.message)})
+    remember_visitor(request, answer, token)
+    return answer
+
+
+async def send_support_message(request: web.Request) -> web.Response:
+    """Stores a message in the caller's conversation."""
+    desk, fields, identity = request.app[DESK], await body_fields(request), await identify(request)
+    ticket_id = fields.ticket_id()
+    draft = Draft(fields.content("content"), fields.client_id(), fields.socket_id())
+    ensure_not_too_often(desk.limits.messages, sender_key(request, identity), "messages")
+    message = await desk.store.tickets.add_message(ticket_id, draft, partial(role_in, identity=identity))
+    return json_answer({"message": message_json(message)})
+
+
+async def typing(request: web.Request) -> web.Response:
+    """Tells the other side that the caller is typing; in which role follows from who they are."""
+    desk, fields, identity = request.app[DESK], await body_fields(request), await identify(request)
+    ticket = await desk.store.tickets.read(fields.ticket_id())
+    sender = role_in(ticket, identity)
+    ensure_open(ticket)
+    now = asyncio.get_running_loop().time()
+    if not desk.limits.typing.count((ticket.id, sender.type), now):
+        desk.notices.send(realtime.typing(ticket.id, sender.type, fields.socket_id()))
+    return json_answer({})
+
+
+async def get_messages(request: web.Request) -> web.Response:
+    """The caller's conversation, or what is new in it."""
+    desk, fields, identity = request.app[DESK], query_fields(request), await identify(request)
+    ticket_id, after = fields.ticket_id(), fields.integer("after", 0, MAX_ID, default=0)
+    limit = fields.integer("limit", 1, PAGE, default=PAGE)
+    history = await desk.store.tickets.history(ticket_id, after, limit, partial(role_in, identity=identity))
+    return json_answer(
+        {
+            "messages": [message_json(message) for message in history.messages],
+            "ticket": _ticket_for(history.ticket, identity),
+            "has_more": history.has_more,
+        }
+    )
+
+
+async def close_ticket(request: web.Request) -> web.Response:
+    """Ends the caller's conversation."""
+    desk, fields, identity = request.app[DESK], await body_fields(request), await identify(request)
+    ticket = await desk.store.tickets.close(fields.ticket_id(), partial(role_in, identity=identity))
+    return json_answer({"ticket": _ticket_for(ticket, identity)})
+
+
+def _ticket_for(ticket: Ticket, identity: Identity) -> Json:
+    return ticket_json(ticket, with_email=role_in(ticket, identity).type is SenderType.OPERATOR)
