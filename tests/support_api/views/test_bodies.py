@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support_api.errors import InvalidField, StoreUnavailable
-from support_api.routes import ROUTES
 from support_api.store.tickets import TicketStore
 from support_api.views.fields import Fields
+from support_api.views.routes import ROUTES
 from tests.support_api.conftest import Running
 from tests.support_api.helpers import Answer, Caller, open_ticket
 
@@ -63,7 +63,7 @@ async def test_a_body_over_the_limit_is_too_large(nobody: Caller, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", [FORM, JSON, MULTIPART])
-@pytest.mark.parametrize("body", [gzip.compress(b'{"message": "x"}'), b"not gzip", b""])
+@pytest.mark.parametrize("body", [gzip.compress(b'{"message": "x"}', mtime=0), b"not gzip", b""])
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "nonsense"])
 async def test_a_compressed_body_is_not_taken_and_leaves_no_traceback(
     nobody: Caller, capsys: pytest.CaptureFixture[str], kind: str, body: bytes, encoding: str
