@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from relay.api.routes import MAX_BODY
 from relay.transports import front
-from relay.transports.front import MAX_HEAD
+from relay.transports.reading import MAX_HEAD
 from tests.helpers.clients import APP, app_with
 from tests.helpers.frames import client_frame
 from tests.helpers.relay import RunningRelay, running_relay

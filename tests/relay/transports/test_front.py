@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushdesk.deadlines import KEEPALIVE, REQUEST_TIMEOUT
-from relay.transports import front
+from relay.transports import reading
 from relay.transports.exchange import Exchange
-from relay.transports.front import MAX_HEAD
+from relay.transports.reading import MAX_HEAD
 from relay.wire.bodies import ChunkedBody
 from relay.wire.http import PlainRequest, parse_plain
 from tests.helpers.door import HANDSHAKE, MAX_BODY, Door, answers, api
@@ -91,7 +91,7 @@ class TestPlainRequests:
             looks.append(len(data))
             return parse_plain(data)
 
-        monkeypatch.setattr(front, "parse_plain", look)
+        monkeypatch.setattr(reading, "parse_plain", look)
         body = bytes(range(250)) * 4
         request = api(body, b"X: y")
         for at in range(0, len(request), 5):
@@ -329,7 +329,7 @@ class TestBodiesOverTheLimit:
             turns += 1
             await asyncio.sleep(0)
             assert len(sizes) <= turns + 1
-        assert (max(sizes), door.asked[0][2]) == (front.PORTION, b"a" * MAX_BODY)
+        assert (max(sizes), door.asked[0][2]) == (reading.PORTION, b"a" * MAX_BODY)
 
     async def test_chunks_that_are_none_get_400(self, door: Door) -> None:
         door.protocol.data_received(self.CHUNKED + b"x\r\n")

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from relay.protocol.signatures import signed_params
-from relay.transports.front import MAX_HEAD
+from relay.transports.reading import MAX_HEAD
 from tests.helpers.clients import APP
 from tests.helpers.door import HANDSHAKE, PING
 from tests.helpers.frames import server_frames

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pushdesk.deadlines import KEEPALIVE
-from relay.transports.front import MAX_HEAD
+from relay.transports.reading import MAX_HEAD
 from relay.wire.http import LongResponse, text_response
 from relay.wire.later import PATIENCE, Later
 from tests.helpers.door import HANDSHAKE, Door, answers, api

@@ -9,7 +9,7 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.uri import parse_uri
 
 from relay.apps import App
-from relay.transports.front import MAX_HEAD
+from relay.transports.reading import MAX_HEAD
 from relay.wire.deflate import RESPONSE
 from tests.relay.transports.rfc.cases import (
     COMPRESSING,
