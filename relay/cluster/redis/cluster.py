@@ -25,7 +25,8 @@ from relay.cluster.redis.partition import Partition, Topic
 from relay.cluster.redis.partitions import Partitions
 from relay.cluster.redis.pushes import Meanings
 from relay.cluster.redis.reports import Assertion
-from relay.cluster.redis.roster import Later, RedisRoster
+from relay.cluster.redis.roster.counts import Later
+from relay.cluster.redis.roster.roster import RedisRoster
 from relay.cluster.redis.scripts import Times, load
 from relay.cluster.redis.topology import Topology, parse_url
 from relay.cluster.redis.witness import RedisWitness
@@ -232,7 +233,7 @@ class RedisCluster:
             # After another loss of the link they are read again.
             if not isinstance(answer, Unavailable):
                 members = {user.decode(): info for user, info in answer.items()}
-                self.roster.members_are(topic.app_id, topic.name, members)
+                self.roster.members.members_are(topic.app_id, topic.name, members)
 
         return take
 

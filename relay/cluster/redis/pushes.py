@@ -12,7 +12,7 @@ from msgspec import DecodeError, msgpack
 from relay.cluster import push
 from relay.cluster.receiver import Receiver
 from relay.cluster.redis.partition import Partition, Topic
-from relay.cluster.redis.roster import RedisRoster
+from relay.cluster.redis.roster.roster import RedisRoster
 from relay.protocol.events import with_id
 from relay.protocol.session import Member
 from relay.wire.frames import text_frame
@@ -64,19 +64,19 @@ class Meanings:
 
     def _member_added(self, topic: Topic, exclude: str | None, body: bytes) -> None:
         user_id, user_info = msgpack.decode(body, type=push.MemberAdded)
-        self._roster.member_added(topic.app_id, topic.name, Member(user_id, user_info.encode()), exclude)
+        self._roster.members.member_added(topic.app_id, topic.name, Member(user_id, user_info.encode()), exclude)
 
     def _member_removed(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        self._roster.member_removed(topic.app_id, topic.name, msgpack.decode(body, type=push.MemberRemoved))
+        self._roster.members.member_removed(topic.app_id, topic.name, msgpack.decode(body, type=push.MemberRemoved))
 
     def _count(self, topic: Topic, exclude: str | None, body: bytes) -> None:
         self._receiver.count_told(topic.app_id, topic.name, msgpack.decode(body, type=push.Count))
 
     def _online(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        self._roster.went_online(topic.app_id, topic.name, exclude)
+        self._roster.users.went_online(topic.app_id, topic.name, exclude)
 
     def _offline(self, topic: Topic, exclude: str | None, body: bytes) -> None:
-        self._roster.went_offline(topic.app_id, topic.name)
+        self._roster.users.went_offline(topic.app_id, topic.name)
 
     def _terminate(self, topic: Topic, exclude: str | None, body: bytes) -> None:
         self._receiver.terminated(topic.app_id, topic.name)

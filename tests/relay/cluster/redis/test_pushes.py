@@ -6,7 +6,7 @@ import pytest
 from relay.cluster import push
 from relay.cluster.redis.partition import Partition, Topic
 from relay.cluster.redis.pushes import Meanings
-from relay.cluster.redis.roster import RedisRoster
+from relay.cluster.redis.roster.roster import RedisRoster
 from tests.relay.cluster.redis.nodes import Recorder
 
 

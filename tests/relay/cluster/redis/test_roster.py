@@ -6,7 +6,7 @@ import pytest
 
 from relay.cluster.bus import Unavailable
 from relay.cluster.redis.cluster import Options
-from relay.cluster.redis.roster import REAPERS
+from relay.cluster.redis.roster.reaping import REAPERS
 from relay.cluster.redis.scripts import Times
 from relay.cluster.roster import ChannelInfo, Entered
 from tests.helpers.fake_node import APP, FakeNode
@@ -225,5 +225,5 @@ async def test_where_nodes_are_many_some_of_them_see_to_a_partition(
     partition = nodes.cluster_of(node)._partitions.control
     partition.lease.nodes = 2_000
     for luck, expected in [(0.0, True), (REAPERS / 2_000 - 1e-9, True), (REAPERS / 2_000, False), (0.99, False)]:
-        monkeypatch.setattr("relay.cluster.redis.roster.random.random", lambda luck=luck: luck)
-        assert roster._sees_to(partition) is expected
+        monkeypatch.setattr("relay.cluster.redis.roster.reaping.random.random", lambda luck=luck: luck)
+        assert roster._reaper.sees_to(partition) is expected
