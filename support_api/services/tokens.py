@@ -12,7 +12,9 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous.encoding import want_bytes
+from itsdangerous.signer import SigningAlgorithm
 
 VISITOR_MAX_AGE = timedelta(days=365)
 """A visitor who stays away longer starts anew."""
@@ -44,8 +46,8 @@ class Tokens:
         operator_max_age: timedelta = OPERATOR_MAX_AGE,
     ) -> None:
         self._first_key = keys[0].encode()
-        self._visitors = _serializer(keys, _VISITOR_SALT)
-        self._operators = _serializer(keys, _OPERATOR_SALT)
+        self._visitors = _Serializer(keys, _VISITOR_SALT)
+        self._operators = _Serializer(keys, _OPERATOR_SALT)
         self.visitor_max_age = visitor_max_age
         self.operator_max_age = operator_max_age
 
@@ -87,13 +89,41 @@ def session_hash(session_id: str) -> str:
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
-def _serializer(keys: Sequence[str], salt: str) -> URLSafeTimedSerializer:
-    # itsdangerous signs with the last key of its list.
-    signer = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-    return URLSafeTimedSerializer(list(reversed(keys)), salt=salt, signer_kwargs=signer)
+class _Algorithm(SigningAlgorithm):
+    """HMAC-SHA-256 in one call; itsdangerous' own makes two objects for it."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        """The signature of `value`."""
+        return hmac.digest(key, value, "sha256")
 
 
-def _read(serializer: URLSafeTimedSerializer, token: str, max_age: timedelta) -> str | None:
+class _Signer(TimestampSigner):
+    """Derives the keys of its purpose once, not for each token (bench/, scenario "desk")."""
+
+    def __init__(self, keys: Sequence[str], salt: str) -> None:
+        super().__init__(keys, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256, algorithm=_Algorithm())
+        self._derived = {key: super(_Signer, self).derive_key(key) for key in self.secret_keys}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        """The key of this purpose."""
+        return self._derived[self.secret_key if secret_key is None else want_bytes(secret_key)]
+
+
+class _Serializer(URLSafeTimedSerializer):
+    """Has one signer, which knows all keys."""
+
+    def __init__(self, keys: Sequence[str], salt: str) -> None:
+        # itsdangerous signs with the last key of its list.
+        newest_last = list(reversed(keys))
+        super().__init__(newest_last, salt=salt)
+        self._signer = _Signer(newest_last, salt)
+
+    def make_signer(self, salt: str | bytes | None = None) -> TimestampSigner:
+        """The one signer: a salt of the call's own is not used here."""
+        return self._signer
+
+
+def _read(serializer: _Serializer, token: str, max_age: timedelta) -> str | None:
     if len(token) > MAX_TOKEN or not token.isascii():
         return None
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
+from itsdangerous import Signer, URLSafeTimedSerializer
 
 from support_api.services.tokens import Tokens, new_session_id, session_hash
 
@@ -71,6 +73,21 @@ def test_what_is_no_token_is_refused(tokens: Tokens, token: str) -> None:
 def test_a_genuine_signature_over_something_else_than_an_id_is_refused(tokens: Tokens) -> None:
     for value in ("short", "Z" * 32, "a" * 33):
         assert tokens.read_visitor(tokens.sign_visitor(value)) is None
+
+
+def test_the_keys_of_a_purpose_are_derived_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, old = Tokens(["new key", "old key"]), Tokens(["old key"])
+    made, before = tokens.sign_visitor(VISITOR), old.sign_visitor(VISITOR)
+    monkeypatch.setattr(Signer, "derive_key", lambda *_: pytest.fail("a key was derived again"))
+    assert tokens.read_visitor(made) == tokens.read_visitor(before) == VISITOR
+    assert tokens.read_visitor(tokens.sign_visitor(VISITOR)) == VISITOR
+
+
+def test_tokens_are_those_of_itsdangerous_so_that_earlier_ones_go_on_counting(tokens: Tokens) -> None:
+    kinds = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    plain = URLSafeTimedSerializer(["old key", "new key"], salt="pushdesk.visitor.v1", signer_kwargs=kinds)
+    assert tokens.read_visitor(str(plain.dumps(VISITOR))) == VISITOR
+    assert plain.loads(tokens.sign_visitor(VISITOR)) == VISITOR
 
 
 def test_ids_are_random_and_of_the_right_shape() -> None:
