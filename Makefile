@@ -77,7 +77,7 @@ format: $(VENV)/.dev ## format the Python code
 schema: $(VENV)/.run ## write schema.sql from the code
 	$(BIN)/python -m support_api schema >schema.sql
 
-bundle: client_js/node_modules/.installed ## write support_api/static, and what the console has of client_js, from the sources
+bundle: client_js/node_modules/.installed ## write support_api/static and relay/console/static from the sources
 	cd client_js && npm run --silent bundle
 
 bench: $(VENV)/.dev ## what the load generator can do (docs/performance.md)

@@ -2,8 +2,8 @@ import js from '@eslint/js';
 
 const timers = { setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', queueMicrotask: 'readonly' };
 const common = { ...timers, console: 'readonly', crypto: 'readonly', fetch: 'readonly', URL: 'readonly', URLSearchParams: 'readonly', TextEncoder: 'readonly', AbortController: 'readonly' };
-export const page = Object.fromEntries(
-  ['document', 'navigator', 'location', 'addEventListener', 'focus', 'CSSStyleSheet', 'Notification', 'AudioContext', 'BroadcastChannel', 'Worker', 'postMessage', 'matchMedia', 'ResizeObserver', 'MutationObserver', 'requestAnimationFrame', 'cancelAnimationFrame', 'getComputedStyle'].map((name) => [name, 'readonly']),
+const page = Object.fromEntries(
+  ['document', 'navigator', 'location', 'addEventListener', 'focus', 'CSSStyleSheet', 'Notification', 'AudioContext', 'BroadcastChannel', 'Worker', 'postMessage', 'matchMedia', 'ResizeObserver', 'MutationObserver', 'requestAnimationFrame', 'cancelAnimationFrame', 'getComputedStyle', 'getSelection', 'TextDecoderStream'].map((name) => [name, 'readonly']),
 );
 const node = { process: 'readonly', Buffer: 'readonly', global: 'readonly', EventTarget: 'readonly', Event: 'readonly', Response: 'readonly' };
 
@@ -28,13 +28,13 @@ export default [
       'no-implied-eval': 'error',
       'no-restricted-properties': [
         'error',
-        ...['innerHTML', 'outerHTML', 'insertAdjacentHTML'].map((property) => ({ property, message: 'Build nodes: text of people is only ever text.' })),
+        ...['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'dangerouslySetInnerHTML'].map((property) => ({ property, message: 'Build nodes: text of people is only ever text.' })),
       ],
       'prefer-const': 'error',
     },
   },
   { files: ['pushler/**', 'kit/**', 'conversation/**'], languageOptions: { globals: { document: 'readonly' } } },
-  { files: ['widget/**', 'operator/**', 'demo/**', 'conversation/{composer,message_view}.js'], languageOptions: { globals: page } },
+  { files: ['widget/**', 'operator/**', 'console/**', 'demo/**', 'conversation/{composer,message_view}.js'], languageOptions: { globals: page } },
   { files: ['pushler/**', 'kit/**'], rules: { 'no-restricted-imports': importsFrom('./') } },
   { files: ['conversation/**'], rules: { 'no-restricted-imports': importsFrom('./', '../kit/') } },
   { files: ['demo/demo.js'], languageOptions: { sourceType: 'script' } },

@@ -1,5 +1,6 @@
 /**
- * Makes what browsers load from the sources: support_api/static, which is committed and part of the Python package.
+ * Makes what browsers load from the sources: support_api/static and relay/console/static, which are committed and part of the
+ * Python package.
  * `build()` returns the text of one file, so that a test can compare it with what is committed.
  */
 
@@ -10,7 +11,7 @@ import esbuild from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Where the files go. */
+/** Where the support desk's files go. */
 export const target = new URL('../../support_api/static/', import.meta.url);
 
 /** The file that each script and style is built from. */
@@ -25,17 +26,18 @@ export const bundles = {
   'demo.css': 'demo/demo.css',
 };
 
-/**
- * What the relay's console has of ours: it is served without client_js. From here to there; `npm run bundle` writes it.
- */
-export const copies = {
-  'kit/dom.js': '../relay/console/static/dom.js',
-};
-
 /** The page that each is a copy of. */
 export const pages = {
   'operator.html': 'operator/index.html',
   'demo.html': 'demo/index.html',
+};
+
+/** Where those of the relay's console go, and what each is built from. They are served as they are. */
+export const consoleTarget = new URL('../../relay/console/static/', import.meta.url);
+export const consoleFiles = {
+  'index.html': 'console/index.html',
+  'console.js': 'console/main.js',
+  'console.css': 'console/console.css',
 };
 
 /** How each bundle is compressed, and back, by the ending of the file beside it. */
@@ -45,7 +47,7 @@ export const compressions = {
 };
 
 /** Classic scripts; the panel is a module, which knows where its worker lies. */
-const formats = { 'operator.js': 'esm' };
+const formats = { 'operator.js': 'esm', 'console.js': 'esm' };
 
 const cssAsText = {
   name: 'css-as-text',
@@ -70,23 +72,36 @@ const withoutUnused = {
   },
 };
 
-/** @returns {Promise<string>} the text of one file of the two lists above */
+/** Preact would write markup where a property of a certain name asks for it. Nobody asks; in our bundles it is text all the same. */
+const withoutMarkup = {
+  name: 'without-markup',
+  setup(build) {
+    build.onLoad({ filter: /preact[/\\]dist[/\\]preact\.mjs$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replaceAll('.innerHTML', '.textContent'),
+    }));
+  },
+};
+
+const plugins = { 'widget.js': [cssAsText, withoutUnused], 'console.js': [withoutMarkup] };
+
+/** @returns {Promise<string>} the text of one file of the three lists above */
 export async function build(file) {
-  if (file in pages) return readFile(`${root}${pages[file]}`, 'utf8');
+  const source = pages[file] ?? bundles[file] ?? consoleFiles[file];
+  if (source.endsWith('.html')) return readFile(`${root}${source}`, 'utf8');
   const result = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: [bundles[file]],
+    entryPoints: [source],
     bundle: true,
     minify: true,
     format: formats[file] ?? 'iife',
     target: 'es2022',
     charset: 'utf8',
     // Names with a leading underscore are private by convention: they may be short in the bundle.
-    // So they are never written as text (`this['_x']`); a test looks for that.
-    mangleProps: /^_./,
+    // So they are never written as text (`this['_x']`); a test looks for that. Two underscores are Preact's, which does.
+    mangleProps: /^_[^_]/,
     legalComments: 'none',
     write: false,
-    plugins: file === 'widget.js' ? [cssAsText, withoutUnused] : [],
+    plugins: plugins[file] ?? [],
   });
   return result.outputFiles[0].text;
 }

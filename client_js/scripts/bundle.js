@@ -1,12 +1,12 @@
-/** Writes support_api/static anew, and the relay's copies, and says how much the bundles weigh. */
+/** Writes support_api/static and relay/console/static anew, and says how much the bundles weigh. */
 
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
-import { build, bundles, compressions, copies, pages, target } from './build.js';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { build, bundles, compressions, consoleFiles, consoleTarget, pages, target } from './build.js';
 
-const root = new URL('../', import.meta.url);
-
-await rm(target, { recursive: true, force: true });
-await mkdir(target, { recursive: true });
+for (const folder of [target, consoleTarget]) {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+}
 for (const file of Object.keys(pages)) await writeFile(new URL(file, target), await build(file));
 for (const file of Object.keys(bundles)) {
   const text = await build(file);
@@ -19,4 +19,8 @@ for (const file of Object.keys(bundles)) {
   }
   console.log(`${file}: ${sizes.join(', ')}`);
 }
-for (const [file, copy] of Object.entries(copies)) await copyFile(new URL(file, root), new URL(copy, root));
+for (const file of Object.keys(consoleFiles)) {
+  const text = await build(file);
+  await writeFile(new URL(file, consoleTarget), text);
+  console.log(`relay/console/static/${file}: ${Buffer.byteLength(text)} bytes`);
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import vm from 'node:vm';
-import { build, bundles, compressions, copies, pages, target } from '../scripts/build.js';
+import { build, bundles, compressions, consoleFiles, consoleTarget, pages, target } from '../scripts/build.js';
 
 /** What the widget may weigh, gzip. */
 const WIDGET_LIMIT = 18_500;
@@ -16,9 +16,9 @@ for (const file of [...Object.keys(bundles), ...Object.keys(pages)]) {
   });
 }
 
-for (const [file, copy] of Object.entries(copies)) {
-  test(`${copy} is a copy of ${file} (else: npm run bundle)`, async () => {
-    assert.equal(await read(copy), await read(file));
+for (const file of Object.keys(consoleFiles)) {
+  test(`the console's ${file} is what its sources build to (else: make bundle)`, async () => {
+    assert.ok(await readFile(new URL(file, consoleTarget), 'utf8') === await build(file), 'make bundle');
   });
 }
 
@@ -33,6 +33,7 @@ for (const file of Object.keys(bundles)) {
 test('there is no other file beside them', async () => {
   const expected = [...Object.keys(pages), ...Object.keys(bundles).flatMap((file) => ['', ...Object.keys(compressions)].map((ending) => file + ending))];
   assert.deepEqual((await readdir(target)).sort(), expected.sort());
+  assert.deepEqual((await readdir(consoleTarget)).sort(), Object.keys(consoleFiles).sort());
 });
 
 test('the widget stays light', async () => {
@@ -44,11 +45,12 @@ test('the lock file names no registry', async () => {
 });
 
 test('no script writes markup as text', async () => {
-  for (const file of Object.keys(bundles)) assert.doesNotMatch(await built(file), /innerHTML|insertAdjacentHTML|document\.write|\beval\(/);
+  const texts = [...Object.keys(bundles).map(built), readFile(new URL('console.js', consoleTarget), 'utf8')];
+  for (const text of await Promise.all(texts)) assert.doesNotMatch(text, /innerHTML|insertAdjacentHTML|document\.write|\beval\(/);
 });
 
 test('private names are never written as text: the bundle gives them other ones', async () => {
-  for (const folder of ['pushler', 'kit', 'conversation', 'widget', 'operator', 'demo']) {
+  for (const folder of ['pushler', 'kit', 'conversation', 'widget', 'operator', 'console', 'demo']) {
     for (const file of await readdir(new URL(`../${folder}/`, import.meta.url))) {
       if (file.endsWith('.js')) assert.doesNotMatch(await read(`${folder}/${file}`), /['"`]_\w/, file);
     }

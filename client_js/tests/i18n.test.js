@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as relayConsole from '../../relay/console/static/i18n.js';
+import * as relayConsole from '../console/i18n.js';
 import * as panel from '../operator/i18n.js';
 import * as widget from '../widget/i18n.js';
 

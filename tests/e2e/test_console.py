@@ -15,6 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Error, ViewportSize
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.e2e.axe import findings
 from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, Screen, eventually, until
 from tests.helpers.parts import INTEROP, NODE, NODE_PACKAGES, NODE_PACKAGES_FOLDER, require
 from tests.helpers.processes import HOST, ROOT, RelayProcess, free_port
@@ -249,6 +250,24 @@ async def test_a_paused_list_stands_still_and_catches_up(watched: Watched) -> No
     await eventually(page.titles, [])
 
 
+async def test_rows_stand_still_while_others_come_in_above_them(watched: Watched) -> None:
+    page = await watched.open()
+    await watched.trigger("a", "first", "one")
+    await page.find("#entries summary").click()
+    await page.find("#entries .inside").wait_for()
+    await page.find("#entries > li").evaluate("row => { row.mark = 'the same'; }")
+    for number in range(5):
+        await watched.trigger("a", f"later-{number}")
+    await eventually(page.find("#entries > li").count, 6)
+    assert await page.find("#entries > li").last.evaluate("row => [row.mark, row.querySelector('details').open]") == [
+        "the same",
+        True,
+    ]
+    assert await page.page.evaluate("document.activeElement.textContent.includes('first')")
+    await page.find("#show-events").uncheck()
+    await eventually(page.kinds, [])
+
+
 async def test_an_open_row_shows_everything_laid_out(watched: Watched) -> None:
     page = await watched.open()
     await watched.trigger("a", "big", '{"id":12345678901234567890,"list":[1,{"deep":"\\u041f"}]}')
@@ -411,6 +430,36 @@ async def test_every_control_has_a_name_and_regions_are_landmarks(watched: Watch
         assert await page.page.get_by_role("region", name=title).count() == 1
     assert await page.page.get_by_role("main").count() == 1
     assert await page.page.get_by_role("banner").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [pytest.param(DESKTOP, "light", id="desktop-light"), pytest.param(PHONE, "dark", id="phone-dark")],
+)
+async def test_axe_finds_nothing_on_any_state(watched: Watched, viewport: ViewportSize, scheme: str) -> None:
+    page = await watched.open("en", viewport, color_scheme=scheme)
+    seen = {"empty": await findings(page)}
+    client = await watched.client()
+    await client.subscribe("news")
+    await watched.trigger("news", "published", {"a": 1})
+    await client.send("pusher:subscribe", {"channel": "private-x", "auth": "no"})
+    await eventually(page.kinds, ["subscription_refused", "published", "subscribed", "connected"])
+    for summary in await page.find("#entries summary").all():
+        await summary.click()
+    seen["rows open"] = await findings(page)
+    await page.find("#pause").click()
+    await page.find("#test-channel").fill("a b")
+    await page.find("#test-send").click()
+    await page.find("#test-error:not(:empty)").wait_for()
+    seen["paused, event refused"] = await findings(page)
+    await page.find("#pause").click()
+    await page.find("#search").fill("nothing like it")
+    await eventually(page.kinds, [])
+    seen["nothing fits"] = await findings(page)
+    await asyncio.to_thread(watched.relay.terminate)
+    await page.find("#connection[data-state=lost]").wait_for()
+    seen["lost"] = await findings(page)
+    assert [f"{state}: {one}" for state, found in seen.items() for one in found] == []
 
 
 async def test_russian_is_spoken_to_who_wants_it_and_the_choice_is_remembered(watched: Watched) -> None:

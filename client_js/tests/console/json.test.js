@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compact, isJson, pretty } from '../../../relay/console/static/json.js';
+import { compact, isJson, pretty } from '../../console/json.js';
 
 test('JSON is laid out as everybody lays it out', () => {
   const value = { a: [1, 2.5e-7, { b: null }], c: {}, d: [], e: 'x, y: {z} "q" \\', f: [[], [[true]]] };

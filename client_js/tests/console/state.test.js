@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { add, choose, clear, ENTRIES, GROUPS, groupOf, initial, pause, resume, shown, shownChannels, toggleGroup } from '../../../relay/console/static/state.js';
+import { add, choose, clear, ENTRIES, GROUPS, groupOf, initial, pause, resume, shown, shownChannels, toggleGroup } from '../../console/state.js';
 
 const entry = (fields) => ({ kind: 'published', at: 0, channel: 'news', event: 'x', data: '{}', ...fields });
 const after = (...entries) => entries.reduce(add, initial());

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { texts, translator } from '../../../relay/console/static/i18n.js';
-import { describe, fieldsOf } from '../../../relay/console/static/rows.js';
-import { cleanHost, SNIPPETS, targetOf } from '../../../relay/console/static/snippets.js';
-import { GROUPS } from '../../../relay/console/static/state.js';
+import { texts, translator } from '../../console/i18n.js';
+import { describe, fieldsOf } from '../../console/rows.js';
+import { cleanHost, SNIPPETS, targetOf } from '../../console/snippets.js';
+import { GROUPS } from '../../console/state.js';
 
 const APP = { id: 'shop', key: 'shop-key', is_enabled: true };
 const RELAY = { host: '127.0.0.1', port: 6001, path_prefix: '', is_tls: false };
