@@ -32,6 +32,11 @@ CAUSES: Final = (ANYBODY, CHANNELS, MEMBERS)
 _AUTHORISED: Final = ("private-", "presence-", "#server-to-user-")
 _OF_MEMBERS: Final = frozenset({"member_added", "member_removed", "client_event"})
 
+# Seconds. A page that reloads leaves and comes back: within GRACE nobody is told. Several clients that miss the same cached
+# event at once are told of once in MISS_INTERVAL.
+GRACE: Final = 3.0
+MISS_INTERVAL: Final = 3.0
+
 KEY_HEADER: Final = "X-Pusher-Key"
 SIGNATURE_HEADER: Final = "X-Pusher-Signature"
 # Ours: what each event of the body is known by, so that one that is told once more can be passed over.

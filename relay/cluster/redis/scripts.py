@@ -12,6 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from relay.cluster.counts import INTERVAL, SMALL_CHANNEL, SMALL_INTERVAL
+from relay.protocol.webhooks import GRACE
+
 _WITH: Final = "-- with: "
 # What every script begins with: its one key, and a shorter name for calls.
 BASE: Final = "local base, call = KEYS[1], redis.call"
@@ -52,6 +55,10 @@ def load(log_entries: int, times: Times, *, is_sharded: bool) -> Mapping[str, Sc
         "@LOG@": str(log_entries),
         "@PUBLISH@": "SPUBLISH" if is_sharded else "PUBLISH",
         "@ROOM@": str(HOOK_ROOM),
+        "@GRACE@": _ms(GRACE),
+        "@SMALL_CHANNEL@": str(SMALL_CHANNEL),
+        "@SMALL_INTERVAL@": _ms(SMALL_INTERVAL),
+        "@INTERVAL@": _ms(INTERVAL),
         "@LEASE@": _ms(times.lease),
         "@OUTAGE@": _ms(times.outage),
         "@REBUILDING@": _ms(times.rebuilding),

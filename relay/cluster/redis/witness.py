@@ -7,11 +7,10 @@ from relay.apps import App
 from relay.cluster.redis.calls import ignore
 from relay.cluster.redis.link import Argument
 from relay.cluster.redis.partitions import Partitions
-from relay.protocol.webhooks import WebhookEvent, cause_of
+from relay.protocol.webhooks import MISS_INTERVAL, WebhookEvent, cause_of
 from relay.wire import halves
 
-# Several clients that miss the same cached event at once are told of once in this time. Milliseconds.
-MISS_INTERVAL: Final = 3_000
+_MISS_INTERVAL_MS: Final = round(MISS_INTERVAL * 1_000)
 
 
 class RedisWitness:
@@ -30,7 +29,7 @@ class RedisWitness:
             return
         arguments: list[Argument] = [app_id, cause_of(event), halves.dumps(event.fields())]
         if event.name == "cache_miss":
-            arguments += [f"miss:{event.channel}", MISS_INTERVAL]
+            arguments += [f"miss:{event.channel}", _MISS_INTERVAL_MS]
         self._partitions.of(app_id, event.channel).ask("hook", arguments, ignore)
 
     def came(self, app_id: str, event: WebhookEvent, /) -> None:

@@ -9,10 +9,10 @@
 -- going             zset  by when it is due, ms: `v<app>\0<channel>`, `m<app>\0<channel>\0<user>`,
 --                         `h<hooked><app>\0<channel>\0<node>\0<user>`, `n<hooked><app>\0<channel>`: see sweep.lua
 
--- Milliseconds in which whoever left may come back before a back end hears of it (D).
-local GRACE = 3000
--- A9, as relay/cluster/counts.py has it.
-local SMALL_CHANNEL, SMALL_INTERVAL, INTERVAL = 100, 100, 5000
+-- Milliseconds in which whoever left may come back before a back end hears of it (D): relay/protocol/webhooks.py.
+local GRACE = @GRACE@
+-- A9: relay/cluster/counts.py; times in milliseconds.
+local SMALL_CHANNEL, SMALL_INTERVAL, INTERVAL = @SMALL_CHANNEL@, @SMALL_INTERVAL@, @INTERVAL@
 
 local function time_of(field)
     return tonumber(call('HGET', base .. 'beat', field) or 0)
