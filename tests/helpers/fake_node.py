@@ -1,4 +1,4 @@
-"""A node without clients: it holds what a test says, keeps the lists that a node keeps, and notes what it is told.
+"""A receiver that notes what it is told, and a node without clients: it keeps the lists that a node keeps.
 
 As a real node it holds a member from the moment it may (`done`), and members, counts and users are what it reports.
 """
@@ -39,27 +39,109 @@ class Parts(Protocol):
     async def stop(self) -> None: ...
 
 
-class FakeNode:
-    """See Receiver. `told` has one tuple for each call, the method's name first; `take` empties it."""
+class Recorder:
+    """A receiver whose holdings a test sets. `told` has one tuple for each call, the method's name first; `take` empties
+    it."""
 
-    def __init__(self, cluster: Parts) -> None:
-        self.cluster = cluster
+    def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
-        self.apps = {app_id: app_of(app_id) for app_id in (APP, "4")}
-        self.connections: Counter[str] = Counter()
+        self.apps: dict[str, App] = {}
+        self.connections: Mapping[str, int] = {APP: 0}
         self.subscriptions: dict[tuple[str, str], int] = {}
-        # Who has a connection here; and by channel all members in the cluster, as this node was told.
+        # Who has a connection here.
         self.members: dict[tuple[str, str], dict[str, bytes]] = {}
-        self.replica: dict[tuple[str, str], dict[str, bytes]] = {}
         self.users: dict[str, dict[str, None]] = {}
-        self.when_delivered: Callable[[str, bytes], None] | None = None
 
     def take(self, *kinds: str) -> list[tuple[Any, ...]]:
         """What was told since the last time, of these kinds if any are named."""
         told, self.told = self.told, []
         return [one for one in told if not kinds or one[0] in kinds]
 
-    def frames(self) -> list[bytes]:
+    def frames(self, channel: str = "a") -> list[bytes]:
+        """What was delivered to a channel of the app."""
+        return [call[3] for call in self.told if call[:3] == ("deliver", APP, channel)]
+
+    # --- what arrives ----------------------------------------------------------------------------------------------------
+
+    def deliver(self, app_id: str, channel: str, frame: bytes, exclude: str | None, /) -> None:
+        self.told.append(("deliver", app_id, channel, frame, exclude))
+
+    def member_added(self, app_id: str, channel: str, member: Member, exclude: str | None, /) -> None:
+        self.told.append(("member_added", channel, member.user_id, member.user_info, exclude))
+
+    def member_removed(self, app_id: str, channel: str, user_id: str, /) -> None:
+        self.told.append(("member_removed", channel, user_id))
+
+    def members_are(self, app_id: str, channel: str, members: Mapping[str, bytes], /) -> None:
+        self.told.append(("members_are", channel, dict(members)))
+
+    def count_told(self, app_id: str, channel: str, count: int, /) -> None:
+        self.told.append(("count_told", channel, count))
+
+    def went_online(self, app_id: str, user_id: str, exclude: str | None, /) -> None:
+        self.told.append(("went_online", user_id, exclude))
+
+    def went_offline(self, app_id: str, user_id: str, /) -> None:
+        self.told.append(("went_offline", user_id))
+
+    def terminated(self, app_id: str, user_id: str, /) -> None:
+        self.told.append(("terminated", app_id, user_id))
+
+    def unsubscribed(self, app_id: str, user_id: str, channel: str | None, /) -> None:
+        self.told.append(("unsubscribed", app_id, user_id, channel))
+
+    def reloaded(self) -> None:
+        self.told.append(("reloaded",))
+
+    def observed(self, app_id: str, viewer: str, seconds: float, /) -> None:
+        self.told.append(("observed", app_id, viewer, seconds))
+
+    def shown(self, viewer: str, happening: bytes, /) -> None:
+        self.told.append(("shown", viewer, happening))
+
+    def missed(self, channels: Iterable[tuple[str, str]], /) -> None:
+        self.told.append(("missed", sorted(channels)))
+
+    # --- what is held ----------------------------------------------------------------------------------------------------
+
+    def app_ids(self) -> Iterable[str]:
+        return self.apps or self.connections
+
+    def app(self, app_id: str, /) -> App | None:
+        return self.apps.get(app_id)
+
+    def hit(self, app_id: str, limit: str, /) -> None:
+        self.told.append(("hit", app_id, limit))
+
+    def connections_here(self, app_id: str, /) -> int:
+        return self.connections.get(app_id, 0)
+
+    def channels_here(self, app_id: str, /) -> Iterable[str]:
+        return [channel for app, channel in self.subscriptions if app == app_id]
+
+    def subscriptions_here(self, app_id: str, channel: str, /) -> int:
+        return self.subscriptions.get((app_id, channel), 0)
+
+    def members_here(self, app_id: str, channel: str, /) -> Mapping[str, bytes]:
+        return self.members.get((app_id, channel), {})
+
+    def users_here(self, app_id: str, /) -> Collection[str]:
+        return self.users.get(app_id, {})
+
+
+class FakeNode(Recorder):
+    """A node that keeps the lists that a node keeps, and is told of members only what its clients would be."""
+
+    def __init__(self, cluster: Parts) -> None:
+        super().__init__()
+        self.cluster = cluster
+        self.apps = {app_id: app_of(app_id) for app_id in (APP, "4")}
+        self.connections: Counter[str] = Counter()
+        # By channel all members in the cluster, as this node was told.
+        self.replica: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.when_delivered: Callable[[str, bytes], None] | None = None
+
+    def delivered(self) -> list[bytes]:
         """The frames that were delivered since the last time."""
         return [frame for _, _, _, frame, _ in self.take("deliver")]
 
@@ -146,20 +228,20 @@ class FakeNode:
         self.cluster.roster.list_members(APP, channel, answers.append)
         return answers
 
-    # --- Receiver: what arrives ------------------------------------------------------------------------------------------
+    # --- Receiver --------------------------------------------------------------------------------------------------------
 
     def deliver(self, app_id: str, channel: str, frame: bytes, exclude: str | None, /) -> None:
-        self.told.append(("deliver", app_id, channel, frame, exclude))
+        super().deliver(app_id, channel, frame, exclude)
         if self.when_delivered is not None:
             self.when_delivered(channel, frame)
 
     def member_added(self, app_id: str, channel: str, member: Member, exclude: str | None, /) -> None:
-        self.told.append(("member_added", channel, member.user_id, member.user_info, exclude))
+        super().member_added(app_id, channel, member, exclude)
         self.replica.setdefault((app_id, channel), {}).setdefault(member.user_id, member.user_info)
 
     def member_removed(self, app_id: str, channel: str, user_id: str, /) -> None:
         if self.replica.get((app_id, channel), {}).pop(user_id, None) is not None:
-            self.told.append(("member_removed", channel, user_id))
+            super().member_removed(app_id, channel, user_id)
 
     def members_are(self, app_id: str, channel: str, members: Mapping[str, bytes], /) -> None:
         known = self.replica.get((app_id, channel))
@@ -169,59 +251,6 @@ class FakeNode:
             for user_id in members.keys() - known.keys():
                 self.told.append(("member_added", channel, user_id, members[user_id], None))
             self.replica[app_id, channel] = dict(members)
-
-    def count_told(self, app_id: str, channel: str, count: int, /) -> None:
-        self.told.append(("count_told", channel, count))
-
-    def went_online(self, app_id: str, user_id: str, exclude: str | None, /) -> None:
-        self.told.append(("went_online", user_id, exclude))
-
-    def went_offline(self, app_id: str, user_id: str, /) -> None:
-        self.told.append(("went_offline", user_id))
-
-    def terminated(self, app_id: str, user_id: str, /) -> None:
-        self.told.append(("terminated", app_id, user_id))
-
-    def unsubscribed(self, app_id: str, user_id: str, channel: str | None, /) -> None:
-        self.told.append(("unsubscribed", app_id, user_id, channel))
-
-    def reloaded(self) -> None:
-        self.told.append(("reloaded",))
-
-    def observed(self, app_id: str, viewer: str, seconds: float, /) -> None:
-        self.told.append(("observed", app_id, viewer, seconds))
-
-    def shown(self, viewer: str, happening: bytes, /) -> None:
-        self.told.append(("shown", viewer, happening))
-
-    def missed(self, channels: Iterable[tuple[str, str]], /) -> None:
-        self.told.append(("missed", sorted(channels)))
-
-    # --- Receiver: what is held ------------------------------------------------------------------------------------------
-
-    def app(self, app_id: str, /) -> App | None:
-        return self.apps.get(app_id)
-
-    def hit(self, app_id: str, limit: str, /) -> None:
-        self.told.append(("hit", app_id, limit))
-
-    def app_ids(self) -> Iterable[str]:
-        return self.apps
-
-    def connections_here(self, app_id: str, /) -> int:
-        return self.connections[app_id]
-
-    def channels_here(self, app_id: str, /) -> Iterable[str]:
-        return [channel for app, channel in self.subscriptions if app == app_id]
-
-    def subscriptions_here(self, app_id: str, channel: str, /) -> int:
-        return self.subscriptions.get((app_id, channel), 0)
-
-    def members_here(self, app_id: str, channel: str, /) -> Mapping[str, bytes]:
-        return self.members.get((app_id, channel), {})
-
-    def users_here(self, app_id: str, /) -> Collection[str]:
-        return self.users.get(app_id, {})
 
 
 def outcome(outcomes: list[Outcome]) -> Accepted:

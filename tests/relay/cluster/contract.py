@@ -69,7 +69,7 @@ class BusContract:
         for message in numbers(100):
             here.publish("a", message)
         await nodes.settle()
-        assert there.frames() == [text_frame(message) for message in numbers(100)]
+        assert there.delivered() == [text_frame(message) for message in numbers(100)]
 
     async def test_apps_and_channels_are_kept_apart(self, nodes: Nodes) -> None:
         here, there = await nodes.start(2)
@@ -99,7 +99,7 @@ class BusContract:
             await asyncio.sleep(0)
         await nodes.settle()
         assert heard == ["a"]
-        arrived = there.frames()
+        arrived = there.delivered()
         sure = [text_frame(message) for message in numbers(200)[200 if first_sure is None else first_sure :]]
         assert arrived[len(arrived) - len(sure) :] == sure
 
@@ -111,7 +111,7 @@ class BusContract:
             here.publish("a", event(str(at)))
             await nodes.settle()
             there.cluster.bus.ignore(APP, "a")
-        assert there.frames() == [text_frame(message) for message in numbers(3)]
+        assert there.delivered() == [text_frame(message) for message in numbers(3)]
 
     async def test_nothing_is_delivered_after_ignore_returns(self, nodes: Nodes) -> None:
         here, there = await nodes.start(2)
@@ -138,7 +138,7 @@ class BusContract:
         node.publish("a", event("first"))
         await nodes.settle()
         await nodes.settle()
-        assert node.frames() == [text_frame(event("first")), text_frame(event("second"))]
+        assert node.delivered() == [text_frame(event("first")), text_frame(event("second"))]
 
     async def test_what_a_node_says_keeps_its_order_with_what_it_publishes(self, nodes: Nodes) -> None:
         here, there = await nodes.start(2)
@@ -174,7 +174,7 @@ class BusContract:
         await nodes.settle()
         accepted = outcome(outcomes)
         assert len(accepted.id.split(".")[0]) == 8
-        assert there.frames() == [text_frame(with_id(event("x"), accepted.id))]
+        assert there.delivered() == [text_frame(with_id(event("x"), accepted.id))]
 
     async def test_a_key_publishes_once_to_a_channel_and_says_so(self, nodes: Nodes) -> None:
         here, there = await nodes.start(2)
@@ -188,12 +188,12 @@ class BusContract:
         first, second = map(outcome, outcomes)
         assert (first.is_replay, second.is_replay) == (False, True)
         assert first.id == second.id
-        assert len(there.frames()) == 1
+        assert len(there.delivered()) == 1
         for channel, key, app_id in [("b", "key", APP), ("a", "other", APP), ("a", "key", "4")]:
             answer = here.publish(channel, event("y"), kept=Kept(once=key), app_id=app_id)
             await nodes.settle()
             assert not outcome(answer).is_replay
-        assert len(there.frames()) == 2
+        assert len(there.delivered()) == 2
 
 
 class MemoryContract:
@@ -542,7 +542,7 @@ class SeveralNodesContract:
             await asyncio.sleep(0)
         await nodes.settle()
         assert all(outcome(each) for each in outcomes)
-        delivered = [node.frames() for node in three]
+        delivered = [node.delivered() for node in three]
         assert delivered[0] == delivered[1] == delivered[2]
         assert len(delivered[0]) == len(set(delivered[0])) == 180
 

@@ -4,8 +4,8 @@ from relay.cluster.bus import SENT_ONLY, Accepted, Outcome, Unavailable
 from relay.cluster.local import LocalCluster
 from relay.cluster.roster import Wanted
 from relay.wire.frames import text_frame
+from tests.helpers.fake_node import Recorder
 from tests.helpers.node import Clock, RecordingWebhooks
-from tests.relay.cluster.redis.nodes import Recorder
 
 # What a Recorder was told of a frame: ("deliver", app id, channel, frame, exclude).
 DELIVER = "deliver"

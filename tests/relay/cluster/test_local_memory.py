@@ -65,13 +65,13 @@ def test_a_key_is_known_for_two_minutes_and_its_answer_repeats_the_id(relay: Rel
     assert isinstance(again, Accepted)
     assert again.id != first.id
     assert not again.is_replay
-    assert len(relay.node.frames()) == 2
+    assert len(relay.node.delivered()) == 2
 
 
 def test_an_event_that_is_only_sent_is_remembered_by_nobody(relay: Relay) -> None:
     assert relay.publish(SENT_ONLY) == Accepted()
     assert relay.since("").position == f"{EPOCH}.0-0"
-    assert relay.node.frames() == [text_frame(MESSAGE)]
+    assert relay.node.delivered() == [text_frame(MESSAGE)]
 
 
 def test_a_repetition_does_not_become_the_last_event_again(relay: Relay) -> None:

@@ -1,7 +1,6 @@
 """What back ends are told: against a real receiver on loopback."""
 
 import asyncio
-import dataclasses
 import json
 import time
 from collections.abc import AsyncIterator, MutableMapping
@@ -129,7 +128,7 @@ class TestDelivering:
 
     async def test_later_events_wait_for_the_ones_that_failed(self, receiver: Receiver) -> None:
         receiver.statuses = [500]
-        async with at_work(app_of(receiver), dataclasses.replace(QUICK, batch=1)) as running:
+        async with at_work(app_of(receiver), replace(QUICK, batch=1)) as running:
             running.happened(*[client_event(number) for number in range(3)])
             seen = [(await receiver.events())[0]["event"] for _ in range(4)]
         assert seen == ["client-0", "client-0", "client-1", "client-2"]
@@ -140,7 +139,7 @@ class TestDelivering:
         receiver.statuses = [500] * 100
         # Whoever reads the log learns no password and no token of the target.
         secret = replace(APP, webhooks=(Webhook(receiver.url.replace("//", "//user:hush@") + "?token=hush"),))
-        async with at_work(secret, dataclasses.replace(QUICK, budget=0.0, first_pause=1.0)) as running:
+        async with at_work(secret, replace(QUICK, budget=0.0, first_pause=1.0)) as running:
             running.happened(OCCUPIED)
             await receiver.request()
             await running.lost()
@@ -156,7 +155,7 @@ class TestDelivering:
         self, url: str, logged: list[MutableMapping[str, Any]]
     ) -> None:
         app = replace(APP, webhooks=(Webhook(url),))
-        async with at_work(app, dataclasses.replace(QUICK, budget=0.0, first_pause=1.0)) as running:
+        async with at_work(app, replace(QUICK, budget=0.0, first_pause=1.0)) as running:
             running.happened(OCCUPIED)
             await running.lost()
         assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["webhooks_dropped"]
@@ -166,9 +165,7 @@ class TestDelivering:
         self, receiver: Receiver, logged: list[MutableMapping[str, Any]]
     ) -> None:
         receiver.gate.clear()
-        async with at_work(
-            app_of(receiver), dataclasses.replace(QUICK, timeout=0.01, budget=0.0, first_pause=1.0)
-        ) as running:
+        async with at_work(app_of(receiver), replace(QUICK, timeout=0.01, budget=0.0, first_pause=1.0)) as running:
             running.happened(OCCUPIED)
             await running.lost()
         assert logged[-1]["reason"] == "no answer within 0 s"
@@ -179,7 +176,7 @@ class TestDelivering:
         self, receiver: Receiver, logged: list[MutableMapping[str, Any]]
     ) -> None:
         receiver.gate.clear()
-        async with at_work(app_of(receiver), dataclasses.replace(QUICK, queue=2)) as running:
+        async with at_work(app_of(receiver), replace(QUICK, queue=2)) as running:
             running.happened(*[client_event(number) for number in range(5)])
             assert running.dropped == 3
             receiver.gate.set()
@@ -194,7 +191,7 @@ class TestRoom:
         self, receiver: Receiver, logged: list[MutableMapping[str, Any]]
     ) -> None:
         receiver.gate.clear()
-        async with at_work(app_of(receiver), dataclasses.replace(QUICK, queue=3)) as running:
+        async with at_work(app_of(receiver), replace(QUICK, queue=3)) as running:
             for number in range(20):
                 name = f"a-{number}"
                 running.happened(
@@ -216,7 +213,7 @@ class TestRoom:
         logged.clear()
 
     async def test_room_that_was_taken_is_free_again_when_it_is_told(self, receiver: Receiver) -> None:
-        async with at_work(app_of(receiver), dataclasses.replace(QUICK, queue=2)) as running:
+        async with at_work(app_of(receiver), replace(QUICK, queue=2)) as running:
             for _ in range(5):
                 running.happened(client_event(1), client_event(2))
                 assert await receiver.names(2) == ["client_event", "client_event"]
@@ -227,7 +224,7 @@ class TestRoom:
 
     async def test_more_than_may_wait_for_the_grace_is_told_at_once(self, receiver: Receiver) -> None:
         app = app_of(receiver)
-        async with at_work(app, dataclasses.replace(QUICK, leaving=2)) as running:
+        async with at_work(app, replace(QUICK, leaving=2)) as running:
             for number in range(3):
                 running.webhooks.left(app.id, WebhookEvent("channel_vacated", f"a-{number}"), "channel_occupied")
             assert [event["channel"] for event in await receiver.events()] == ["a-2"]
@@ -240,7 +237,7 @@ class TestRoom:
             assert [event["channel"] for event in await receiver.events()] == ["a-1", "presence-a", "a-3"]
 
     async def test_misses_of_more_channels_than_are_remembered_are_all_told(self, receiver: Receiver) -> None:
-        async with at_work(app_of(receiver), dataclasses.replace(QUICK, missed=1)) as running:
+        async with at_work(app_of(receiver), replace(QUICK, missed=1)) as running:
             one, two = WebhookEvent("cache_miss", "cache-1"), WebhookEvent("cache_miss", "cache-2")
             running.happened(one, two, one, two)
             assert [event["channel"] for event in await receiver.events()] == ["cache-1", "cache-2", "cache-2"]
@@ -250,7 +247,7 @@ class TestCounting:
     async def test_what_waits_was_taken_or_failed_is_counted(self, receiver: Receiver) -> None:
         receiver.gate.clear()
         receiver.statuses = [500]
-        async with at_work(app_of(receiver), dataclasses.replace(QUICK, batch=2)) as running:
+        async with at_work(app_of(receiver), replace(QUICK, batch=2)) as running:
             running.happened(*[client_event(number) for number in range(3)])
             await receiver.request()
             assert (running.waiting, running.stats.events_delivered, running.stats.attempts_failed) == (3, 0, 0)
@@ -385,7 +382,7 @@ class TestStopping:
         self, receiver: Receiver, logged: list[MutableMapping[str, Any]]
     ) -> None:
         receiver.gate.clear()
-        async with at_work(app_of(receiver), dataclasses.replace(QUICK, flush=0.0)) as running:
+        async with at_work(app_of(receiver), replace(QUICK, flush=0.0)) as running:
             running.happened(OCCUPIED, VACATED)
             await receiver.request()
         assert running.dropped == 2

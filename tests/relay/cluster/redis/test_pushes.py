@@ -7,7 +7,7 @@ from relay.cluster import push
 from relay.cluster.redis.partition import Partition, Topic
 from relay.cluster.redis.pushes import Meanings
 from relay.cluster.redis.roster.roster import RedisRoster
-from tests.relay.cluster.redis.nodes import Recorder
+from tests.helpers.fake_node import Recorder
 
 
 @pytest.fixture
@@ -43,4 +43,4 @@ def test_what_cannot_be_understood_is_logged_and_the_next_message_is_taken(
     assert [entry["event"] for entry in logged] == ["redis_message_not_understood"]
     logged.clear()
     take(meanings, push.message_of(push.COUNT, 7))
-    assert receiver.told == [("count_told", "3", "a", 7)]
+    assert receiver.told == [("count_told", "a", 7)]
