@@ -36,7 +36,7 @@ class Later(Struct, Generic[T], eq=False):
     """
 
     _source: "Later[Any] | None" = None
-    """What it is made of: that is given up in its place."""
+    """What it is made of, as long as it is open: that is given up in its place."""
     _outcome: Any = _OPEN
     _call: "Callable[[Later[T]], None] | None" = None
 
@@ -48,16 +48,15 @@ class Later(Struct, Generic[T], eq=False):
     def settle(self, value: T) -> None:
         """This is it."""
         if self._outcome is _OPEN:
-            self._outcome = value
-            if self._call is not None:
-                self._call(self)
+            # Who watches holds what is made of this, and that holds this: kept, only the collector would find them again
+            # (bench/, scenario "triggers" over several nodes).
+            call, self._outcome, self._source, self._call = self._call, value, None, None
+            if call is not None:
+                call(self)
 
     def fail(self, error: Exception) -> None:
         """There will be none."""
-        if self._outcome is _OPEN:
-            self._outcome = _Failed(error)
-            if self._call is not None:
-                self._call(self)
+        self.settle(cast(T, _Failed(error)))
 
     def give_up(self) -> None:
         """Wait no longer: TooLate is what came. What it was made of may still make something else of that."""
@@ -78,8 +77,9 @@ class Later(Struct, Generic[T], eq=False):
 
     def watch(self, call: "Callable[[Later[T]], None]") -> None:
         """Call when it has come, at once if it has. There is one who watches: a further one takes the place."""
-        self._call = call
-        if self._outcome is not _OPEN:
+        if self._outcome is _OPEN:
+            self._call = call
+        else:
             call(self)
 
     def forget(self) -> None:

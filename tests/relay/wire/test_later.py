@@ -1,3 +1,5 @@
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +14,17 @@ def numbers(values: list[int | Later[int]]) -> list[int | Later[int]]:
 
 def fail(_: object) -> str:
     raise KeyError("ours")
+
+
+class Watcher:
+    """Makes something of a value, and holds what it makes, as the API does."""
+
+    def __init__(self, source: Later[str]) -> None:
+        self.made: Later[int] = Later(source)
+        source.watch(self.take)
+
+    def take(self, come: Later[str]) -> None:
+        self.made.settle(1)
 
 
 class TestLater:
@@ -103,6 +116,27 @@ class TestThen:
         later.then(taken.append).give_up()
         later.settle(1)
         assert taken == []
+
+
+class TestWhatIsKept:
+    @pytest.mark.parametrize("settle", [lambda later: later.settle(1), lambda later: later.fail(KeyError())])
+    def test_what_has_come_is_freed_without_the_collector(self, settle: Callable[[Later[int]], None]) -> None:
+        first = Later[int]()
+        watcher = Watcher(first.then(str))
+        freed = weakref.ref(watcher)
+        gc.disable()
+        try:
+            settle(first)
+            del watcher
+            assert freed() is None
+        finally:
+            gc.enable()
+
+    def test_who_watches_what_has_come_is_not_kept(self) -> None:
+        later = Later[str]()
+        later.settle("7")
+        freed = weakref.ref(Watcher(later))
+        assert (freed(), later.get()) == (None, "7")
 
 
 class TestAsked:
