@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
-from relay.logs import MAX_VALUE, configure
+from pushdesk.logs import MAX_VALUE
+from relay.logs import configure
+from tests.helpers.tricks import TRICKS
 
 
 @pytest.fixture(autouse=True)
@@ -23,19 +25,6 @@ class FullDisk(io.StringIO):
     def flush(self) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-
-# What a stranger might send to make one line look like two, to hide one, or to command a terminal.
-TRICKS = (
-    "a\n2026-01-01 [error] forged",
-    "\x1b[2J\x1b[1;1H",
-    "a\rb",
-    "a\u2028b",
-    "a\u202eb",
-    "\x85",
-    "\x00",
-    "\ud800",
-    "\"'=\\",
-)
 
 Write = Callable[..., str]
 

@@ -1,7 +1,5 @@
 """Log lines."""
 
-from __future__ import annotations
-
 import errno
 import io
 import json
@@ -12,6 +10,7 @@ import pytest
 import structlog
 
 from support_api.cli.logs import set_up_logs
+from tests.helpers.tricks import TRICKS
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +23,9 @@ def fail(secret: str) -> None:
     raise RuntimeError(len(secret))
 
 
-@pytest.mark.parametrize("form", ["console", "json"])
-def test_a_traceback_never_shows_the_values_of_variables(capsys: pytest.CaptureFixture[str], form: str) -> None:
-    set_up_logs("info", form)
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_a_traceback_never_shows_the_values_of_variables(capsys: pytest.CaptureFixture[str], style: str) -> None:
+    set_up_logs("info", style)
     try:
         fail("s3cret" + "-value")
     except RuntimeError:
@@ -61,3 +60,29 @@ def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "stderr", FullDisk())
     set_up_logs("info", "console")
     structlog.get_logger().info("nobody will read this")
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+@pytest.mark.parametrize("trick", TRICKS)
+def test_whatever_a_stranger_sends_a_line_is_one_line_of_printable_characters(
+    capsys: pytest.CaptureFixture[str], style: str, trick: str
+) -> None:
+    set_up_logs("info", style)
+    structlog.get_logger().info("request_refused", reason=trick)
+    text = capsys.readouterr().err
+    assert text.endswith("\n")
+    assert text[:-1].isprintable()
+    assert "request_refused" in text
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+@pytest.mark.parametrize("trick", TRICKS)
+def test_the_text_of_an_exception_forges_no_line_either(
+    capsys: pytest.CaptureFixture[str], style: str, trick: str
+) -> None:
+    set_up_logs("info", style)
+    structlog.get_logger().info("request_failed", exc_info=ValueError(trick))
+    first, *others = capsys.readouterr().err.removesuffix("\n").split("\n")
+    assert "request_failed" in first
+    assert all(line.startswith("    ") for line in others)
+    assert all(line.isprintable() for line in (first, *others))
