@@ -115,7 +115,11 @@ class Metrics(Collector):
         return family
 
     def _collect_gauges(self) -> Iterator[Metric]:
-        names = {"connections": "Open connections", "channels": "Occupied channels", "subscriptions": "Subscriptions"}
+        names = {
+            "connections": "Open connections",
+            "channels": "Channels with subscribers here: a sum over nodes or workers counts one once for each",
+            "subscriptions": "Subscriptions",
+        }
         families = {name: GaugeMetricFamily(f"relay_{name}", text, labels=["app"]) for name, text in names.items()}
         for app_id, gauges in self._gauges():
             for name, family in families.items():
