@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
+from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ import msgspec
 import structlog
 
 from pushdesk.files import raise_file_limit
+from pushdesk.restarts import Restarts
 from relay.cluster.redis.private import private_redis
 from relay.config import Settings
 from relay.ports import BACKLOG, expose, naming
@@ -33,12 +35,6 @@ log = structlog.get_logger()
 # How long a process may take until it serves; how long, beside the spread, until it has ended. Seconds.
 START_TIMEOUT: Final = 30.0
 STOP_TIMEOUT: Final = 60.0
-
-# The pause before a dead process is started again: it doubles from death to death, and is short again for one that has lived
-# for LONG. Seconds.
-SHORTEST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 5.0
-LONG: Final = 10.0
 
 # How often workers are asked for their metrics, so that little is lost of one that dies; how long one may take to answer.
 ASK_INTERVAL: Final = 5.0
@@ -226,7 +222,7 @@ class Supervisor:
         self._workers: dict[int, Worker] = {}
         self._retiring: set[Worker] = set()
         self._ended = Ended()
-        self._pauses: dict[int, float] = {}
+        self._restarts: defaultdict[int, Restarts] = defaultdict(Restarts)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._reloads = 0
@@ -330,10 +326,11 @@ class Supervisor:
         if self._is_stopping:
             return
         log.error("worker_ended", worker=worker.number, code=code)
-        born = worker.born
+        restarts = self._restarts[worker.number]
+        restarts.started(worker.born)
         while not self._is_stopping:
-            await asyncio.sleep(self._pause(worker.number, born))
-            born = time.monotonic()
+            await asyncio.sleep(restarts.pause(time.monotonic()))
+            restarts.started(time.monotonic())
             try:
                 await self._start(worker.number)
             except CannotStart as error:
@@ -359,13 +356,6 @@ class Supervisor:
                 if before is not None:
                     await before.process.wait()
             log.info("workers_replaced", workers=len(self._workers))
-
-    def _pause(self, number: int, born: float) -> float:
-        """How long to wait before a worker is started again that was started at `born`."""
-        is_short = time.monotonic() - born < LONG
-        before = self._pauses.get(number, 0.0) if is_short else 0.0
-        self._pauses[number] = min(LONGEST_PAUSE, before * 2 or SHORTEST_PAUSE)
-        return self._pauses[number]
 
     def _go_on(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

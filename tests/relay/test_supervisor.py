@@ -323,8 +323,9 @@ class StubbornWorker:
 @pytest.fixture
 async def stubborn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Supervisor]:
     """A supervisor of one such worker."""
-    for name, seconds in {"REPLACE_SPREAD": 0.0, "STOP_TIMEOUT": 0.01, "SHORTEST_PAUSE": 0.001}.items():
+    for name, seconds in {"REPLACE_SPREAD": 0.0, "STOP_TIMEOUT": 0.01}.items():
         monkeypatch.setattr(supervisor_module, name, seconds)
+    monkeypatch.setattr("pushdesk.restarts.SHORTEST_PAUSE", 0.001)
     monkeypatch.setattr(supervisor_module, "Worker", StubbornWorker)
     StubbornWorker.made.clear()
     supervisor = Supervisor(Sockets([[]], ()), tmp_path, {}, 0.0)

@@ -8,8 +8,9 @@ import fcntl
 import os
 import shutil
 import sys
+import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from urllib.parse import quote
 
 import structlog
 
+from pushdesk.restarts import Restarts
 from relay.cluster.redis.link import Access, Endpoint, Link, LinkFailed
 
 log = structlog.get_logger()
@@ -28,9 +30,6 @@ PROGRAMS: Final = ("redis-server", "valkey-server")
 START_TIMEOUT: Final = 10.0
 STOP_TIMEOUT: Final = 5.0
 _POLL: Final = 0.02
-
-# Seconds before it is started again after it ended by itself.
-RESTART_PAUSE: Final = 0.1
 
 # Bytes of the path of a Unix socket: what Linux takes, less the 0 at its end.
 MAX_PATH: Final = 107
@@ -63,13 +62,16 @@ class PrivateRedisFailed(Exception):
 
 
 class PrivateRedis:
-    """A running server. When it ends by itself it is started again, empty, in the same place."""
+    """A running server. When it ends by itself it is started again, empty, in the same place; `sleep` is what passes the time
+    until then."""
 
-    def __init__(self, folder: Path, program: str) -> None:
+    def __init__(self, folder: Path, program: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._folder = folder
         self._path = folder / _SOCKET
         self._program = program
         self._process: Process
+        self._sleep = sleep
+        self._restarts = Restarts()
 
     @property
     def url(self) -> str:
@@ -83,6 +85,7 @@ class PrivateRedis:
 
     async def start(self) -> None:
         """Start it and wait until it answers. Raises PrivateRedisFailed."""
+        self._restarts.started(time.monotonic())
         places = ("--unixsocket", str(self._path), "--dir", str(self._folder))
         launcher = (sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()))
         with (self._folder / _LOG).open("wb") as output:
@@ -141,7 +144,7 @@ class PrivateRedis:
                 pass
 
     async def _start_again(self) -> bool:
-        await asyncio.sleep(RESTART_PAUSE)
+        await self._sleep(self._restarts.pause(time.monotonic()))
         try:
             await self.start()
         except (PrivateRedisFailed, OSError) as failed:  # no process, no space

@@ -210,6 +210,26 @@ async def test_it_is_tried_again_until_it_can_be_started(
     logged.clear()
 
 
+async def test_one_that_cannot_be_started_is_tried_more_and_more_seldom(
+    tmp_path: Path, logged: list[MutableMapping[str, Any]]
+) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 4:
+            raise asyncio.CancelledError
+
+    redis = private.PrivateRedis(tmp_path, "/bin/false", sleep)
+    with pytest.raises(PrivateRedisFailed):
+        await redis.start()
+    with pytest.raises(asyncio.CancelledError):
+        await redis.keep()
+    assert pauses == [0.1, 0.2, 0.4, 0.8]
+    assert [entry["event"] for entry in logged] == ["private_redis_ended"] + ["private_redis_failed"] * 3
+    logged.clear()
+
+
 async def test_a_folder_that_is_too_deep_for_a_socket_is_told(tmp_path: Path) -> None:
     with pytest.raises(PrivateRedisFailed, match="107 at most"):
         async with private_redis(tmp_path / ("x" * 100)):
