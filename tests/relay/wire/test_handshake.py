@@ -3,24 +3,14 @@ import base64
 import pytest
 
 from relay.wire.handshake import BadUpgrade, Opening, asks_for_websocket, forwarded_for, parse_opening
+from tests.helpers.handshake import ACCEPT, KEY, headers_with
 
-# RFC 6455 1.3.
-KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-HEADERS = {
-    b"host": b"relay:6001",
-    b"upgrade": b"websocket",
-    b"connection": b"Upgrade",
-    b"sec-websocket-version": b"13",
-    b"sec-websocket-key": KEY,
-}
 # What the server speaks in these tests.
 SPOKEN = frozenset({b"chat.v1", b"chat.v2"})
 
 
 def opening(**changes: bytes | None) -> Opening | None:
-    headers = HEADERS | {name.replace("_", "-").encode(): value for name, value in changes.items()}
-    present = {name: value for name, value in headers.items() if value is not None}
+    present = headers_with(changes)
     return parse_opening(present, SPOKEN) if asks_for_websocket(present) else None
 
 
