@@ -1,11 +1,11 @@
 """The figures that are shown: name, label, unit, which way is better, and the target against the peer."""
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Figure:
+
+class Figure(Struct, frozen=True):
     """One row of the table. `target` bounds ours ÷ the peer's: from above where less is better, else from below."""
 
     name: str

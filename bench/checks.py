@@ -9,8 +9,9 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from bench import frames
 from bench.loop import BUFFER, READ_BYTES, VIEW
@@ -27,8 +28,7 @@ def stamp(publisher: int, number: int, size: int = PAYLOAD_BYTES) -> str:
     return f"{publisher:04}-{number:08}-".ljust(size, "x")
 
 
-@dataclass
-class Verdict:
+class Verdict(Struct):
     """What became of the deliveries that should have been made."""
 
     expected: int = 0
@@ -40,7 +40,7 @@ class Verdict:
     """Frames that are no event of ours, and events whose data was changed."""
 
     def __iadd__(self, other: "Verdict") -> "Verdict":
-        for name in vars(self):
+        for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         return self
 
@@ -75,8 +75,7 @@ def verify(stream: bytes | bytearray, sent: dict[int, int], size: int = PAYLOAD_
     return verdict
 
 
-@dataclass
-class Log:
+class Log(Struct):
     """What the subscribers of one channel got: the bytes that they have in common, and how many they got together."""
 
     common: bytearray = field(default_factory=bytearray)

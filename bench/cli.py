@@ -9,10 +9,10 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from bench import desks, floor, model, report, servers
 from bench.report import Round

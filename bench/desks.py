@@ -11,9 +11,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bench import servers
 from bench.target import Target
@@ -37,16 +39,14 @@ MAX_TICKETS: Final = 100
 _PATIENCE: Final = 60.0
 
 
-@dataclass(frozen=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """One who is logged in: number, and the headers that prove it."""
 
     id: int
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """A running desk: where it is as the `http` of a target, the relay behind it, its database and its operators."""
 
     http: Target

@@ -4,11 +4,11 @@ Tickets are marked by their visitors, so that a database that was filled already
 """
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Final
 
+from msgspec import Struct
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -28,8 +28,7 @@ _MOMENT: Final = {
 _TIDY: Final = {"sqlite": "PRAGMA wal_checkpoint(TRUNCATE)", "postgresql": "VACUUM ANALYZE"}
 
 
-@dataclass(frozen=True)
-class Filled:
+class Filled(Struct, frozen=True):
     """What a database holds now: how many tickets and messages, and the number of the long conversation."""
 
     tickets: int

@@ -5,8 +5,9 @@ memory, the network between the machines, and what a burst costs while it is one
 """
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 # Measured by bench/ with two nodes over Redis, and with a sketch of the same scripts: see docs/performance.md, "Growth".
 
@@ -37,8 +38,7 @@ MOST_BUSY: Final = 0.6
 _SECOND: Final = 1e6
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(Struct, frozen=True):
     """What all clients and back ends ask for together, each second; `subscribers` is of each channel that is published to."""
 
     words: str

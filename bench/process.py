@@ -1,9 +1,10 @@
 """What a server's processes used, from /proc: CPU of all their threads, resident memory. None where they are not known."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from bench.loop import Loop
 from bench.target import Target
@@ -63,8 +64,7 @@ class Processes:
         return sum(resident_bytes(pid) or 0 for pid in self._nodes) if self._nodes else None
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What a measured section took: seconds by the clock, and of CPU. `nodes` is empty for a server that is not known."""
 
     seconds: float

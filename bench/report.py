@@ -4,8 +4,10 @@ import operator
 import platform
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import asdict
 
 from bench.catalogue import DESK_FIGURES, FAULT_FIGURES, FIGURES, Figure
 from bench.result import Result
@@ -14,8 +16,7 @@ from bench.result import Result
 Round = Mapping[str, Mapping[str, Result]]
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(Struct, frozen=True):
     """The median of some rounds, the least and the most."""
 
     median: float
@@ -26,8 +27,7 @@ class Spread:
         return f"{number(self.median)} ({number(self.least)}–{number(self.most)})"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """One figure of all servers; `ratio` is ours ÷ the peer's."""
 
     figure: Figure
@@ -157,7 +157,7 @@ def as_json(rounds: Sequence[Round], ours: str, other: str | None) -> dict[str, 
             }
             for one in rounds
         ],
-        "summary": [asdict(row) for row in rows(rounds, ours, other)],
+        "summary": [to_builtins(row) for row in rows(rounds, ours, other)],
     }
 
 

@@ -1,12 +1,12 @@
 """What a scenario hands back."""
 
-from dataclasses import asdict, dataclass, field
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from bench.checks import Verdict
 
 
-@dataclass
-class Result:
+class Result(Struct):
     """Figures by name ("group.figure", None where the server's process is not known), and the verdict on all deliveries."""
 
     figures: dict[str, float | None] = field(default_factory=dict)

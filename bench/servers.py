@@ -12,9 +12,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bench import uplink
 from bench.target import Target
@@ -46,8 +48,7 @@ MOST_NODES: Final = 8
 _REDIS: Final = ("redis-server", "--port", "{port}", "--bind", _HOST, "--save", "", "--appendonly", "no")
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Struct, frozen=True):
     """How a server is started: "{port}" and "{redis}" in `command` and in the environment's values stand for ports."""
 
     name: str
@@ -60,8 +61,7 @@ class Server:
     """What tells it to use a Redis."""
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(Struct, frozen=True):
     """What is measured as one server: `nodes` processes of it, which share a Redis where `has_redis`."""
 
     server: Server

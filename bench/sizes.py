@@ -1,10 +1,10 @@
 """How much of everything a run does: each scenario is bounded by a count, and by a deadline should the server stall."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(Struct, frozen=True):
     """The defaults are for figures; TINY is for finding out whether it works."""
 
     fanout_subscribers: tuple[int, ...] = (100, 1_000)

@@ -7,8 +7,9 @@ import hashlib
 import hmac
 import json
 import time
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from bench.uplink import Uplink
 
@@ -17,8 +18,7 @@ _KEEP: Final = ""
 _CLOSE: Final = "Connection: close\r\n"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """A Pusher-compatible server on this machine, or one node of it with the others beside it.
 
     `pid` is the node's process, None where CPU and memory are not to be read; `redis_pid` is what the nodes share, and

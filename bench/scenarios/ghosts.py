@@ -5,8 +5,9 @@ import os
 import signal
 import time
 from collections import Counter
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from bench import frames
 from bench.checks import Verdict

@@ -1,9 +1,9 @@
 """The growth model gives what its constants say, and grows with what it should grow with."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bench import model
 from bench.model import Load
