@@ -2,13 +2,11 @@
 
 import asyncio
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -27,10 +25,11 @@ from relay.webhooks.delivery import HttpWebhooks
 from relay.webhooks.pace import Pace
 from tests.helpers import model
 from tests.helpers.api import told_after
-from tests.helpers.clients import app_with, message, subscription
+from tests.helpers.clients import app_with
 from tests.helpers.late_cluster import LateCluster
+from tests.helpers.machine import ClientsAndGuests, learn
 from tests.helpers.model import OWN_CHANNEL, Fact, Guest, Model, Rules, as_seen, is_within, views, without_visits
-from tests.helpers.node import Client, Clock, ListeningCluster, cluster_of, end_turn, ignore, node_of
+from tests.helpers.node import Clock, ListeningCluster, cluster_of, end_turn, ignore, node_of
 
 CHANNELS = [
     "a",
@@ -125,21 +124,8 @@ class BackEnd:
             event = queue._events.popleft()
             queue._waiting[cause_of(event)] -= 1
             fields = event.fields()
-            if not self._is_learned(fields):
+            if not learn(self.believes, fields):
                 self._told.append(fields)
-
-    def _is_learned(self, fields: dict[str, Any]) -> bool:
-        fact = fields["channel"], fields.get("user_id")
-        match fields["name"]:
-            case "channel_occupied" | "member_added":
-                assert fact not in self.believes, f"told twice of {fact}"
-                self.believes.add(fact)
-            case "channel_vacated" | "member_removed":
-                assert fact in self.believes, f"told of the end of {fact}, which never began"
-                self.believes.remove(fact)
-            case _:
-                return False
-        return True
 
     def close(self) -> None:
         self._webhooks._leaving.clear()
@@ -148,7 +134,7 @@ class BackEnd:
         self._runner.close()
 
 
-class RelayAndModel(RuleBasedStateMachine):
+class RelayAndModel(ClientsAndGuests):
     """Clients come, join, speak, sign in and go; the app publishes, changes and pauses; time passes."""
 
     def __init__(self) -> None:
@@ -167,11 +153,6 @@ class RelayAndModel(RuleBasedStateMachine):
         self.steps_left = 0
         self.is_long = False
         self.channels = CHANNELS
-        self.guests: dict[Client, Guest] = {}
-        # Who is closed by the relay, in that order: it is free to choose among those who have to go.
-        self.closing: list[Client] = []
-        # Each client's own member lists.
-        self.seen: dict[Client, dict[str, Counter[str]]] = {}
 
     def cluster_of(self, webhooks: Witness) -> ListeningCluster:
         return cluster_of(webhooks, self.clock)
@@ -182,17 +163,6 @@ class RelayAndModel(RuleBasedStateMachine):
     def teardown(self) -> None:
         self._patch.undo()
         self.back_end.close()
-
-    def open(self) -> list[Client]:
-        return [client for client, guest in self.guests.items() if guest in self.model.guests]
-
-    def one(self, at: int) -> tuple[Client, Guest]:
-        clients = self.open()
-        client = clients[at % len(clients)]
-        return client, self.guests[client]
-
-    def channel(self, which: int) -> str:
-        return self.channels[which % len(self.channels)]
 
     @initialize(
         channels=st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=5, unique=True),
@@ -211,27 +181,12 @@ class RelayAndModel(RuleBasedStateMachine):
     @precondition(lambda self: self.is_served and self.app.enabled and len(self.open()) < MOST)
     @rule()
     def connect(self) -> None:
-        client = Client(self.node, self.app)
-        client.transport.take()
-        client.transport.when_closed = lambda: self.when_closed(client)
-        client.settle = self.settle
-        self.guests[client] = self.model.connect(client.socket_id)
-        self.seen[client] = {}
-
-    def when_closed(self, client: Client) -> None:
-        self.closing.append(client)
-        client.drop()
+        self.connects(self.node).settle = self.settle
 
     @precondition(lambda self: self.open())
     @rule(at=anybody, which=any_channel, member=members)
     def join(self, at: int, which: int, member: tuple[str, object] | None) -> None:
-        (client, guest), channel = self.one(at), self.channel(which)
-        data = None
-        if model.needs_signature(channel) and member is not None:
-            data = model.member_data(*member)
-        body = subscription(self.app, client.socket_id, channel, data)
-        client.say(message("pusher:subscribe", body))
-        self.model.join(guest, channel, member)
+        self.joins(at, which, member)
 
     @precondition(lambda self: self.open())
     @rule(which=any_channel, member=members)
@@ -242,32 +197,22 @@ class RelayAndModel(RuleBasedStateMachine):
     @precondition(lambda self: self.open())
     @rule(at=anybody, which=any_channel)
     def leave(self, at: int, which: int) -> None:
-        (client, guest), channel = self.one(at), self.channel(which)
-        client.say(message("pusher:unsubscribe", {"channel": channel}))
-        self.model.leave(guest, channel)
+        self.leaves(at, which)
 
     @precondition(lambda self: self.open())
     @rule(at=anybody)
     def drop(self, at: int) -> None:
-        client, guest = self.one(at)
-        client.drop()
-        self.model.close(guest)
+        self.drops(at)
 
     @precondition(lambda self: self.open())
     @rule(at=anybody, user=st.sampled_from(USERS), watchlist=st.lists(st.sampled_from(USERS), max_size=3))
     def sign_in(self, at: int, user: str, watchlist: list[str]) -> None:
-        client, guest = self.one(at)
-        info = {"name": user}
-        user_data = model.user_data(user, info, watchlist)
-        client.say(client.sign_in_message(user_data))
-        self.model.sign_in(guest, user, info, watchlist, user_data)
+        self.signs_in(at, user, watchlist)
 
     @precondition(lambda self: self.open())
     @rule(at=anybody, which=any_channel, data=st.text('ab"\\', max_size=3))
     def speak(self, at: int, which: int, data: str) -> None:
-        (client, guest), channel = self.one(at), self.channel(which)
-        client.say(message("client-x", data, channel))
-        self.model.speak(guest, channel, "client-x", data)
+        self.speaks(at, which, data)
 
     # --- the app ---------------------------------------------------------------------------------------------------------
 
@@ -281,10 +226,8 @@ class RelayAndModel(RuleBasedStateMachine):
         """Publish it once for each of `excludes`, one right after the other."""
         channels = list(dict.fromkeys(map(self.channel, which)))
         rules = tuple(rules_for(channel) for channel in channels)
-        # Whoever is left out may also be gone.
-        known = list(self.guests.values())
         for exclude in excludes:
-            but = None if exclude is None or not known else known[-1 - exclude % len(known)].socket_id
+            but = self.somebody(exclude)
             self.node.namespaces[self.app.id].publish(Publish("x", data, rules, but, frozenset()), ignore)
             self.settle()
             self.model.publish(channels, "x", data, but)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
 from relay.apps import App, Webhook
@@ -19,10 +19,11 @@ from relay.protocol.channels import rules_for
 from relay.protocol.requests import Publish
 from relay.protocol.webhooks import CAUSES
 from tests.helpers import model
-from tests.helpers.clients import app_with, message, subscription
+from tests.helpers.clients import app_with
 from tests.helpers.fake_cluster import FakeCluster, FakeNode
 from tests.helpers.fake_redis import FakeRedis
-from tests.helpers.model import Fact, Guest, Message, Model, Rules, as_seen, views
+from tests.helpers.machine import ClientsAndGuests, learn
+from tests.helpers.model import Fact, Message, Model, Rules, as_seen, views
 from tests.helpers.node import Client
 from tests.helpers.redis import RedisServer
 from tests.helpers.stepped_redis import SteppedRedis
@@ -69,7 +70,7 @@ def app_under(rules: Rules) -> App:
     return replace(app, subscription_count=rules.counting, webhooks=(Webhook("http://127.0.0.1:9/"),))
 
 
-class ClusterMachine(RuleBasedStateMachine):
+class ClusterMachine(ClientsAndGuests):
     """Clients on random nodes join, speak, sign in and go; nodes are cut, killed and frozen; Redis loses everything."""
 
     def make_redis(self) -> FakeRedis:
@@ -96,28 +97,14 @@ class ClusterMachine(RuleBasedStateMachine):
         self.cluster = FakeCluster(self.app, NODES, self.redis)
         self.cluster.redis.is_answer_first = is_answer_first
         self.channels = channels
-        self.guests: dict[Client, Guest] = {}
         self.nodes: dict[Client, FakeNode] = {}
-        self.seen: dict[Client, dict[str, Counter[str]]] = {}
         self.counts: dict[Client, dict[str, int]] = {}
-        self.closing: list[Client] = []
         self.cuts: dict[FakeNode, int] = {}
         self.believes: set[Fact] = set()
         self.told: list[dict[str, object]] = []
         self.hooks_read = 0
         for at in range(clients):
             self.connect(at)
-
-    def open(self) -> list[Client]:
-        return [client for client, guest in self.guests.items() if guest in self.model.guests]
-
-    def one(self, at: int) -> tuple[Client, Guest]:
-        clients = self.open()
-        client = clients[at % len(clients)]
-        return client, self.guests[client]
-
-    def channel(self, which: int) -> str:
-        return self.channels[which % len(self.channels)]
 
     def node(self, at: int) -> FakeNode:
         return self.cluster.nodes[at % len(self.cluster.nodes)]
@@ -128,26 +115,13 @@ class ClusterMachine(RuleBasedStateMachine):
     @rule(at=any_node)
     def connect(self, at: int) -> None:
         node = self.node(at)
-        client = Client(node.node, self.app)
-        client.transport.take()
-        client.transport.when_closed = lambda: self.when_closed(client)
-        self.guests[client] = self.model.connect(client.socket_id)
-        self.nodes[client] = node
-        self.seen[client], self.counts[client] = {}, {}
-
-    def when_closed(self, client: Client) -> None:
-        self.closing.append(client)
-        client.drop()
+        client = self.connects(node.node)
+        self.nodes[client], self.counts[client] = node, {}
 
     @precondition(lambda self: self.open())
     @rule(at=anybody, which=any_channel, member=members)
     def join(self, at: int, which: int, member: tuple[str, object] | None) -> None:
-        (client, guest), channel = self.one(at), self.channel(which)
-        data = None
-        if model.needs_signature(channel) and member is not None:
-            data = model.member_data(*member)
-        client.say(message("pusher:subscribe", subscription(self.app, client.socket_id, channel, data)))
-        self.model.join(guest, channel, member)
+        self.joins(at, which, member)
         self.settle()
 
     @precondition(lambda self: self.open())
@@ -167,28 +141,20 @@ class ClusterMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open())
     @rule(at=anybody, which=any_channel)
     def leave(self, at: int, which: int) -> None:
-        (client, guest), channel = self.one(at), self.channel(which)
-        client.say(message("pusher:unsubscribe", {"channel": channel}))
-        self.model.leave(guest, channel)
+        self.leaves(at, which)
         self.settle()
 
     @precondition(lambda self: self.open())
     @rule(at=anybody)
     def drop(self, at: int) -> None:
-        client, guest = self.one(at)
-        client.drop()
-        self.model.close(guest)
+        self.drops(at)
         # What one node takes leave of at once, another may hear of in two turns.
         self.settle()
 
     @precondition(lambda self: self.open())
     @rule(at=anybody, user=st.sampled_from(USERS), watchlist=st.lists(st.sampled_from(USERS), max_size=3))
     def sign_in(self, at: int, user: str, watchlist: list[str]) -> None:
-        client, guest = self.one(at)
-        info = {"name": user}
-        user_data = model.user_data(user, info, watchlist)
-        client.say(client.sign_in_message(user_data))
-        self.model.sign_in(guest, user, info, watchlist, user_data)
+        self.signs_in(at, user, watchlist)
         self.settle()
 
     @precondition(lambda self: self.open())
@@ -196,9 +162,7 @@ class ClusterMachine(RuleBasedStateMachine):
     def speak(self, at: int, which: int, data: str) -> None:
         """What clients say is lost to a node that is cut: nobody is."""
         self.cuts.clear()
-        (client, guest), channel = self.one(at), self.channel(which)
-        client.say(message("client-x", data, channel))
-        self.model.speak(guest, channel, "client-x", data)
+        self.speaks(at, which, data)
         self.settle()
 
     @rule(at=any_node, which=any_channel, data=st.text("ab", max_size=3), exclude=st.none() | anybody)
@@ -206,8 +170,7 @@ class ClusterMachine(RuleBasedStateMachine):
         node, channel = self.node(at), self.channel(which)
         # Of what a node publishes while it is cut nobody can say whether Redis has it.
         self.cuts.pop(node, None)
-        known = list(self.guests.values())
-        but = None if exclude is None or not known else known[-1 - exclude % len(known)].socket_id
+        but = self.somebody(exclude)
         outcomes: list[Outcome] = []
         namespace = node.node.namespaces[self.app.id]
         namespace.publish(Publish("x", data, (rules_for(channel),), but, frozenset()), outcomes.append)
@@ -395,16 +358,8 @@ class ClusterMachine(RuleBasedStateMachine):
         self.hooks_read = max(entries, default=0)
 
     def learn(self, fields: dict[str, Any]) -> None:
-        fact = fields["channel"], fields.get("user_id")
-        match fields["name"]:
-            case "channel_occupied" | "member_added":
-                assert fact not in self.believes, f"told twice of {fact}"
-                self.believes.add(fact)
-            case "channel_vacated" | "member_removed":
-                assert fact in self.believes, f"told of the end of {fact}, which never began"
-                self.believes.remove(fact)
-            case "client_event" | "cache_miss":
-                self.told.append(fields)
+        if not learn(self.believes, fields) and fields["name"] in {"client_event", "cache_miss"}:
+            self.told.append(fields)
 
     def check_hooks(self) -> None:
         """Back ends were told what the model says."""
