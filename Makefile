@@ -123,9 +123,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	 || { echo "Could not install the Node packages of $*: is the package registry reachable?" >&2; exit 1; }
 	@touch $@
 
-parts: node chromium nginx redis java php $(NODE_DIRS:%=%/node_modules/.installed)
+parts: node chromium nginx redis postgres java php $(NODE_DIRS:%=%/node_modules/.installed)
 
-.PHONY: node chromium nginx redis java php
+.PHONY: node chromium nginx redis postgres java php
 node:
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian PACKAGE="nodejs npm"
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
@@ -142,6 +142,11 @@ nginx:
 # Only its program, likewise: the tests start servers of their own.
 redis:
 	@command -v redis-server >/dev/null || RUNLEVEL=1 $(MAKE) --no-print-directory debian PACKAGE=redis-server
+
+# Likewise: no cluster of Debian's own is made or started.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	 || RUNLEVEL=1 $(MAKE) --no-print-directory debian PACKAGE=postgresql
 
 # Without Java or PHP the tests of their SDKs are left out, which the last line of the tests says; with CI=true they fail.
 java:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 # Fixtures that tests of several folders ask for.
-pytest_plugins = ("tests.helpers.redis",)
+pytest_plugins = ("tests.helpers.postgres", "tests.helpers.redis")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

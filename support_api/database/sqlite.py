@@ -239,12 +239,18 @@ class _Connection(aiosqlite.Connection):
             return self.session.driver
 
         super().__init__(connect, iter_chunk_size=0)
+        self.stopped: asyncio.Future[Any] | None = None
 
     async def run(self, function: Callable[[Session], T]) -> T:
         """Run a function in the connection's thread, and wait for what it returns or raises."""
         # aiosqlite leads every call of its own by this; it has no public way to run a function of ours.
         answer = await self._execute(function, self.session)  # type: ignore[no-untyped-call]
         return cast(T, answer)
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Aiosqlite's own; what it returns is done when the thread says nothing to the event loop any more."""
+        self.stopped = super().stop()
+        return self.stopped
 
     async def close(self) -> None:
         """Close it and end its thread."""
@@ -257,7 +263,13 @@ class _Connection(aiosqlite.Connection):
 async def _connect(engine: Engine, clock: Clock, *pragmas: str) -> _Connection:
     """A connection that is open. Raises `DBAPIError`."""
     connection = _Connection(engine, clock, *pragmas)
-    await connection
+    try:
+        await connection
+    except BaseException:
+        # Aiosqlite has told the thread to end and does not wait for it.
+        if connection.stopped is not None:
+            await connection.stopped
+        raise
     return connection
 
 

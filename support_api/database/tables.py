@@ -15,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -73,7 +74,13 @@ metadata = MetaData(
 operators = Table(
     "support_operators",
     metadata,
-    Column("id", _Id, primary_key=True, comment="The operator's number; names the channel private-operator-{id}"),
+    Column(
+        "id",
+        _Id,
+        Identity(),
+        primary_key=True,
+        comment="The operator's number; names the channel private-operator-{id}",
+    ),
     Column("name", String(100), nullable=False, comment="Shown to visitors"),
     Column("email", String(255), nullable=False, unique=True, comment="The log-in, in lower case"),
     Column("password_hash", Text, nullable=False, comment="argon2id, with its parameters and salt"),
@@ -143,7 +150,9 @@ operators_online = Table(
 tickets = Table(
     "support_tickets",
     metadata,
-    Column("id", _Id, primary_key=True, comment="The ticket's number; names the channel private-ticket-{id}"),
+    Column(
+        "id", _Id, Identity(), primary_key=True, comment="The ticket's number; names the channel private-ticket-{id}"
+    ),
     Column("visitor_id", String(64), nullable=False, index=True, comment="Public random id of the visitor; no secret"),
     Column("visitor_name", String(100), nullable=False, comment="As the visitor gave it, or the default"),
     Column("visitor_email", String(255), comment="As the visitor gave it; never proof of who they are"),
@@ -206,7 +215,7 @@ tickets = Table(
 messages = Table(
     "support_messages",
     metadata,
-    Column("id", _Id, primary_key=True, comment="The message's number; receivers drop an id they know"),
+    Column("id", _Id, Identity(), primary_key=True, comment="The message's number; receivers drop an id they know"),
     Column(
         "ticket_id",
         _Id,
@@ -241,7 +250,7 @@ messages = Table(
 outbox = Table(
     "support_outbox",
     metadata,
-    Column("id", _Id, primary_key=True, comment="The order of delivery"),
+    Column("id", _Id, Identity(), primary_key=True, comment="The order of delivery"),
     Column("channel", String(200), nullable=False, comment="The relay's channel"),
     Column("event", String(200), nullable=False, comment="The event's name"),
     Column("payload", Text, nullable=False, comment="The event's data: a JSON object"),

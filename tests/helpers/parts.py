@@ -1,5 +1,5 @@
 """Parts that some tests need and that pip does not install: Node.js, the npm packages of tests/interop, Chromium,
-nginx, Redis, Java, PHP.
+nginx, Redis, PostgreSQL, Java, PHP.
 
 A missing part fails the test in CI (CI=true) and skips it visibly everywhere else.
 """
@@ -117,6 +117,14 @@ def _php_problem() -> str | None:
     return None if "curl" in answer.stdout.split() else "PHP has no curl"
 
 
+@cache
+def postgres_programs() -> Path:
+    """The folder with PostgreSQL's programs for servers, which Debian keeps out of the PATH: of the newest version."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    found = shutil.which("initdb")
+    return installed[-1] if installed else Path(found or "/usr/bin/initdb").parent
+
+
 NODE: Final = Part(f"Node.js {NODE_MAJOR}", _node_problem, "apt-get install nodejs")
 NODE_PACKAGES: Final = Part(
     "the npm packages of tests/interop", _node_packages_problem, "npm ci --prefix tests/interop"
@@ -125,6 +133,9 @@ REDIS: Final = Part(
     "Redis",
     lambda: None if shutil.which("redis-server") else "there is no redis-server",
     "apt-get install redis-server",
+)
+POSTGRES: Final = Part(
+    "PostgreSQL", lambda: _file_problem(postgres_programs() / "initdb"), "apt-get install postgresql"
 )
 NGINX: Final = Part("nginx", lambda: _file_problem(NGINX_PATH), "apt-get install nginx-light")
 CHROMIUM: Final = Part("Chromium", lambda: _file_problem(CHROMIUM_PATH), "apt-get install chromium")

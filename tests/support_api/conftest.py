@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from pushdesk.settings import Secret
 from support_api.app import Parts, running_app
 from support_api.config import Settings
 from support_api.database.legacy import Database
+from support_api.database.postgres import PostgresDatabase
 from support_api.delivery.outbox import Pace
 from support_api.models.operators import Operator
 from support_api.rules.assignment import LeastLoaded
@@ -26,6 +27,7 @@ from support_api.services.passwords import Passwords
 from support_api.store import Store, open_store
 from support_api.views.desk import DESK, Desk
 from support_api.wording import wording
+from tests.helpers.postgres import TEMPLATE, PostgresServer
 from tests.support_api.helpers import PASSWORD, Caller, RecordingRelay, SteadyClock, recording_relay
 
 OPERATOR_TIMEOUT = 60
@@ -54,6 +56,27 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database_url(tmp_path: Path, empty_database: Path) -> str:
     shutil.copy(empty_database, tmp_path / "desk.sqlite3")
     return f"sqlite:///{tmp_path}/desk.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tables(postgres_server: PostgresServer) -> PostgresServer:
+    """PostgreSQL, whose new databases have the desk's tables."""
+
+    async def make() -> None:
+        database = PostgresDatabase(postgres_server.url(TEMPLATE))
+        await database.open()
+        await database.close()
+
+    asyncio.run(make())
+    return postgres_server
+
+
+@pytest.fixture
+def postgres_desk_url(postgres_with_tables: PostgresServer) -> Iterator[str]:
+    """A database on PostgreSQL of this test alone, with the desk's tables."""
+    name = postgres_with_tables.new_database()
+    yield postgres_with_tables.url(name)
+    postgres_with_tables.drop(name)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, func, insert, select, text
+from sqlalchemy import Engine, event, insert, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from support_api.database.engine import DatabaseUnusable, Transaction
@@ -20,6 +20,7 @@ from support_api.database.sqlite import READERS, WRITES_AT_ONCE, SqliteDatabase
 from support_api.database.tables import messages, outbox
 from support_api.errors import StoreUnavailable, TicketClosed
 from tests.helpers.processes import ROOT
+from tests.support_api.database.rows import channels, store, storing
 from tests.support_api.helpers import PATIENCE, START, SteadyClock
 
 BUSY_TIMEOUT = 0.05
@@ -31,19 +32,6 @@ async def database(database_url: str, clock: SteadyClock) -> AsyncIterator[Sqlit
     await opened.open()
     yield opened
     await opened.close()
-
-
-def store(tx: Transaction, channel: str) -> int:
-    row = insert(outbox).values(channel=channel, event="e", payload="{}", created_at=tx.now)
-    return int(tx.conn.execute(row.returning(outbox.c.id)).scalar_one())
-
-
-def storing(channel: str) -> Callable[[Transaction], int]:
-    return lambda tx: store(tx, channel)
-
-
-def channels(tx: Transaction) -> list[str]:
-    return list(tx.conn.execute(select(outbox.c.channel).order_by(outbox.c.id)).scalars())
 
 
 class Held:
@@ -202,51 +190,6 @@ async def test_a_work_runs_in_one_hop_and_gets_the_moment(database: SqliteDataba
 
     assert await database.writing(work) == ["a", "b", "c"]
     assert threads[0] == threads[1] != threading.get_ident()
-
-
-async def test_an_exception_undoes_the_whole_work_and_is_no_news(database: SqliteDatabase) -> None:
-    def fail(tx: Transaction) -> None:
-        store(tx, "a")
-        tx.wake("outbox")
-        raise TicketClosed(7)
-
-    with pytest.raises(TicketClosed):
-        await database.assigning(fail)
-    assert await database.reading(channels) == []
-    assert not database.news("outbox").is_set()
-
-
-async def test_news_come_to_the_topics_that_were_woken(database: SqliteDatabase) -> None:
-    def wake(tx: Transaction) -> None:
-        tx.wake("outbox")
-
-    news = database.news("outbox")
-    await database.writing(storing("a"))
-    assert not news.is_set()
-    await database.writing(wake)
-    assert news.is_set()
-    assert news is database.news("outbox")
-    assert not database.news("mail").is_set()
-
-
-async def test_a_reader_sees_one_state_and_cannot_write(database: SqliteDatabase) -> None:
-    seen, written = threading.Event(), threading.Event()
-
-    def look_twice(tx: Transaction) -> tuple[int, int]:
-        before = tx.conn.execute(select(func.count()).select_from(outbox)).scalar_one()
-        seen.set()
-        assert written.wait(PATIENCE)
-        return before, tx.conn.execute(select(func.count()).select_from(outbox)).scalar_one()
-
-    looking = asyncio.create_task(database.reading(look_twice))
-    assert await asyncio.to_thread(seen.wait, PATIENCE)
-    await database.writing(storing("a"))
-    written.set()
-    assert await looking == (0, 0)
-    with pytest.raises(StoreUnavailable):
-        await database.reading(storing("b"))
-    await database.ping()
-    assert await database.reading(channels) == ["a"]
 
 
 async def test_a_statement_is_compiled_once_for_all_transactions_and_connections(database: SqliteDatabase) -> None:
