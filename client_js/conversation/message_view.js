@@ -5,6 +5,7 @@
  */
 
 import { h, setText } from '../kit/dom.js';
+import { linkParts } from './links.js';
 import { SENDING } from './outbox.js';
 import { mayRetry } from './refusal.js';
 
@@ -65,9 +66,14 @@ function newNode(message, side, name) {
   // For the eyes: who listens has the name before each message.
   const title = h('div', { className: 'meta', 'aria-hidden': true, dir: 'auto' });
   // Isolated: the direction of a message is that of its own first letter.
-  const body = h('p', { dir: 'auto' }, h('bdi', { className: 'spoken' }, `${name}: `), message.content);
+  const body = h('p', { dir: 'auto' }, h('bdi', { className: 'spoken' }, `${name}: `), ...linkParts(message.content).map(partNode));
   const node = h('div', { className: `message ${side}` }, title, body, meta);
   node._meta = meta;
   node._title = title;
   return node;
+}
+
+/** A link opens beside the chat, and does not say where it was clicked. Its address is read from left to right in any sentence. */
+function partNode({ text, href, title = '' }) {
+  return href ? h('a', { href, title, target: '_blank', rel: 'noopener noreferrer nofollow', dir: 'ltr' }, text) : text;
 }

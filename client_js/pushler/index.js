@@ -8,12 +8,12 @@
  *   channel.on('message:new', (data) => …);
  */
 
-import { authenticate } from './auth.js';
 import { Channel } from './channel.js';
 import { ACTIVITY_TIMEOUT_MS, Connection, PONG_TIMEOUT_MS } from './connection.js';
 import { Emitter } from './emitter.js';
 import { Members } from './members.js';
 import { encode, reconnectDelay, repeatsRefusal } from './protocol.js';
+import { SignIn } from './sign_in.js';
 
 /** Values for options that a page gives once for all its clients (the script tag sets them). */
 export const defaults = {};
@@ -41,6 +41,7 @@ export class PushlerClient extends Emitter {
     super();
     this._options = withDefaults(options);
     this._channels = new Map();
+    this._signIn = new SignIn(this);
     this._connection = new Connection(this._options, {
       onState: (state, info) => this._onState(state, info),
       onDown: (info) => this._emit('disconnected', info),
@@ -75,9 +76,7 @@ export class PushlerClient extends Emitter {
 
   /** Tell the relay on each connection who we are, by the word of the application's server. */
   signin() {
-    if (this._signsIn) return;
-    this._signsIn = true;
-    this._signIn();
+    this._signIn._begin();
   }
 
   channel(name) {
@@ -118,7 +117,7 @@ export class PushlerClient extends Emitter {
     if (state !== 'disconnected') this._emit(state, info);
     this._emit('state_change', { previous, current: state, ...info });
     if (state !== 'connected') return;
-    if (this._signsIn) this._signIn();
+    this._signIn._again();
     this._joinAll();
   }
 
@@ -126,7 +125,7 @@ export class PushlerClient extends Emitter {
     if (this.channel(message.channel)?._isDouble(message)) return;
     this._emit('message', message);
     this._refusedLast = message.event === 'pusher:subscription_error' ? message.channel : null;
-    if (message.event === 'pusher:signin_success') this._emit('signed_in', JSON.parse(message.data.user_data));
+    this._signIn._hear(message);
     this.channel(message.channel)?._receive(message);
   }
 
@@ -143,29 +142,13 @@ export class PushlerClient extends Emitter {
     this._connection.renew();
   }
 
-  async _signIn(attempt = 0) {
-    const socketId = this.socketId;
-    if (!socketId) return;
-    try {
-      const { auth, user_data: userData } = await authenticate(this._options, socketId);
-      if (this.socketId === socketId) this._send('pusher:signin', { auth, user_data: userData });
-    } catch (error) {
-      if (this.socketId === socketId) this._signInFailed(error, attempt);
-    }
-  }
-
-  _signInFailed(error, attempt) {
-    this._emit('error', { code: error.status, message: `not signed in: ${error.message}` });
-    if (error.isTemporary) this._signInTimer = setTimeout(() => this._signIn(attempt + 1), this._authDelay(attempt));
-  }
-
   /** Milliseconds until the application's server is asked again. */
   _authDelay(attempt) {
     return 500 + reconnectDelay(0, attempt, this._options.random);
   }
 
   _idleAll() {
-    clearTimeout(this._signInTimer);
+    this._signIn._idle();
     for (const channel of this._channels.values()) channel._subscription._idle();
   }
 

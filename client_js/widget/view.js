@@ -353,7 +353,7 @@ export class View {
   /** While the window covers the page, Tab stays inside it. */
   _trap(event) {
     if (event.key !== 'Tab' || !this._state.open || !this._phone.matches) return;
-    const all = [...this._panel.querySelectorAll('button,input,textarea,[tabindex]')].filter((node) => node.offsetParent && !node.disabled);
+    const all = [...this._panel.querySelectorAll('a,button,input,textarea,[tabindex]')].filter((node) => node.offsetParent && !node.disabled);
     const step = event.shiftKey ? -1 : 1;
     const at = all.indexOf(this.root.activeElement);
     if (at >= 0 && all[at + step]) return;

@@ -1,1 +1,1 @@
-(()=>{setInterval(()=>postMessage(null),2e4);})();
+setInterval(()=>postMessage(null),2e4);
