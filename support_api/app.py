@@ -1,7 +1,5 @@
 """The composition root: the only place where the parts of the desk meet, with their ordered start and stop."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,16 +13,19 @@ from pushdesk.ratelimit import SlidingWindow
 from relay.client import PushlerClient
 from support_api.config import Settings
 from support_api.database.clock import Clock, utc_now
-from support_api.database.legacy import Database
+from support_api.database.urls import database_of
+from support_api.delivery.background import repeating
 from support_api.delivery.notices import Notices
 from support_api.delivery.outbox import Outbox, Pace
-from support_api.delivery.sweep import sweeping
+from support_api.delivery.sweep import Sweep
+from support_api.models.outbox import TOPIC
 from support_api.models.tickets import OpenLimits
 from support_api.rules.assignment import LeastLoaded
+from support_api.services import Services, open_services
 from support_api.services.passwords import Passwords
 from support_api.services.reception import Reception
 from support_api.services.tokens import Tokens
-from support_api.store import Store, open_store
+from support_api.services.typing import TYPING_SECONDS, Typing
 from support_api.views.assets import STATIC_FOLDER, read_assets
 from support_api.views.desk import DESK, Desk, Limits
 from support_api.views.fields import BODY_LIMIT
@@ -46,11 +47,12 @@ class Parts:
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Store]:
-    """The store with the rules of assignment that the settings ask for. Raises `DatabaseUnusable`."""
+async def opened_services(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Services]:
+    """All use cases, with the rules of assignment that the settings ask for. Raises `DatabaseUnusable`."""
+    database = database_of(settings.database_url, clock=clock)
     chooser = LeastLoaded(timedelta(seconds=settings.operator_timeout))
-    async with open_store(Database(settings.database_url, clock=clock), chooser, wording(settings.language)) as store:
-        yield store
+    async with open_services(database, chooser, wording(settings.language)) as services:
+        yield services
 
 
 @asynccontextmanager
@@ -59,16 +61,17 @@ async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIt
 
     The application must be stopped before the block ends; then the outbox delivers the rest and all is closed.
     """
-    parts = parts or Parts()
+    parts, interval = parts or Parts(), settings.sweep_interval
     async with (
-        opened_store(settings, parts.clock) as store,
+        opened_services(settings, parts.clock) as services,
         relay_client(settings) as relay,
-        Outbox(store.outbox, relay, store.database.news, parts.pace, extensions=settings.relay_extensions).running(),
-        sweeping(store, settings.sweep_interval, _silence(settings)),
+        _outbox(settings, services, relay, parts.pace).running(),
+        repeating(Sweep(services, _silence(settings), interval).look, interval, "sweep"),
     ):
         notices = Notices(relay)
-        desk = _desk(settings, store, relay, notices, parts)
-        async with notices.running(), desk.reception.watching(settings.sweep_interval):
+        desk = _desk(settings, services, relay, notices, parts)
+        # Operators who vanish do not say so, and other processes serve some of them.
+        async with notices.running(), repeating(desk.reception.look, interval, "reception"):
             yield _application(desk, parts.static_folder)
 
 
@@ -83,19 +86,33 @@ def relay_client(settings: Settings) -> PushlerClient:
     )
 
 
+def _outbox(settings: Settings, services: Services, relay: PushlerClient, pace: Pace) -> Outbox:
+    news = services.database.news(TOPIC)
+    return Outbox(services.outbox, relay, news, pace, extensions=settings.relay_extensions)
+
+
 def _silence(settings: Settings) -> timedelta:
     return timedelta(seconds=settings.operator_timeout + settings.operator_grace)
 
 
-def _desk(settings: Settings, store: Store, relay: PushlerClient, notices: Notices, parts: Parts) -> Desk:
+def _desk(settings: Settings, services: Services, relay: PushlerClient, notices: Notices, parts: Parts) -> Desk:
     limits = Limits(
         SlidingWindow(settings.tickets_per_minute, 60.0),
         SlidingWindow(settings.messages_per_minute, 60.0),
         OpenLimits(settings.open_tickets_per_visitor, settings.open_tickets_per_network),
     )
-    origins = Origins(settings.allowed_origins)
-    reception = Reception(store.operators, notices, timedelta(seconds=settings.operator_timeout), store.database.now)
-    return Desk(settings, store, relay, Tokens(settings.keys), parts.passwords, notices, limits, reception, origins)
+    timeout = timedelta(seconds=settings.operator_timeout)
+    return Desk(
+        settings=settings,
+        services=services,
+        relay=relay,
+        tokens=Tokens(settings.keys),
+        passwords=parts.passwords,
+        limits=limits,
+        typing=Typing(services.tickets, notices, SlidingWindow(1, TYPING_SECONDS)),
+        reception=Reception(services.operators, notices, timeout, services.database.now),
+        origins=Origins(settings.allowed_origins),
+    )
 
 
 def _application(desk: Desk, static_folder: Path) -> web.Application:

@@ -1,12 +1,10 @@
 """How tickets, messages and times look as JSON: one place for answers and events. Pure; knows only the models."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from support_api.models.messages import Message, Notice
 from support_api.models.operators import Operator, Presence
-from support_api.models.tickets import Listed, Ticket
+from support_api.models.tickets import Ticket, TicketSummary
 
 Json = dict[str, object]
 
@@ -60,9 +58,9 @@ def ticket_json(ticket: Ticket, *, with_email: bool) -> Json:
     return shape
 
 
-def listed_json(listed: Listed, *, with_email: bool) -> Json:
+def summary_json(summary: TicketSummary, *, with_email: bool) -> Json:
     """A Ticket with `message`, the text that opened it."""
-    return ticket_json(listed.ticket, with_email=with_email) | {"message": listed.first_message}
+    return ticket_json(summary.ticket, with_email=with_email) | {"message": summary.first_message}
 
 
 def operator_json(operator: Operator) -> Json:

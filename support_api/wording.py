@@ -2,8 +2,6 @@
 no codes. Pages of our own write the same by the code, in their reader's language.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 

@@ -20,18 +20,18 @@ import click
 from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
 from pushdesk.settings import ConfigError
-from support_api.app import opened_store, running_app
+from support_api.app import opened_services, running_app
 from support_api.cli.demo import DemoFailed, check_relay, run_both, shared_environment
 from support_api.cli.logs import set_up_logs
 from support_api.config import Settings, describe, load
-from support_api.database.legacy import DatabaseUnusable
+from support_api.database.engine import DatabaseUnusable
 from support_api.database.schema import schema_sql
 from support_api.errors import SupportError
 from support_api.models.ids import MAX_ID
 from support_api.models.operators import Operator, OperatorStatus, Presence
 from support_api.rules.visible import clean_name
+from support_api.services import Services
 from support_api.services.passwords import MAX_PASSWORD, MIN_PASSWORD, Passwords
-from support_api.store import Store
 from support_api.views.fields import is_email
 
 FIRST_OPERATOR = "operator@localhost.localdomain"
@@ -83,7 +83,7 @@ def schema() -> None:
 def first_run() -> None:
     """Make the database and, where there is no operator yet, one to log in with. Says what to open."""
     settings = _settings()
-    _with_store(settings, lambda store: _first_run(settings, store))
+    _with_services(settings, lambda services: _first_run(settings, services))
 
 
 @main.command(short_help="Run the relay, the desk and a demo shop.")
@@ -95,7 +95,7 @@ def demo() -> None:
     environ = shared_environment(os.environ)
     _run(lambda: check_relay(environ))
     settings = _settings(environ)
-    _with_store(settings, lambda store: _first_run(settings, store))
+    _with_services(settings, lambda services: _first_run(settings, services))
     _run(lambda: run_both(environ))
 
 
@@ -121,11 +121,11 @@ def operator_add(name: str, email: str, password_stdin: bool, max_tickets: int) 
     assert password_stdin  # noqa: S101 - click insists on the flag: passwords in arguments show in the list of processes
     password = _read_password()
 
-    async def add(store: Store) -> None:
-        made = await store.operators.add(name, email, await Passwords().hash(password), max_tickets)
+    async def add(services: Services) -> None:
+        made = await services.operators.add(name, email, await Passwords().hash(password), max_tickets)
         click.echo(f"Operator {made.id} ({made.email}) was added.")
 
-    _with_store(_settings(), add)
+    _with_services(_settings(), add)
 
 
 @operator.command("list", short_help="Show all accounts.")
@@ -134,12 +134,12 @@ def operator_list() -> None:
     settings = _settings()
     timeout = timedelta(seconds=settings.operator_timeout)
 
-    async def show(store: Store) -> None:
-        for one, presence in await store.operators.everybody():
-            state = _state(one, presence, store.database.now() - timeout)
+    async def show(services: Services) -> None:
+        for one, presence in await services.operators.everybody():
+            state = _state(one, presence, services.database.now() - timeout)
             click.echo(f"{one.id}\t{one.email}\t{one.name}\t{state}\t{presence.active_tickets}/{presence.max_tickets}")
 
-    _with_store(settings, show)
+    _with_services(settings, show)
 
 
 def _state(operator: Operator, presence: Presence, heard_after: datetime) -> str:
@@ -158,11 +158,11 @@ def operator_password(email: str, password_stdin: bool) -> None:
     assert password_stdin  # noqa: S101 - see operator add
     password = _read_password()
 
-    async def change(store: Store) -> None:
-        await store.operators.set_password(email, await Passwords().hash(password))
+    async def change(services: Services) -> None:
+        await services.operators.set_password(email, await Passwords().hash(password))
         click.echo(f"{email} has a new password and must log in again.")
 
-    _with_store(_settings(), change)
+    _with_services(_settings(), change)
 
 
 @operator.command("limit")
@@ -171,11 +171,11 @@ def operator_password(email: str, password_stdin: bool) -> None:
 def operator_limit(email: str, max_tickets: int) -> None:
     """Set how many active tickets an operator may have."""
 
-    async def change(store: Store) -> None:
-        await store.operators.set_limit(email, max_tickets)
+    async def change(services: Services) -> None:
+        await services.operators.set_limit(email, max_tickets)
         click.echo(f"{email} gets new tickets below {max_tickets} active ones.")
 
-    _with_store(_settings(), change)
+    _with_services(_settings(), change)
 
 
 @operator.command("disable", short_help="End an account and its sessions.")
@@ -183,11 +183,11 @@ def operator_limit(email: str, max_tickets: int) -> None:
 def operator_disable(email: str) -> None:
     """End an account: no log-in, no session; its active tickets go to somebody else."""
 
-    async def change(store: Store) -> None:
-        await store.operators.disable(email)
+    async def change(services: Services) -> None:
+        await services.operators.disable(email)
         click.echo(f"{email} is disabled.")
 
-    _with_store(_settings(), change)
+    _with_services(_settings(), change)
 
 
 @operator.command("enable")
@@ -195,11 +195,11 @@ def operator_disable(email: str) -> None:
 def operator_enable(email: str) -> None:
     """Let a disabled account log in again."""
 
-    async def change(store: Store) -> None:
-        await store.operators.enable(email)
+    async def change(services: Services) -> None:
+        await services.operators.enable(email)
         click.echo(f"{email} may log in again.")
 
-    _with_store(_settings(), change)
+    _with_services(_settings(), change)
 
 
 @main.group()
@@ -212,14 +212,14 @@ def outbox_list() -> None:
     """Show what was set aside because the relay refused it: number, channel, event, bytes of its data, when it was made, when
     it was refused, why. The data itself is private and not shown."""
 
-    async def show(store: Store) -> None:
-        for one in await store.outbox.refused():
+    async def show(services: Services) -> None:
+        for one in await services.outbox.refused():
             times = f"{one.created_at.isoformat()}\t{one.refused_at.isoformat()}"
             click.echo(f"{one.id}\t{one.channel}\t{one.name}\t{one.size}\t{times}\t{_in_one_line(one.reason)}")
-        waiting, refused = await store.outbox.counts()
+        waiting, refused = await services.outbox.counts()
         click.echo(f"{waiting} wait for the relay, {refused} were set aside.", err=True)
 
-    _with_store(_settings(), show)
+    _with_services(_settings(), show)
 
 
 @outbox.command("retry", short_help="Send again what was set aside.")
@@ -230,28 +230,26 @@ def outbox_retry(numbers: tuple[int, ...], everything: bool) -> None:
     if bool(numbers) == everything:
         raise click.UsageError("Name the numbers of the events, or --all.")
 
-    async def bring_back(store: Store) -> None:
-        found = await store.outbox.retry(None if everything else numbers)
+    async def bring_back(services: Services) -> None:
+        found = await services.outbox.retry(None if everything else numbers)
         click.echo(f"{len(found)} will be sent again.")
         if missing := sorted(set(numbers) - set(found)):
             raise click.ClickException(f"Not set aside: {', '.join(map(str, missing))}. See: outbox list")
 
-    _with_store(_settings(), bring_back)
+    _with_services(_settings(), bring_back)
 
 
 @outbox.command("skip", short_help="Set the oldest waiting event aside.")
 def outbox_skip() -> None:
     """Set the oldest event that waits aside, where it alone holds up all others."""
 
-    async def skip(store: Store) -> None:
-        waiting = await store.outbox.pending(1)
-        if not waiting:
+    async def skip(services: Services) -> None:
+        oldest = await services.outbox.skip("set aside by hand")
+        if oldest is None:
             raise click.ClickException("No event waits.")
-        oldest = waiting[0]
-        await store.outbox.set_aside(oldest.id, "set aside by hand")
         click.echo(f"{oldest.id} ({oldest.event.name} on {oldest.event.channel}) was set aside.")
 
-    _with_store(_settings(), skip)
+    _with_services(_settings(), skip)
 
 
 def _in_one_line(text: str) -> str:
@@ -290,17 +288,17 @@ async def _told_to_stop() -> None:
     await stop.wait()
 
 
-async def _first_run(settings: Settings, store: Store) -> None:
+async def _first_run(settings: Settings, services: Services) -> None:
     base = base_url(settings.host, settings.port)
     click.echo(f"Shop with the chat widget:  {base}/")
     click.echo(f"Operator's panel:           {base}/operator")
-    if await store.operators.everybody():
+    if await services.operators.everybody():
         click.echo(
             f"Forgot the password?        {_python()} -m support_api operator password --email … --password-stdin"
         )
         return
     password = secrets.token_urlsafe(12)
-    await store.operators.add("Operator", FIRST_OPERATOR, await Passwords().hash(password))
+    await services.operators.add("Operator", FIRST_OPERATOR, await Passwords().hash(password))
     click.echo(f"Log in there with           {FIRST_OPERATOR}")
     click.echo(f"and the password            {password}   (shown only now)")
 
@@ -326,10 +324,10 @@ def _settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise WrongSettings(str(error)) from error
 
 
-def _with_store(settings: Settings, work: Callable[[Store], Awaitable[None]]) -> None:
+def _with_services(settings: Settings, work: Callable[[Services], Awaitable[None]]) -> None:
     async def run() -> None:
-        async with opened_store(settings) as store:
-            await work(store)
+        async with opened_services(settings) as services:
+            await work(services)
 
     set_up_logs("warning", settings.log_format)
     _run(run)

@@ -1,7 +1,5 @@
 """Events that are worth nothing a moment later ("is typing"): sent at once, never stored, dropped when the relay is away."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

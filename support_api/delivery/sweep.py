@@ -1,68 +1,47 @@
 """What has to be looked after again and again, though nobody asks for it. Must not know HTTP or the relay."""
 
-from __future__ import annotations
-
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import structlog
 
-from support_api.delivery.background import in_background
 from support_api.errors import StoreUnavailable
-from support_api.store import Store
+from support_api.services import Services
 
-_log = structlog.get_logger("support_api")
-
-
-@asynccontextmanager
-async def sweeping(store: Store, interval: float, silence: timedelta) -> AsyncIterator[None]:
-    """Every `interval` seconds gives away tickets that wait although somebody is free, takes those of operators who were
-    silent for longer than `silence`, and ends sessions that are over."""
-    async with in_background(_sweep(Round(store, silence, interval), interval), "sweep"):
-        yield
+_log = structlog.get_logger("support_api.sweep")
 
 
-class Round:
-    """One look of the sweep, again and again.
+class Sweep:
+    """One look, again and again: gives away tickets that wait although somebody is free, takes those of operators who were
+    silent for longer than `silence`, and ends sessions that are over.
 
     Silence counts only while the desk could have heard: after its start, and after a time in which it could store nothing
-    or the machine slept, operators first get the whole `silence` to send a heartbeat.
+    or the machine slept, operators first get the whole `silence` to send a heartbeat. `interval`: seconds between two looks.
     """
 
-    def __init__(self, store: Store, silence: timedelta, interval: float = 0.0) -> None:
-        self._store = store
+    def __init__(self, services: Services, silence: timedelta, interval: float = 0.0) -> None:
+        self._services = services
         self._silence = silence
         self._longest_pause = silence + timedelta(seconds=interval)
-        self._listens_since = self._looked_at = store.database.now()
+        self._listens_since = self._looked_at = services.database.now()
 
-    async def go(self) -> None:
-        """Looks once; what goes wrong is logged."""
-        now, before = self._store.database.now(), self._looked_at
+    async def look(self) -> None:
+        """Look once. Raises `StoreUnavailable`."""
+        now, before = self._services.database.now(), self._looked_at
         self._looked_at = now
         if now - before > self._longest_pause:
             self._listens_since = now
         try:
             await self._work(now)
-        except StoreUnavailable as error:
+        except StoreUnavailable:
             self._listens_since = now
-            _log.warning("the sweep was put off", reason=str(error))
-        except Exception:
-            _log.exception("the sweep has a bug")
+            raise
 
     async def _work(self, now: datetime) -> None:
-        await self._store.operators.end_expired_sessions()
+        await self._services.sessions.end_expired()
         if now - self._listens_since > self._silence:
-            released = await self._store.operators.release_silent(self._silence)
+            released = await self._services.assignment.release_silent(self._silence)
             if released:
-                _log.info("tickets of operators who vanished went back to the queue", count=released)
-        assigned = await self._store.tickets.sweep()
+                _log.info("tickets_of_silent_operators_released", count=released)
+        assigned = await self._services.assignment.assign_waiting()
         if assigned:
-            _log.info("the sweep assigned tickets", count=assigned)
-
-
-async def _sweep(round_: Round, interval: float) -> None:
-    while True:
-        await asyncio.sleep(interval)
-        await round_.go()
+            _log.info("waiting_tickets_assigned", count=assigned)

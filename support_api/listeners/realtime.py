@@ -1,29 +1,101 @@
-"""What the world is told when something changes: one builder an event, with its channel. Pure; knows models and shapes.
+"""What browsers are told when something happens: the relay's events, one builder each with its channel, and their rows in the
+outbox. Knows no SQL but that insert.
 
 Fields may be added to a payload, none may be renamed: panels and widgets in the field read them.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import assert_never
 
+import orjson
+from sqlalchemy import insert
+
+from support_api.database.engine import Transaction
+from support_api.database.tables import outbox
+from support_api.models.happenings import (
+    AccessEnded,
+    AccountDisabled,
+    Happening,
+    MessageWritten,
+    SessionEnded,
+    TicketAssigned,
+    TicketClosed,
+    TicketHandedOver,
+    TicketOpened,
+    TicketReturned,
+)
 from support_api.models.messages import Message, SenderType
-from support_api.models.outbox import Event, EventKind
+from support_api.models.outbox import TOPIC, Event, EventKind
 from support_api.models.tickets import Ticket
 from support_api.rules.channels import QUEUE_CHANNEL, STATUS_CHANNEL, operator_channel, operator_user, ticket_channel
 from support_api.serializers import Json, message_json, optional_time_text, time_text
 
 
+def listen(tx: Transaction, happened: Sequence[Happening]) -> None:
+    """Store the events of what happened, in that order, in this transaction."""
+    store(tx, [event for one in happened for event in events_of(one)])
+
+
+def store(tx: Transaction, events: Sequence[Event]) -> None:
+    """Store events for delivery, in this order, in this transaction."""
+    if events:
+        tx.conn.execute(insert(outbox), [_row(event, tx.now) for event in events])
+        tx.wake(TOPIC)
+
+
+def events_of(happening: Happening) -> list[Event]:
+    """Build the events of one happening, in the order in which they are delivered."""
+    match happening:
+        case TicketOpened(summary):
+            ticket, text = summary.ticket, summary.first_message
+            mine = [] if ticket.operator_id is None else [ticket_assigned(ticket, text)]
+            events = [*mine, ticket_new(ticket, text)]
+        case MessageWritten(message, socket_id):
+            events = [message_new(message, socket_id)]
+        case TicketAssigned(summary):
+            ticket = summary.ticket
+            events = [ticket_assigned(ticket, summary.first_message), queue_updated(ticket), ticket_updated(ticket)]
+        case TicketReturned(ticket):
+            events = [queue_updated(ticket), ticket_updated(ticket)]
+        case TicketHandedOver(before, after):
+            events = [ticket_transferred(before, after)]
+        case TicketClosed(ticket):
+            events = [ticket_closed(ticket), queue_updated(ticket)]
+        case AccessEnded(operator_id, ticket_id):
+            events = [lost_channel(operator_id, ticket_id)]
+        case SessionEnded(operator_id):
+            events = [lost_all_channels(operator_id)]
+        case AccountDisabled(operator_id):
+            events = [lost_all_channels(operator_id), lost_connections(operator_id)]
+        case _:
+            assert_never(happening)
+    return events
+
+
+def _row(event: Event, now: datetime) -> Mapping[str, object]:
+    return {
+        "channel": event.channel,
+        "event": event.name,
+        "payload": orjson.dumps(event.payload).decode(),
+        "exclude_socket": event.exclude_socket,
+        "kind": event.kind.value,
+        "created_at": now,
+    }
+
+
 def lost_channel(operator_id: int, ticket_id: int) -> Event:
-    """Ends the operator's subscription to a conversation that is not theirs any more."""
+    """End the operator's subscription to a conversation that is not theirs any more."""
     return _access_ended(EventKind.UNSUBSCRIBE, ticket_channel(ticket_id), operator_id)
 
 
 def lost_all_channels(operator_id: int) -> Event:
-    """Ends all subscriptions of the operator; who still has a right to one has to have it signed anew."""
+    """End all subscriptions of the operator; who still has a right to one has to have it signed anew."""
     return _access_ended(EventKind.UNSUBSCRIBE, "", operator_id)
 
 
 def lost_connections(operator_id: int) -> Event:
-    """Closes the connections of the operator."""
+    """Close the connections of the operator."""
     return _access_ended(EventKind.TERMINATE, "", operator_id)
 
 
@@ -32,7 +104,7 @@ def _access_ended(kind: EventKind, channel: str, operator_id: int) -> Event:
 
 
 def ticket_assigned(ticket: Ticket, first_message: str) -> Event:
-    """Tells the operator that a ticket is theirs from now on. The ticket must have an operator."""
+    """Tell the operator that a ticket is theirs from now on. The ticket must have an operator."""
     if ticket.operator_id is None:
         msg = f"ticket {ticket.id} has no operator"
         raise ValueError(msg)
@@ -49,7 +121,7 @@ def ticket_assigned(ticket: Ticket, first_message: str) -> Event:
 
 
 def ticket_new(ticket: Ticket, first_message: str) -> Event:
-    """Tells all operators of a new ticket, also when it is somebody's already."""
+    """Tell all operators of a new ticket, also when it is somebody's already."""
     return Event(
         QUEUE_CHANNEL,
         "ticket:new",
@@ -65,22 +137,22 @@ def ticket_new(ticket: Ticket, first_message: str) -> Event:
 
 
 def message_new(message: Message, exclude_socket: str | None) -> Event:
-    """Brings a message to the conversation, except to the connection that sent it."""
+    """Bring a message to the conversation, except to the connection that sent it."""
     return Event(ticket_channel(message.ticket_id), "message:new", {"message": message_json(message)}, exclude_socket)
 
 
 def queue_updated(ticket: Ticket) -> Event:
-    """Tells all operators that a ticket was taken, closed or came back."""
+    """Tell all operators that a ticket was taken, closed or came back."""
     return Event(QUEUE_CHANNEL, "ticket:updated", _state(ticket))
 
 
 def ticket_updated(ticket: Ticket) -> Event:
-    """Tells the conversation who serves it now."""
+    """Tell the conversation who serves it now."""
     return Event(ticket_channel(ticket.id), "ticket:updated", _state(ticket))
 
 
 def ticket_transferred(before: Ticket, after: Ticket) -> Event:
-    """Tells the operator who had a ticket that it is another's, or in the queue. `before` must have an operator."""
+    """Tell the operator who had a ticket that it is another's, or in the queue. `before` must have an operator."""
     if before.operator_id is None:
         msg = f"ticket {before.id} had no operator"
         raise ValueError(msg)
@@ -88,7 +160,7 @@ def ticket_transferred(before: Ticket, after: Ticket) -> Event:
 
 
 def ticket_closed(ticket: Ticket) -> Event:
-    """Tells the conversation that it is over, and who ended it."""
+    """Tell the conversation that it is over, and who ended it."""
     return Event(
         ticket_channel(ticket.id),
         "ticket:closed",
@@ -101,12 +173,12 @@ def ticket_closed(ticket: Ticket) -> Event:
 
 
 def desk_status(online: bool) -> Event:
-    """Tells all visitors whether an operator is there."""
+    """Tell all visitors whether an operator is there."""
     return Event(STATUS_CHANNEL, "desk:status", {"online": online})
 
 
 def typing(ticket_id: int, sender_type: SenderType, exclude_socket: str | None) -> Event:
-    """Says that the visitor or the operator is typing."""
+    """Say that the visitor or the operator is typing."""
     return Event(ticket_channel(ticket_id), f"{sender_type}:typing", {"ticket_id": ticket_id}, exclude_socket)
 
 

@@ -1,16 +1,14 @@
 """What the assignment decides by, and what it decides. No SQL, no clock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from support_api.models.operators import OperatorStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One operator as the assignment sees them."""
 
     operator_id: int
@@ -21,13 +19,21 @@ class Candidate:
     last_assigned_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Taker(Struct, frozen=True):
+    """One operator as somebody who hands them a ticket sees them; the account is not disabled."""
+
+    operator_id: int
+    name: str
+    active_tickets: int
+    max_tickets: int
+
+
+class Choice(Struct, frozen=True):
     """Who gets the next ticket, or None, and why."""
 
     operator_id: int | None
     reason: str
 
 
+# (operators, now) → choice. Pure.
 Chooser = Callable[[Sequence[Candidate], datetime], Choice]
-"""(operators, now) → choice. Pure."""

@@ -1,4 +1,6 @@
-"""Numbers that rows have. Ids of tickets, messages and operators are integers from 1."""
+"""Numbers of rows: tickets, messages and operators are numbered from 1."""
 
-MAX_ID = 2**63 - 1
-"""The largest id that a BIGINT column holds."""
+from typing import Final
+
+# The largest id that a BIGINT column holds.
+MAX_ID: Final = 2**63 - 1

@@ -1,11 +1,10 @@
 """What is said in a conversation, and by whom. No SQL, no HTTP, no clock, no words of a person's language."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class SenderType(StrEnum):
@@ -25,20 +24,18 @@ class NoticeCode(StrEnum):
     """The conversation waits for another operator."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """What a message of the system says, in no language: pages write it in their reader's own."""
 
     code: NoticeCode
     params: Mapping[str, str]
 
 
+# A notice in the words of the site, for clients that know only texts.
 Wording = Callable[[Notice], str]
-"""A notice in the words of the site, for clients that know only texts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message; `seq` counts from 1 without gaps within its ticket."""
 
     id: int
@@ -53,8 +50,7 @@ class Message:
     notice: Notice | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """In which role somebody acts in one ticket, with the id and the name that the other side may see."""
 
     type: SenderType
@@ -62,8 +58,7 @@ class Sender:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What somebody sends into a conversation. `socket_id`: the connection that must not hear its own message."""
 
     content: str

@@ -1,22 +1,20 @@
 """The people who answer, and who sends a request. No SQL, no HTTP, no clock."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class OperatorStatus(StrEnum):
-    """What an operator says of himself; only `ONLINE` with a fresh heartbeat gets new tickets."""
+    """What operators say of themselves; only `ONLINE` with a fresh heartbeat gets new tickets."""
 
     ONLINE = "online"
     AWAY = "away"
     OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """One person of the support team, as the rest of the desk may see them (no password hash)."""
 
     id: int
@@ -25,8 +23,14 @@ class Operator:
     is_disabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Credentials(Struct, frozen=True):
+    """An operator with the hash that their password must match."""
+
+    operator: Operator
+    password_hash: str
+
+
+class Presence(Struct, frozen=True):
     """Whether an operator takes tickets, how many they have and how many they may have."""
 
     status: OperatorStatus
@@ -35,8 +39,7 @@ class Presence:
     last_seen: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Who sends a request: a visitor, an operator, both in one browser, or nobody."""
 
     visitor_id: str | None = None

@@ -1,11 +1,14 @@
 """What the relay shall do, and what waits for that. No SQL, no HTTP."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+# Who waits for events to deliver is woken under this name.
+TOPIC: Final = "outbox"
 
 
 class EventKind(StrEnum):
@@ -19,8 +22,7 @@ class EventKind(StrEnum):
     """Close the connections of the user in the payload."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One event for the relay, or another thing that it shall do in the same order; `payload` is a JSON object."""
 
     channel: str
@@ -30,8 +32,7 @@ class Event:
     kind: EventKind = EventKind.EVENT
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True):
     """An event that waits in the outbox under its number; the numbers give the order. `key` is one that no other event has,
     of any database: a new one begins with the same numbers."""
 
@@ -40,8 +41,7 @@ class StoredEvent:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedEvent:
+class RefusedEvent(Struct, frozen=True):
     """An event that was set aside: all but its data, which is private. `size` is that of its data, in bytes."""
 
     id: int

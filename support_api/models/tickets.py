@@ -3,14 +3,13 @@
 Times are timezone-aware UTC datetimes with whole milliseconds.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from support_api.models.messages import Message, Sender, SenderType
+from msgspec import Struct
+
+from support_api.models.messages import Message, SenderType
 
 
 class TicketStatus(StrEnum):
@@ -21,8 +20,7 @@ class TicketStatus(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """One conversation. `last_seq` is the seq of its newest message; `operator_name` is read along with it; `returned_by` is
     who gave it back to the queue, while it waits there."""
 
@@ -40,12 +38,7 @@ class Ticket:
     returned_by: int | None = None
 
 
-Admission = Callable[[Ticket], Sender]
-"""Says in which role the caller acts in this ticket, inside the transaction that uses the answer. Raises `Forbidden`."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewTicket:
+class NewTicket(Struct, frozen=True):
     """What a visitor sends to open a conversation. Texts are trimmed and within their limits already.
 
     `network`: a text that is the same for all visitors of one network, and tells nobody which it is.
@@ -59,24 +52,21 @@ class NewTicket:
     network: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLimits:
+class OpenLimits(Struct, frozen=True):
     """How many tickets may be open at the same time; 0: any number."""
 
     per_visitor: int = 0
     per_network: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A ticket with its first message."""
 
     ticket: Ticket
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """A part of a conversation in the order of seq. `has_more`: newer messages follow after the last one here."""
 
     ticket: Ticket
@@ -84,8 +74,7 @@ class History:
     has_more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class TicketSummary(Struct, frozen=True):
     """A ticket in a list, with the text of its first message."""
 
     ticket: Ticket

@@ -1,52 +1,79 @@
-"""Who may do what: the one module that decides. Pure: identities and tickets come in, a role or `Forbidden` goes out.
+"""Who may do what: the one module that decides. Pure: identities and tickets come in, a role or a refusal goes out.
 
 Every path asks here, so that a rule is written once. It must not read the database, a request or a clock.
 """
 
-from __future__ import annotations
-
 import hmac
-from typing import TypeGuard, assert_never
+from collections.abc import Set as AbstractSet
+from enum import StrEnum
+from typing import Final, assert_never
 
-from support_api.errors import Forbidden, LoginNeeded, NotYours
+from support_api.errors import Forbidden, LoginNeeded, NotYours, TicketClosed
 from support_api.models.messages import Sender, SenderType
 from support_api.models.operators import Identity, Operator
-from support_api.models.tickets import Ticket
+from support_api.models.tickets import Ticket, TicketStatus
 from support_api.rules.channels import OperatorChannel, QueueChannel
 
 
-def ensure_operator(identity: Identity) -> Operator:
-    """The operator who is logged in. Raises `LoginNeeded`."""
-    if identity.operator is None or identity.operator.is_disabled:
-        raise LoginNeeded
-    return identity.operator
+class Act(StrEnum):
+    """What somebody does with a ticket."""
+
+    READ = "read"
+    WRITE = "write"
+    # Show the other side that one types.
+    TYPE = "type"
+    CLOSE = "close"
+    # Listen to its channel.
+    JOIN = "join"
+    # Give it to a colleague, or back to the queue.
+    TRANSFER = "transfer"
+    # Have it from the queue.
+    TAKE = "take"
 
 
-def role_in(ticket: Ticket, identity: Identity) -> Sender:
-    """In which role the caller reads, writes and closes this ticket. Raises `Forbidden`.
+_OF_ITS_VISITOR: Final = frozenset({Act.READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN})
 
-    The ticket's own operator acts as operator; else the visitor who opened the ticket as visitor. An operator whom the
-    ticket is not assigned to is nobody here, so an operator can try the widget in the browser they work in.
+_OF_ANY_OPERATOR: Final = frozenset({Act.TAKE})
+
+_OF_ITS_OPERATOR: Final = _OF_ITS_VISITOR | _OF_ANY_OPERATOR | {Act.TRANSFER}
+
+
+def may(identity: Identity, act: Act, ticket: Ticket) -> Sender:
+    """Say in which role the caller does this with the ticket.
+
+    Its own operator acts as operator; else the visitor who opened it as visitor. An operator whom the ticket is not assigned
+    to is nobody in it, so that an operator can try the widget in the browser they work in; and being its visitor too is no
+    right to say who serves it.
+
+    Raises `Forbidden`; `NotYours` for an operator, who may have had the ticket a moment ago; `LoginNeeded` for what only
+    operators do at all.
     """
-    if _serves(identity.operator, ticket):
-        return Sender(SenderType.OPERATOR, str(identity.operator.id), identity.operator.name)
-    if identity.visitor_id is not None and hmac.compare_digest(identity.visitor_id, ticket.visitor_id):
+    operator = _active(identity)
+    if operator is not None and act in _acts_of(operator, ticket):
+        return Sender(SenderType.OPERATOR, str(operator.id), operator.name)
+    if act in _OF_ITS_VISITOR and _opened(identity, ticket):
         return Sender(SenderType.VISITOR, ticket.visitor_id, ticket.visitor_name)
-    raise _stranger(identity)
+    raise _refusal(operator, act)
 
 
-def ensure_serves(ticket: Ticket, operator: Operator) -> Sender:
-    """The operator as the one who serves this ticket and may hand it over. Raises `NotYours`.
+def ensure_operator(identity: Identity) -> Operator:
+    """Return the operator who is logged in. Raises `LoginNeeded`."""
+    operator = _active(identity)
+    if operator is None:
+        raise LoginNeeded
+    return operator
 
-    Being its visitor too is no right to say who serves it.
-    """
-    return role_in(ticket, Identity(operator=operator))
+
+def ensure_open(ticket: Ticket) -> None:
+    """Raise `TicketClosed` for a conversation that is over."""
+    if ticket.status is TicketStatus.CLOSED:
+        raise TicketClosed(ticket.id)
 
 
 def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity) -> Operator:
-    """The operator, if they may listen to an operators' channel. Raises `Forbidden`. (Of a ticket: `role_in`.)"""
-    operator = identity.operator
-    if operator is None or operator.is_disabled:
+    """Return the operator, if they may listen to an operators' channel. Raises `Forbidden`. (Of a ticket: `may`.)"""
+    operator = _active(identity)
+    if operator is None:
         raise Forbidden
     match channel:
         case QueueChannel():
@@ -59,11 +86,20 @@ def ensure_may_join(channel: OperatorChannel | QueueChannel, identity: Identity)
             assert_never(channel)
 
 
-def _stranger(identity: Identity) -> Forbidden:
-    """Why somebody is nobody in a ticket; an operator may have had it a moment ago."""
+def _active(identity: Identity) -> Operator | None:
     operator = identity.operator
-    return Forbidden() if operator is None or operator.is_disabled else NotYours()
+    return None if operator is None or operator.is_disabled else operator
 
 
-def _serves(operator: Operator | None, ticket: Ticket) -> TypeGuard[Operator]:
-    return operator is not None and not operator.is_disabled and operator.id == ticket.operator_id
+def _acts_of(operator: Operator, ticket: Ticket) -> AbstractSet[Act]:
+    return _OF_ITS_OPERATOR if operator.id == ticket.operator_id else _OF_ANY_OPERATOR
+
+
+def _opened(identity: Identity, ticket: Ticket) -> bool:
+    return identity.visitor_id is not None and hmac.compare_digest(identity.visitor_id, ticket.visitor_id)
+
+
+def _refusal(operator: Operator | None, act: Act) -> Exception:
+    if operator is not None:
+        return NotYours()
+    return Forbidden() if act in _OF_ITS_VISITOR else LoginNeeded()

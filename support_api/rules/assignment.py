@@ -1,10 +1,9 @@
 """Who gets the next ticket. Pure: operators and the time come in, a choice with its reason goes out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from support_api.models.assignment import Candidate, Choice
 from support_api.models.operators import OperatorStatus, Presence
@@ -12,8 +11,7 @@ from support_api.models.operators import OperatorStatus, Presence
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class LeastLoaded:
+class LeastLoaded(Struct, frozen=True):
     """The operator with the fewest active tickets; among equals the one who has waited longest for a new one.
 
     `timeout`: an operator whose last heartbeat is older than this is not online, whatever their status says.

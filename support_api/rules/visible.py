@@ -2,8 +2,6 @@
 it. Pure; must not know whose name it is.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 

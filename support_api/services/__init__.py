@@ -1,1 +1,43 @@
-"""What the desk does for those who call it."""
+"""What the desk does for those who call it: one method per use case, one transaction each. The only floor where rules, store
+and listeners meet. Knows neither HTTP nor the relay.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from support_api.database.engine import Database
+from support_api.listeners import realtime
+from support_api.models.assignment import Chooser
+from support_api.models.messages import Wording
+from support_api.services.assigner import Assigner
+from support_api.services.assignment import Assignment
+from support_api.services.operators import Operators
+from support_api.services.outbox import StoredEvents
+from support_api.services.sessions import Sessions
+from support_api.services.tickets import Tickets
+from support_api.services.transactions import Transactions
+from support_api.services.transfers import Transfers
+
+
+class Services:
+    """All use cases over one database."""
+
+    def __init__(self, database: Database, choose: Chooser, word: Wording) -> None:
+        transactions, assigner = Transactions(database, [realtime.listen]), Assigner(choose, word)
+        self.database = database
+        self.tickets = Tickets(transactions, assigner)
+        self.transfers = Transfers(transactions, assigner)
+        self.operators = Operators(transactions, assigner)
+        self.sessions = Sessions(transactions, assigner)
+        self.assignment = Assignment(transactions, assigner)
+        self.outbox = StoredEvents(transactions)
+
+
+@asynccontextmanager
+async def open_services(database: Database, choose: Chooser, word: Wording) -> AsyncIterator[Services]:
+    """Open the database, and close it in the end. Raises `DatabaseUnusable`."""
+    try:
+        await database.open()
+        yield Services(database, choose, word)
+    finally:
+        await database.close()

@@ -1,25 +1,19 @@
-"""The one way in which a message gets into its ticket. No transactions, and nobody is told but where a function says so."""
-
-from __future__ import annotations
+"""What is said in conversations."""
 
 import orjson
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
-from support_api.database.legacy import Writing
+from support_api.database.engine import Transaction
 from support_api.database.tables import messages, tickets
-from support_api.listeners import realtime
-from support_api.models.messages import Draft, Message, Notice, Sender, SenderType, Wording
-
-_SYSTEM = Sender(SenderType.SYSTEM, "", "")
+from support_api.models.messages import Draft, Message, Notice, Sender
+from support_api.store.rows import message_of
 
 
-async def insert_message(
-    tx: Writing, ticket_id: int, sender: Sender, draft: Draft, notice: Notice | None = None
-) -> Message:
-    """Stores a message as the newest of its ticket."""
+def add_message(tx: Transaction, ticket_id: int, sender: Sender, draft: Draft, notice: Notice | None = None) -> Message:
+    """Store a message as the newest of its ticket."""
     # The raised counter holds the ticket's row until commit, so seq has neither gaps nor doubles.
     raised = update(tickets).where(tickets.c.id == ticket_id).values(last_seq=tickets.c.last_seq + 1)
-    seq = (await tx.conn.execute(raised.returning(tickets.c.last_seq))).scalar_one()
+    seq = tx.conn.execute(raised.returning(tickets.c.last_seq)).scalar_one()
     row = insert(messages).values(
         ticket_id=ticket_id,
         seq=seq,
@@ -32,14 +26,27 @@ async def insert_message(
         code=None if notice is None else notice.code.value,
         params=None if notice is None else orjson.dumps(notice.params).decode(),
     )
-    message_id = (await tx.conn.execute(row.returning(messages.c.id))).scalar_one()
+    message_id = tx.conn.execute(row.returning(messages.c.id)).scalar_one()
     return Message(
         message_id, ticket_id, seq, sender.type, sender.id, sender.name, draft.content, draft.client_id, tx.now, notice
     )
 
 
-async def say(tx: Writing, ticket_id: int, notice: Notice, word: Wording) -> Message:
-    """Stores what the system says to both sides of a conversation, and tells them."""
-    message = await insert_message(tx, ticket_id, _SYSTEM, Draft(word(notice)), notice)
-    await tx.announce([realtime.message_new(message, None)])
-    return message
+def find_sent(tx: Transaction, ticket_id: int, client_id: str) -> Message | None:
+    """Find the message that an earlier request with this id has stored."""
+    same = (messages.c.ticket_id == ticket_id) & (messages.c.client_id == client_id)
+    row = tx.conn.execute(select(messages).where(same)).one_or_none()
+    return None if row is None else message_of(row)
+
+
+def first_message(tx: Transaction, ticket_id: int) -> Message:
+    """Read the message that opened a ticket."""
+    first = select(messages).where((messages.c.ticket_id == ticket_id) & (messages.c.seq == 1))
+    return message_of(tx.conn.execute(first).one())
+
+
+def read_messages(tx: Transaction, ticket_id: int, after: int, limit: int) -> list[Message]:
+    """Read up to `limit` messages of a ticket with seq > `after`, in the order of seq."""
+    newer = (messages.c.ticket_id == ticket_id) & (messages.c.seq > after)
+    query = select(messages).where(newer).order_by(messages.c.seq).limit(limit)
+    return [message_of(row) for row in tx.conn.execute(query)]

@@ -1,70 +1,59 @@
 """The rows of the outbox: which events wait for delivery, which were refused. Knows nothing of the relay."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import orjson
-from sqlalchemy import LargeBinary, Row, cast, delete, func, select, update
+from sqlalchemy import LargeBinary, cast, delete, func, select, update
 
-from support_api.database.legacy import Database
+from support_api.database.engine import Transaction
 from support_api.database.tables import outbox
 from support_api.models.outbox import Event, EventKind, RefusedEvent, StoredEvent
+from support_api.store.rows import AnyRow
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxStore:
-    """Stored events. All methods raise `StoreUnavailable` when the database does not take part in time."""
-
-    database: Database
-
-    async def pending(self, limit: int) -> list[StoredEvent]:
-        """The oldest events that were neither delivered nor refused."""
-        query = select(outbox).where(outbox.c.refused_at.is_(None)).order_by(outbox.c.id).limit(limit)
-        async with self.database.reading() as conn:
-            return [_stored(row) for row in await conn.execute(query)]
-
-    async def forget(self, ids: Sequence[int]) -> None:
-        """Removes delivered events."""
-        async with self.database.writing() as tx:
-            await tx.conn.execute(delete(outbox).where(outbox.c.id.in_(ids)))
-
-    async def set_aside(self, event_id: int, refusal: str) -> None:
-        """Keeps an event that the relay refused, with the reason, out of the way of the others."""
-        async with self.database.writing() as tx:
-            row = update(outbox).where(outbox.c.id == event_id)
-            await tx.conn.execute(row.values(refused_at=tx.now, refusal=refusal))
-
-    async def refused(self) -> list[RefusedEvent]:
-        """What was set aside, the oldest first."""
-        size = func.length(cast(outbox.c.payload, LargeBinary)).label("size")
-        query = select(outbox, size).where(outbox.c.refused_at.is_not(None)).order_by(outbox.c.id)
-        async with self.database.reading() as conn:
-            return [_refused(row) for row in await conn.execute(query)]
-
-    async def retry(self, ids: Sequence[int] | None = None) -> list[int]:
-        """Lets what was set aside wait for delivery again, all of it or these; returns the numbers of those it found."""
-        is_aside = outbox.c.refused_at.is_not(None)
-        chosen = is_aside if ids is None else is_aside & outbox.c.id.in_(ids)
-        async with self.database.writing() as tx:
-            found = list((await tx.conn.execute(select(outbox.c.id).where(chosen).order_by(outbox.c.id))).scalars())
-            await tx.conn.execute(update(outbox).where(chosen).values(refused_at=None, refusal=None))
-        return found
-
-    async def counts(self) -> tuple[int, int]:
-        """(waiting, refused)."""
-        query = select(func.count(), func.count(outbox.c.refused_at)).select_from(outbox)
-        async with self.database.reading() as conn:
-            total, refused = (await conn.execute(query)).one()
-        return total - refused, refused
+def pending(tx: Transaction, limit: int) -> list[StoredEvent]:
+    """List the oldest events that were neither delivered nor refused."""
+    query = select(outbox).where(outbox.c.refused_at.is_(None)).order_by(outbox.c.id).limit(limit)
+    return [_stored(row) for row in tx.conn.execute(query)]
 
 
-def _refused(row: Row[Any]) -> RefusedEvent:
+def forget(tx: Transaction, ids: Sequence[int]) -> None:
+    """Remove delivered events."""
+    tx.conn.execute(delete(outbox).where(outbox.c.id.in_(ids)))
+
+
+def set_aside(tx: Transaction, event_id: int, refusal: str) -> None:
+    """Keep an event out of the way of the others, with the reason."""
+    tx.conn.execute(update(outbox).where(outbox.c.id == event_id).values(refused_at=tx.now, refusal=refusal))
+
+
+def refused(tx: Transaction) -> list[RefusedEvent]:
+    """List what was set aside, the oldest first."""
+    size = func.length(cast(outbox.c.payload, LargeBinary)).label("size")
+    query = select(outbox, size).where(outbox.c.refused_at.is_not(None)).order_by(outbox.c.id)
+    return [_refused(row) for row in tx.conn.execute(query)]
+
+
+def bring_back(tx: Transaction, ids: Sequence[int] | None) -> list[int]:
+    """Let what was set aside wait for delivery again, these or (None) all of it. Returns the numbers of those it found."""
+    is_aside = outbox.c.refused_at.is_not(None)
+    chosen = is_aside if ids is None else is_aside & outbox.c.id.in_(ids)
+    found = list(tx.conn.execute(select(outbox.c.id).where(chosen).order_by(outbox.c.id)).scalars())
+    tx.conn.execute(update(outbox).where(chosen).values(refused_at=None, refusal=None))
+    return found
+
+
+def counts(tx: Transaction) -> tuple[int, int]:
+    """Count (waiting, refused)."""
+    query = select(func.count(), func.count(outbox.c.refused_at)).select_from(outbox)
+    total, aside = tx.conn.execute(query).one()
+    return total - aside, aside
+
+
+def _refused(row: AnyRow) -> RefusedEvent:
     return RefusedEvent(row.id, row.channel, row.event, row.size, row.created_at, row.refused_at, row.refusal or "")
 
 
-def _stored(row: Row[Any]) -> StoredEvent:
+def _stored(row: AnyRow) -> StoredEvent:
     event = Event(row.channel, row.event, orjson.loads(row.payload), row.exclude_socket, EventKind(row.kind))
     return StoredEvent(row.id, event, f"outbox-{row.id}-{row.created_at.isoformat()}")

@@ -1,21 +1,16 @@
 """The calls about one conversation: open it, write, read, show that somebody types, close. Visitors and operators share
 them; in which role a caller acts, access decides."""
 
-from __future__ import annotations
-
-import asyncio
-from functools import partial
+from typing import Final
 
 from aiohttp import web
 
-from support_api.listeners import realtime
 from support_api.models.ids import MAX_ID
 from support_api.models.messages import Draft, SenderType
 from support_api.models.operators import Identity
 from support_api.models.tickets import NewTicket, Ticket
-from support_api.rules.access import role_in
+from support_api.rules.access import Act, may
 from support_api.serializers import Json, message_json, ticket_json
-from support_api.store import ensure_open
 from support_api.views.desk import DESK
 from support_api.views.fields import body_fields, query_fields
 from support_api.views.identity import identify, remember_visitor, visitor_of
@@ -24,11 +19,11 @@ from support_api.views.proxies import network_of
 from support_api.views.responses import json_answer
 from support_api.wording import DEFAULT_VISITOR_NAME
 
-NAME_LENGTH = 100
-"""Characters of a visitor's name."""
+# Characters of a visitor's name.
+NAME_LENGTH: Final = 100
 
-PAGE = 500
-"""Messages in one answer at most."""
+# Messages in one response at most.
+PAGE: Final = 500
 
 
 async def create_ticket(request: web.Request) -> web.Response:
@@ -45,7 +40,7 @@ async def create_ticket(request: web.Request) -> web.Response:
         network=desk.tokens.hide_network(network_of(request)),
     )
     ensure_not_too_often(desk.limits.tickets, network_of(request), "new conversations from this address")
-    opened = await desk.store.tickets.create(new, desk.limits.open_tickets)
+    opened = await desk.services.tickets.create(new, desk.limits.open_tickets)
     token = desk.tokens.sign_visitor(visitor_id)
     ticket = ticket_json(opened.ticket, with_email=False)
     known = {"ticket_id": opened.ticket.id, "visitor_id": visitor_id, "status": ticket["status"]}
@@ -60,19 +55,14 @@ async def send_support_message(request: web.Request) -> web.Response:
     ticket_id = fields.ticket_id()
     draft = Draft(fields.content("content"), fields.client_id(), fields.socket_id())
     ensure_not_too_often(desk.limits.messages, sender_key(request, identity), "messages")
-    message = await desk.store.tickets.add_message(ticket_id, draft, partial(role_in, identity=identity))
+    message = await desk.services.tickets.add_message(ticket_id, draft, identity)
     return json_answer({"message": message_json(message)})
 
 
 async def typing(request: web.Request) -> web.Response:
-    """Tells the other side that the caller is typing; in which role follows from who they are."""
+    """Show the other side that the caller is typing."""
     desk, fields, identity = request.app[DESK], await body_fields(request), await identify(request)
-    ticket = await desk.store.tickets.read(fields.ticket_id())
-    sender = role_in(ticket, identity)
-    ensure_open(ticket)
-    now = asyncio.get_running_loop().time()
-    if not desk.limits.typing.count((ticket.id, sender.type), now):
-        desk.notices.send(realtime.typing(ticket.id, sender.type, fields.socket_id()))
+    await desk.typing.show(fields.ticket_id(), identity, fields.socket_id())
     return json_answer({})
 
 
@@ -81,7 +71,7 @@ async def get_messages(request: web.Request) -> web.Response:
     desk, fields, identity = request.app[DESK], query_fields(request), await identify(request)
     ticket_id, after = fields.ticket_id(), fields.integer("after", 0, MAX_ID, default=0)
     limit = fields.integer("limit", 1, PAGE, default=PAGE)
-    history = await desk.store.tickets.history(ticket_id, after, limit, partial(role_in, identity=identity))
+    history = await desk.services.tickets.history(ticket_id, after, limit, identity)
     return json_answer(
         {
             "messages": [message_json(message) for message in history.messages],
@@ -94,9 +84,9 @@ async def get_messages(request: web.Request) -> web.Response:
 async def close_ticket(request: web.Request) -> web.Response:
     """Ends the caller's conversation."""
     desk, fields, identity = request.app[DESK], await body_fields(request), await identify(request)
-    ticket = await desk.store.tickets.close(fields.ticket_id(), partial(role_in, identity=identity))
+    ticket = await desk.services.tickets.close(fields.ticket_id(), identity)
     return json_answer({"ticket": _ticket_for(ticket, identity)})
 
 
 def _ticket_for(ticket: Ticket, identity: Identity) -> Json:
-    return ticket_json(ticket, with_email=role_in(ticket, identity).type is SenderType.OPERATOR)
+    return ticket_json(ticket, with_email=may(identity, Act.READ, ticket).type is SenderType.OPERATOR)

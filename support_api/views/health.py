@@ -51,7 +51,7 @@ async def openapi(_request: web.Request) -> web.FileResponse:
 
 async def _database_state(desk: Desk) -> str:
     try:
-        await desk.store.database.ping()
+        await desk.services.database.ping()
     except StoreUnavailable:
         return "does not answer"
     return "ok"

@@ -1,7 +1,5 @@
 """Who sends a request: reads tokens from header and cookies, sets and clears the cookies. Who may do what, access says."""
 
-from __future__ import annotations
-
 from aiohttp import hdrs, web
 
 from support_api.models.operators import Identity, Operator
@@ -30,7 +28,7 @@ def visitor_of(request: web.Request) -> str | None:
 async def operator_of(request: web.Request) -> Operator | None:
     """The operator whose session is open."""
     hashed = session_hash_of(request)
-    return None if hashed is None else await request.app[DESK].store.operators.of_session(hashed)
+    return None if hashed is None else await request.app[DESK].services.sessions.operator_of(hashed)
 
 
 async def logged_in(request: web.Request) -> Operator:

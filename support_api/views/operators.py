@@ -1,12 +1,10 @@
 """The operators' calls: log in and out, the heartbeat, my tickets and the queue, and tickets that change hands."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -14,12 +12,10 @@ from aiohttp import web
 from pushdesk.ratelimit import SlidingWindow
 from support_api.errors import WrongLogin
 from support_api.models.ids import MAX_ID
-from support_api.models.operators import OperatorStatus
-from support_api.rules.access import ensure_serves
+from support_api.models.operators import Credentials, Identity, OperatorStatus
 from support_api.rules.assignment import is_online
-from support_api.serializers import colleague_json, listed_json, operator_json, presence_json, ticket_json
+from support_api.serializers import colleague_json, operator_json, presence_json, summary_json, ticket_json
 from support_api.services.tokens import new_session_id, session_hash
-from support_api.store import Credentials
 from support_api.views.desk import DESK, Desk, Limits
 from support_api.views.fields import Fields, body_fields
 from support_api.views.identity import forget_operator, logged_in, operator_of, remember_operator, session_hash_of
@@ -27,8 +23,8 @@ from support_api.views.limits import ensure_not_too_often
 from support_api.views.proxies import address_of, network_of
 from support_api.views.responses import json_answer
 
-MAX_TICKETS = 100
-"""The highest limit of active tickets that an operator may set for himself."""
+# The highest limit of active tickets that operators may set for themselves.
+MAX_TICKETS: Final = 100
 
 _log = structlog.get_logger("support_api.operator")
 
@@ -38,9 +34,9 @@ async def login(request: web.Request) -> web.Response:
     desk, fields = request.app[DESK], await body_fields(request)
     known = await _prove(request, desk, fields)
     session_id, operator = new_session_id(), known.operator
-    expires_at = desk.store.database.now() + desk.tokens.operator_max_age
+    expires_at = desk.services.database.now() + desk.tokens.operator_max_age
     hashed = session_hash(session_id)
-    await desk.store.operators.open_session(operator.id, known.password_hash, hashed, expires_at)
+    await desk.services.sessions.open(operator.id, known.password_hash, hashed, expires_at)
     answer = json_answer(operator_json(operator))
     remember_operator(request, answer, desk.tokens.sign_session(session_id))
     return answer
@@ -50,7 +46,7 @@ async def logout(request: web.Request) -> web.Response:
     """Ends the session, if there is one; with their last one the operator goes offline and the tickets go to others."""
     desk, operator, hashed = request.app[DESK], await operator_of(request), session_hash_of(request)
     if operator is not None and hashed is not None:
-        await desk.store.operators.close_session(operator.id, hashed)
+        await desk.services.sessions.close(operator.id, hashed)
         await desk.reception.look()
     answer = json_answer({})
     forget_operator(answer)
@@ -60,7 +56,7 @@ async def logout(request: web.Request) -> web.Response:
 async def me(request: web.Request) -> web.Response:
     """Who the operator is and how busy."""
     operator = await logged_in(request)
-    presence = await request.app[DESK].store.operators.presence(operator.id)
+    presence = await request.app[DESK].services.operators.presence(operator.id)
     return json_answer(operator_json(operator) | presence_json(presence))
 
 
@@ -70,7 +66,9 @@ async def heartbeat(request: web.Request) -> web.Response:
     status = OperatorStatus(fields.choice("status", [one.value for one in OperatorStatus], OperatorStatus.ONLINE.value))
     max_tickets = fields.optional_integer("max_tickets", 0, MAX_TICKETS)
     desk = request.app[DESK]
-    presence = await desk.store.operators.heartbeat(operator.id, status, max_tickets, session=session_hash_of(request))
+    presence = await desk.services.operators.heartbeat(
+        operator.id, status, max_tickets, session=session_hash_of(request)
+    )
     await desk.reception.look()
     return json_answer(presence_json(presence))
 
@@ -78,22 +76,22 @@ async def heartbeat(request: web.Request) -> web.Response:
 async def my_tickets(request: web.Request) -> web.Response:
     """The operator's active tickets, oldest first."""
     operator = await logged_in(request)
-    listed = await request.app[DESK].store.tickets.active_of(operator.id)
-    return json_answer({"tickets": [listed_json(one, with_email=True) for one in listed]})
+    listed = await request.app[DESK].services.tickets.active_of(operator.id)
+    return json_answer({"tickets": [summary_json(one, with_email=True) for one in listed]})
 
 
 async def queue(request: web.Request) -> web.Response:
     """The tickets that wait, oldest first."""
     await logged_in(request)
-    listed = await request.app[DESK].store.tickets.waiting()
-    return json_answer({"tickets": [listed_json(one, with_email=False) for one in listed]})
+    listed = await request.app[DESK].services.tickets.waiting()
+    return json_answer({"tickets": [summary_json(one, with_email=False) for one in listed]})
 
 
 async def colleagues(request: web.Request) -> web.Response:
     """The other operators whom a ticket may be handed to, in the order of their numbers."""
     desk, operator = request.app[DESK], await logged_in(request)
-    timeout, now = timedelta(seconds=desk.settings.operator_timeout), desk.store.database.now()
-    others = [pair for pair in await desk.store.operators.everybody() if pair[0].id != operator.id]
+    timeout, now = timedelta(seconds=desk.settings.operator_timeout), desk.services.database.now()
+    others = [pair for pair in await desk.services.operators.everybody() if pair[0].id != operator.id]
     return json_answer(
         {
             "operators": [
@@ -109,12 +107,12 @@ async def transfer_ticket(request: web.Request) -> web.Response:
     """Hands the operator's ticket over to a colleague, or without one back to the queue."""
     operator, fields = await logged_in(request), await body_fields(request)
     ticket_id, target_id = fields.ticket_id(), fields.optional_integer("operator_id", 1, MAX_ID)
-    over_limit, transfers = fields.boolean("over_limit"), request.app[DESK].store.transfers
-    admit = partial(ensure_serves, operator=operator)
+    over_limit, transfers = fields.boolean("over_limit"), request.app[DESK].services.transfers
+    identity = Identity(operator=operator)
     if target_id is None:
-        ticket = await transfers.put_back(ticket_id, admit)
+        ticket = await transfers.put_back(ticket_id, identity)
     else:
-        ticket = await transfers.transfer(ticket_id, target_id, admit, over_limit=over_limit)
+        ticket = await transfers.transfer(ticket_id, target_id, identity, over_limit=over_limit)
     return json_answer({"ticket": ticket_json(ticket, with_email=False)})
 
 
@@ -122,8 +120,8 @@ async def take_ticket(request: web.Request) -> web.Response:
     """Gives a waiting ticket to the operator who asks for it."""
     operator, fields = await logged_in(request), await body_fields(request)
     ticket_id, over_limit, session = fields.ticket_id(), fields.boolean("over_limit"), session_hash_of(request)
-    transfers = request.app[DESK].store.transfers
-    ticket = await transfers.take(ticket_id, operator.id, over_limit=over_limit, session=session)
+    transfers = request.app[DESK].services.transfers
+    ticket = await transfers.take(ticket_id, Identity(operator=operator), over_limit=over_limit, session=session)
     return json_answer({"ticket": ticket_json(ticket, with_email=True)})
 
 
@@ -131,7 +129,7 @@ async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Credential
     email = fields.required_text("email", 255).lower()
     password = fields.password()
     with _counted_unless_right(desk.limits, network_of(request), email):
-        known = await desk.store.operators.credentials(email)
+        known = await desk.services.sessions.credentials(email)
         password_hash = None if known is None else known.password_hash
         if not await desk.passwords.matches(password_hash, password) or known is None:
             _log.info("a log-in failed", address=address_of(request), email_hash=_short_hash(email))

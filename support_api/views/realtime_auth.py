@@ -4,23 +4,22 @@ The rules are access's, the signatures the relay client's. What is signed for an
 end it when they lose the right to it.
 """
 
-from __future__ import annotations
+from typing import Final
 
 from aiohttp import web
 
 from support_api.errors import InvalidField
 from support_api.models.messages import SenderType
 from support_api.models.operators import Identity
-from support_api.rules.access import ensure_may_join, role_in
+from support_api.rules.access import Act, ensure_may_join
 from support_api.rules.channels import Channel, TicketChannel, operator_user, parse_channel
-from support_api.store import ensure_open
 from support_api.views.desk import DESK, Desk
 from support_api.views.fields import Fields, body_fields
 from support_api.views.identity import identify, logged_in
 from support_api.views.responses import json_answer
 
-CHANNEL_LENGTH = 200
-"""Characters of a channel's name."""
+# Characters of a channel's name.
+CHANNEL_LENGTH: Final = 200
 
 
 async def auth(request: web.Request) -> web.Response:
@@ -46,9 +45,7 @@ async def _listens_as_operator(desk: Desk, channel: Channel, identity: Identity)
     """Which operator the caller would listen as, None for a visitor. Raises what keeps them out."""
     if not isinstance(channel, TicketChannel):
         return ensure_may_join(channel, identity).id
-    ticket = await desk.store.tickets.read(channel.ticket_id)
-    sender = role_in(ticket, identity)
-    ensure_open(ticket)
+    ticket, sender = await desk.services.tickets.enter(channel.ticket_id, Act.JOIN, identity)
     return ticket.operator_id if sender.type is SenderType.OPERATOR else None
 
 

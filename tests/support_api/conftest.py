@@ -1,4 +1,4 @@
-"""Fixtures of the support desk's tests: a store on a real file, a running desk, a recording relay."""
+"""Fixtures of the support desk's tests: the use cases on a real file, a running desk, a recording relay."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from pushdesk.http_server import OPTIONS
 from pushdesk.settings import Secret
 from support_api.app import Parts, running_app
 from support_api.config import Settings
-from support_api.database.legacy import Database
 from support_api.database.postgres import PostgresDatabase
+from support_api.database.sqlite import SqliteDatabase
+from support_api.database.urls import database_of
 from support_api.delivery.outbox import Pace
 from support_api.models.operators import Operator
 from support_api.rules.assignment import LeastLoaded
+from support_api.services import Services, open_services
 from support_api.services.passwords import Passwords
-from support_api.store import Store, open_store
 from support_api.views.desk import DESK, Desk
 from support_api.wording import wording
 from tests.helpers.postgres import TEMPLATE, PostgresServer
@@ -44,7 +45,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "desk.sqlite3"
 
     async def make() -> None:
-        database = Database(f"sqlite:///{path}")
+        database = SqliteDatabase(f"sqlite:///{path}")
         await database.open()
         await database.close()
 
@@ -86,9 +87,9 @@ def hasher() -> PasswordHasher:
 
 
 @pytest.fixture
-async def store(database_url: str, clock: SteadyClock) -> AsyncIterator[Store]:
+async def services(database_url: str, clock: SteadyClock) -> AsyncIterator[Services]:
     chooser = LeastLoaded(timedelta(seconds=OPERATOR_TIMEOUT))
-    async with open_store(Database(database_url, clock=clock), chooser, wording("en")) as opened:
+    async with open_services(database_of(database_url, clock=clock), chooser, wording("en")) as opened:
         yield opened
 
 
@@ -146,7 +147,7 @@ class Running:
 
     async def add_operator(self, name: str, *, max_tickets: int = 5) -> Operator:
         hashed = await self.desk.passwords.hash(PASSWORD)
-        return await self.desk.store.operators.add(name, f"{name.lower()}@example.com", hashed, max_tickets)
+        return await self.desk.services.operators.add(name, f"{name.lower()}@example.com", hashed, max_tickets)
 
     async def log_in(self, operator: Operator) -> Caller:
         answer = await self.nobody.post("/operator/login", email=operator.email, password=PASSWORD)

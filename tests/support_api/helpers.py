@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from support_api.models.messages import Sender, SenderType
-from support_api.models.tickets import Ticket
+from support_api.listeners.realtime import store
+from support_api.models.operators import Identity, Operator
+from support_api.models.outbox import Event
+from support_api.services import Services
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 PASSWORD = "correct horse"
@@ -201,11 +203,11 @@ async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-def visitor_of(ticket: Ticket) -> Sender:
-    return Sender(SenderType.VISITOR, ticket.visitor_id, ticket.visitor_name)
+def acting(operator_id: int, name: str = "Olga") -> Identity:
+    """An operator who is logged in."""
+    return Identity(operator=Operator(operator_id, name, f"{name.lower()}@example.com", is_disabled=False))
 
 
-def operator_of(ticket: Ticket) -> Sender:
-    assert ticket.operator_id is not None
-    assert ticket.operator_name is not None
-    return Sender(SenderType.OPERATOR, str(ticket.operator_id), ticket.operator_name)
+async def announced(services: Services, events: Sequence[Event]) -> None:
+    """Stores events for delivery, as a use case does it."""
+    await services.database.writing(lambda tx: store(tx, events))

@@ -89,11 +89,11 @@ async def test_what_was_said_while_the_real_relay_was_down_arrives_when_it_is_ba
     for number in range(3):
         sent = await anna.caller.post("/send_support_message", ticket_id=anna.ticket_id, content=f"m{number}")
         assert sent.status == 200
-    assert (await running.desk.store.outbox.counts())[0] == 4
+    assert (await running.desk.services.outbox.counts())[0] == 4
     async with running_relay(RelaySettings(port=stopped.port)):
 
         async def is_delivered() -> bool:
-            return await running.desk.store.outbox.counts() == (0, 0)
+            return await running.desk.services.outbox.counts() == (0, 0)
 
         await eventually(is_delivered)
 

@@ -1,7 +1,5 @@
 """Files of earlier versions."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 from contextlib import closing
@@ -9,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from support_api.database.legacy import Database
+from support_api.database.sqlite import SqliteDatabase
 from support_api.database.steps import STEPS
 from support_api.database.tables import SCHEMA_VERSION
 from support_api.models.outbox import EventKind
-from support_api.store.outbox import OutboxStore
+from support_api.store.outbox import pending
 from tests.support_api.database.test_schema import shape_of
 
 DATA = Path(__file__).parent / "data"
@@ -43,8 +41,8 @@ def old_file(path: Path, version: int) -> Path:
     return path
 
 
-async def opened(path: Path) -> Database:
-    database = Database(f"sqlite:///{path}")
+async def opened(path: Path) -> SqliteDatabase:
+    database = SqliteDatabase(f"sqlite:///{path}")
     await database.open()
     return database
 
@@ -63,7 +61,7 @@ async def test_a_file_of_an_earlier_version_becomes_the_same_as_a_new_one(tmp_pa
 async def test_what_an_earlier_version_held_is_kept_and_its_events_are_events(tmp_path: Path, version: int) -> None:
     path = old_file(tmp_path / "old.sqlite3", version)
     database = await opened(path)
-    (stored,) = await OutboxStore(database).pending(10)
+    (stored,) = await database.reading(lambda tx: pending(tx, 10))
     await database.close()
     assert (stored.event.name, stored.event.kind) == ("a", EventKind.EVENT)
     with closing(sqlite3.connect(path)) as connection:

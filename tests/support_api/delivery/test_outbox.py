@@ -20,17 +20,16 @@ from relay.client import PushlerClient, RelayRefused
 from support_api.database.tables import outbox
 from support_api.delivery.outbox import REFUSED_IN_A_ROW, Outbox, Pace, place_of_fault
 from support_api.listeners.realtime import lost_all_channels, lost_channel, lost_connections
-from support_api.models.outbox import Event, StoredEvent
-from support_api.store import Store
+from support_api.models.outbox import TOPIC, Event, StoredEvent
+from support_api.services import Services
 from tests.helpers.relay import RunningRelay, running_relay
-from tests.support_api.helpers import RecordingRelay, SteadyClock
+from tests.support_api.helpers import RecordingRelay, SteadyClock, announced
 
 QUICK = Pace(first_pause=0.01, longest_pause=0.02, poll=0.02, deadline=1.0)
 
 
-async def announce(store: Store, *names: str, socket_id: str | None = None) -> None:
-    async with store.database.writing() as tx:
-        await tx.announce([Event("private-ticket-1", name, {"name": name}, socket_id) for name in names])
+async def announce(services: Services, *names: str, socket_id: str | None = None) -> None:
+    await announced(services, [Event("private-ticket-1", name, {"name": name}, socket_id) for name in names])
 
 
 @pytest.fixture
@@ -39,31 +38,32 @@ async def client(relay: RecordingRelay) -> Any:
         yield client
 
 
-def outbox_of(store: Store, client: PushlerClient) -> Outbox:
-    return Outbox(store.outbox, client, store.database.news, QUICK)
+def outbox_of(services: Services, client: PushlerClient) -> Outbox:
+    return Outbox(services.outbox, client, services.database.news(TOPIC), QUICK)
 
 
 async def test_events_arrive_in_order_and_are_forgotten(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     names = [f"e{number}" for number in range(25)]
-    await announce(store, *names, socket_id="1.2")
-    async with outbox_of(store, client).running():
+    await announce(services, *names, socket_id="1.2")
+    async with outbox_of(services, client).running():
         heard = await relay.events(25)
     assert [one.name for one in heard] == names
     assert heard[0].data == {"name": "e0"}
     assert heard[0].socket_id == "1.2"
     assert relay.requests == 3
-    assert await store.outbox.counts() == (0, 0)
+    assert await services.outbox.counts() == (0, 0)
 
 
 async def test_what_ends_access_goes_out_between_the_events_before_and_after_it(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
-    async with store.database.writing() as tx:
-        before, after = Event("private-ticket-1", "before", {}), Event("private-ticket-1", "after", {})
-        await tx.announce([before, before, lost_channel(5, 1), after, lost_all_channels(5), lost_connections(6), after])
-    async with outbox_of(store, client).running():
+    before, after = Event("private-ticket-1", "before", {}), Event("private-ticket-1", "after", {})
+    await announced(
+        services, [before, before, lost_channel(5, 1), after, lost_all_channels(5), lost_connections(6), after]
+    )
+    async with outbox_of(services, client).running():
         heard = await relay.events(7)
     assert [(one.name, one.channel, one.data.get("user_id")) for one in heard] == [
         ("before", "private-ticket-1", None),
@@ -75,122 +75,122 @@ async def test_what_ends_access_goes_out_between_the_events_before_and_after_it(
         ("after", "private-ticket-1", None),
     ]
     assert relay.requests == 6
-    assert await store.outbox.counts() == (0, 0)
+    assert await services.outbox.counts() == (0, 0)
 
 
 async def test_another_pusher_server_is_not_asked_to_end_subscriptions(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
-    async with store.database.writing() as tx:
-        await tx.announce([lost_channel(5, 1), lost_connections(6), Event("private-ticket-1", "after", {})])
-    async with Outbox(store.outbox, client, store.database.news, QUICK, extensions=False).running():
+    await announced(services, [lost_channel(5, 1), lost_connections(6), Event("private-ticket-1", "after", {})])
+    async with Outbox(services.outbox, client, services.database.news(TOPIC), QUICK, extensions=False).running():
         heard = await relay.events(2)
     assert [one.name for one in heard] == ["terminate", "after"]
-    assert await store.outbox.counts() == (0, 0)
+    assert await services.outbox.counts() == (0, 0)
 
 
 async def test_what_ends_access_waits_like_an_event_while_the_relay_is_away(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     relay.status = 503
-    async with store.database.writing() as tx:
-        await tx.announce([lost_channel(5, 1), Event("private-ticket-1", "after", {})])
-    async with outbox_of(store, client).running():
+    await announced(services, [lost_channel(5, 1), Event("private-ticket-1", "after", {})])
+    async with outbox_of(services, client).running():
         await relay.wait_for(lambda: relay.requests >= 3)
-        assert await store.outbox.counts() == (2, 0)
+        assert await services.outbox.counts() == (2, 0)
         relay.status = 200
         await relay.events(2)
     assert [one.name for one in relay.heard] == ["unsubscribe", "after"]
 
 
-async def test_a_new_event_wakes_the_outbox_at_once(store: Store, client: PushlerClient, relay: RecordingRelay) -> None:
+async def test_a_new_event_wakes_the_outbox_at_once(
+    services: Services, client: PushlerClient, relay: RecordingRelay
+) -> None:
     slow = Pace(first_pause=60, longest_pause=60, poll=60, deadline=1.0)
-    async with Outbox(store.outbox, client, store.database.news, slow).running():
+    async with Outbox(services.outbox, client, services.database.news(TOPIC), slow).running():
         for number in range(1, 4):
-            await announce(store, f"e{number}")
+            await announce(services, f"e{number}")
             await relay.events(number)
     assert [one.name for one in relay.heard] == ["e1", "e2", "e3"]
 
 
 async def test_an_event_stored_by_another_process_is_found_without_news(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
-    async with Outbox(store.outbox, client, asyncio.Event(), QUICK).running():
-        await announce(store, "e1")
+    async with Outbox(services.outbox, client, asyncio.Event(), QUICK).running():
+        await announce(services, "e1")
         await relay.events(1)
     assert relay.heard[0].name == "e1"
 
 
 @pytest.mark.parametrize("status", [500, 503, 401, 403, 404, 429])
 async def test_nothing_is_lost_while_the_relay_does_not_take_events(
-    store: Store, client: PushlerClient, relay: RecordingRelay, status: int
+    services: Services, client: PushlerClient, relay: RecordingRelay, status: int
 ) -> None:
     relay.status = status
-    async with outbox_of(store, client).running():
-        await announce(store, "e1", "e2")
+    async with outbox_of(services, client).running():
+        await announce(services, "e1", "e2")
         await relay.wait_for(lambda: relay.requests >= 3)
-        assert await store.outbox.counts() == (2, 0)
+        assert await services.outbox.counts() == (2, 0)
         relay.status = 200
         heard = await relay.events(2)
     assert [one.name for one in heard] == ["e1", "e2"]
-    assert await store.outbox.counts() == (0, 0)
+    assert await services.outbox.counts() == (0, 0)
 
 
-async def test_nothing_is_lost_when_no_relay_is_there_at_all(store: Store, relay: RecordingRelay) -> None:
-    await announce(store, "e1")
+async def test_nothing_is_lost_when_no_relay_is_there_at_all(services: Services, relay: RecordingRelay) -> None:
+    await announce(services, "e1")
     nowhere = PushlerClient("app-key", "app-secret", url="http://127.0.0.1:1")
-    async with nowhere, outbox_of(store, nowhere).running():
+    async with nowhere, outbox_of(services, nowhere).running():
         await asyncio.sleep(0.05)
-    assert await store.outbox.counts() == (1, 0)
+    assert await services.outbox.counts() == (1, 0)
     client = PushlerClient("app-key", "app-secret", app_id="1", url=relay.url)
-    async with client, outbox_of(store, client).running():
+    async with client, outbox_of(services, client).running():
         await relay.events(1)
-    assert await store.outbox.counts() == (0, 0)
+    assert await services.outbox.counts() == (0, 0)
 
 
 async def test_a_refused_event_is_set_aside_and_the_others_arrive(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     relay.refuses = lambda event: event.name == "bad"
     with structlog.testing.capture_logs() as lines:
-        async with outbox_of(store, client).running():
-            await announce(store, "e1", "bad", "e2")
+        async with outbox_of(services, client).running():
+            await announce(services, "e1", "bad", "e2")
             await relay.events(2)
     assert [one.name for one in relay.heard] == ["e1", "e2"]
-    assert await store.outbox.counts() == (0, 1)
+    assert await services.outbox.counts() == (0, 1)
     (line,) = lines
     assert (line["event"], line["name"], line["log_level"]) == ("event set aside", "bad", "error")
-    (aside,) = await store.outbox.refused()
+    (aside,) = await services.outbox.refused()
     assert (aside.name, aside.channel, aside.size) == ("bad", "private-ticket-1", len('{"name":"bad"}'))
     assert "I do not like it" in aside.reason
 
 
 async def test_refused_events_among_others_are_all_set_aside(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     relay.refuses = lambda event: event.name == "bad"
-    async with outbox_of(store, client).running():
-        await announce(store, *["bad", "good"] * (REFUSED_IN_A_ROW + 2))
+    async with outbox_of(services, client).running():
+        await announce(services, *["bad", "good"] * (REFUSED_IN_A_ROW + 2))
         await relay.events(REFUSED_IN_A_ROW + 2)
-    assert await store.outbox.counts() == (0, REFUSED_IN_A_ROW + 2)
+    assert await services.outbox.counts() == (0, REFUSED_IN_A_ROW + 2)
 
 
 async def test_a_relay_that_refuses_one_after_the_other_gets_no_more_until_it_is_mended(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     relay.refuses = lambda _event: True
     names = [f"e{number}" for number in range(8)]
     with structlog.testing.capture_logs() as lines:
-        async with outbox_of(store, client).running():
-            await announce(store, *names)
+        async with outbox_of(services, client).running():
+            await announce(services, *names)
             await relay.wait_for(lambda: relay.requests >= REFUSED_IN_A_ROW + 4)
-            assert await store.outbox.counts() == (8 - REFUSED_IN_A_ROW, REFUSED_IN_A_ROW)
+            assert await services.outbox.counts() == (8 - REFUSED_IN_A_ROW, REFUSED_IN_A_ROW)
             relay.refuses = lambda _event: False
             await relay.events(8 - REFUSED_IN_A_ROW)
-            assert await store.outbox.retry() == [1, 2, 3]
+            assert await services.outbox.retry() == [1, 2, 3]
             await relay.events(8)
     assert [one.name for one in relay.heard] == names[REFUSED_IN_A_ROW:] + names[:REFUSED_IN_A_ROW]
-    assert await store.outbox.counts() == (0, 0)
+    assert await services.outbox.counts() == (0, 0)
     assert [line["event"] for line in lines] == [
         *["event set aside"] * REFUSED_IN_A_ROW,
         "events wait: one after the other was refused",
@@ -214,7 +214,7 @@ FOREIGN = [
 @pytest.mark.parametrize("status", [400, 413, 422])
 @pytest.mark.parametrize("answer", FOREIGN)
 async def test_the_refusals_of_a_proxy_or_of_another_server_set_nothing_aside(
-    store: Store, status: int, answer: tuple[str, bytes]
+    services: Services, status: int, answer: tuple[str, bytes]
 ) -> None:
     kind, body = answer
     requests = 0
@@ -226,31 +226,30 @@ async def test_the_refusals_of_a_proxy_or_of_another_server_set_nothing_aside(
 
     app = web.Application()
     app.router.add_post("/{path:.*}", refuse)
-    await announce(store, "e1")
+    await announce(services, "e1")
     with structlog.testing.capture_logs() as lines:
         async with (
             TestServer(app) as server,
             PushlerClient("k", "s", url=str(server.make_url(""))) as client,
-            outbox_of(store, client).running(),
+            outbox_of(services, client).running(),
             asyncio.timeout(10),
         ):
             while requests < REFUSED_IN_A_ROW + 3:  # noqa: ASYNC110 - of another server's handler
                 await asyncio.sleep(0.005)
-    assert await store.outbox.counts() == (1, 0)
+    assert await services.outbox.counts() == (1, 0)
     assert [(line["event"], line["log_level"]) for line in lines] == [("events wait", "warning")]
 
 
-async def test_a_real_relay_names_the_place_of_fault_of_a_batch(store: Store) -> None:
+async def test_a_real_relay_names_the_place_of_fault_of_a_batch(services: Services) -> None:
     app = App(id="1", key="app-key", secret="app-secret")
     async with running_relay(app) as relay, PushlerClient(app.key, app.secret, app_id=app.id, url=relay.url) as client:
         listener = await relay.connect()
         await listener.subscribe("ticket-1")
-        async with store.database.writing() as tx:
-            great, good = {"text": "x" * app.limits.event_data_bytes}, {"text": "Hello"}
-            await tx.announce([Event("ticket-1", "great", great), Event("ticket-1", "good", good)])
-        async with outbox_of(store, client).running():
+        great, good = {"text": "x" * app.limits.event_data_bytes}, {"text": "Hello"}
+        await announced(services, [Event("ticket-1", "great", great), Event("ticket-1", "good", good)])
+        async with outbox_of(services, client).running():
             assert (await listener.receive())["event"] == "good"
-        (aside,) = await store.outbox.refused()
+        (aside,) = await services.outbox.refused()
     assert (aside.name, aside.reason[:10]) == ("great", '{"error":"')
     assert "10240 bytes" in aside.reason
     assert "xxx" not in aside.reason
@@ -277,52 +276,53 @@ async def losing_first_answer(relay: RunningRelay) -> AsyncIterator[str]:
         yield str(server.make_url(""))
 
 
-async def test_events_whose_answer_was_lost_are_delivered_once(store: Store) -> None:
+async def test_events_whose_answer_was_lost_are_delivered_once(services: Services) -> None:
     app = App(id="1", key="app-key", secret="app-secret")
     async with running_relay(app) as relay, losing_first_answer(relay) as url:
         listener = await relay.connect()
         for channel in ("ticket-1", "ticket-2"):
             await listener.subscribe(channel)
-        async with store.database.writing() as tx:
-            await tx.announce([Event("ticket-1", "e1", {}), Event("ticket-2", "e2", {}), Event("ticket-1", "e3", {})])
+        await announced(
+            services, [Event("ticket-1", "e1", {}), Event("ticket-2", "e2", {}), Event("ticket-1", "e3", {})]
+        )
         client = PushlerClient(app.key, app.secret, app_id=app.id, url=url)
-        async with client, outbox_of(store, client).running():
-            await until_delivered(store)
+        async with client, outbox_of(services, client).running():
+            await until_delivered(services)
         assert [event["event"] for event in await listener.told()] == ["e1", "e2", "e3"]
 
 
-async def until_delivered(store: Store) -> None:
+async def until_delivered(services: Services) -> None:
     async with asyncio.timeout(10):
-        while await store.outbox.counts() != (0, 0):  # noqa: ASYNC110 - what another task changes in the store
+        while await services.outbox.counts() != (0, 0):  # noqa: ASYNC110 - what another task changes in the store
             await asyncio.sleep(0.005)
 
 
 async def test_each_event_goes_out_under_a_key_of_its_own(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
-    await announce(store, "e1", "e2")
-    keys = [one.key for one in await store.outbox.pending(10)]
-    async with outbox_of(store, client).running():
+    await announce(services, "e1", "e2")
+    keys = [one.key for one in await services.outbox.pending(10)]
+    async with outbox_of(services, client).running():
         await relay.events(2)
     assert [one.key for one in relay.heard] == keys
     assert len({*keys}) == 2
     assert all(len(key) <= 128 for key in keys)
 
 
-async def test_the_same_number_in_a_new_database_makes_another_key(store: Store, clock: SteadyClock) -> None:
-    await announce(store, "e1")
-    (before,) = await store.outbox.pending(10)
-    async with store.database.writing() as tx:
-        await tx.conn.execute(update(outbox).values(created_at=clock.now + timedelta(seconds=1)))
-    (after,) = await store.outbox.pending(10)
+async def test_the_same_number_in_a_new_database_makes_another_key(services: Services, clock: SteadyClock) -> None:
+    await announce(services, "e1")
+    (before,) = await services.outbox.pending(10)
+    later = update(outbox).values(created_at=clock.now + timedelta(seconds=1))
+    await services.database.writing(lambda tx: tx.conn.execute(later).rowcount)
+    (after,) = await services.outbox.pending(10)
     assert (before.id == after.id, before.key == after.key) == (True, False)
 
 
 async def test_another_pusher_server_is_sent_no_keys(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
-    await announce(store, "e1")
-    async with Outbox(store.outbox, client, store.database.news, QUICK, extensions=False).running():
+    await announce(services, "e1")
+    async with Outbox(services.outbox, client, services.database.news(TOPIC), QUICK, extensions=False).running():
         await relay.events(1)
     assert relay.heard[0].key is None
 
@@ -335,22 +335,22 @@ def test_only_an_event_can_be_at_fault() -> None:
     assert place_of_fault(RelayRefused(400, "no"), stored) is None
 
 
-async def test_a_stop_delivers_what_is_left(store: Store, client: PushlerClient, relay: RecordingRelay) -> None:
-    async with outbox_of(store, client).running():
-        await announce(store, *(f"e{number}" for number in range(30)))
+async def test_a_stop_delivers_what_is_left(services: Services, client: PushlerClient, relay: RecordingRelay) -> None:
+    async with outbox_of(services, client).running():
+        await announce(services, *(f"e{number}" for number in range(30)))
     assert len(relay.heard) == 30
 
 
 async def test_a_stop_does_not_wait_for_a_relay_that_is_away(
-    store: Store, client: PushlerClient, relay: RecordingRelay
+    services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     relay.status = 503
     slow = Pace(first_pause=60, longest_pause=60, poll=60, deadline=60)
-    await announce(store, "e1")
+    await announce(services, "e1")
     async with asyncio.timeout(5):
-        async with Outbox(store.outbox, client, store.database.news, slow).running():
+        async with Outbox(services.outbox, client, services.database.news(TOPIC), slow).running():
             await relay.wait_for(lambda: relay.requests >= 1)
-    assert await store.outbox.counts() == (1, 0)
+    assert await services.outbox.counts() == (1, 0)
 
 
 class Hanging:
@@ -368,39 +368,39 @@ class Hanging:
         raise AssertionError(user_id)
 
 
-async def test_a_stop_ends_at_the_deadline_when_the_relay_hangs(store: Store) -> None:
-    await announce(store, "e1")
+async def test_a_stop_ends_at_the_deadline_when_the_relay_hangs(services: Services) -> None:
+    await announce(services, "e1")
     async with asyncio.timeout(5):
-        async with Outbox(store.outbox, Hanging(), store.database.news, Pace(deadline=0.05)).running():
+        async with Outbox(services.outbox, Hanging(), services.database.news(TOPIC), Pace(deadline=0.05)).running():
             await asyncio.sleep(0)
-    assert await store.outbox.counts() == (1, 0)
+    assert await services.outbox.counts() == (1, 0)
 
 
 class Broken:
     """A queue with a bug, once."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self.calls = 0
 
     async def pending(self, limit: int) -> list[StoredEvent]:
         self.calls += 1
         if self.calls == 1:
             raise RuntimeError("a bug")
-        return await self._store.outbox.pending(limit)
+        return await self._services.outbox.pending(limit)
 
     async def forget(self, ids: Sequence[int]) -> None:
-        await self._store.outbox.forget(ids)
+        await self._services.outbox.forget(ids)
 
     async def set_aside(self, event_id: int, refusal: str) -> None:
-        await self._store.outbox.set_aside(event_id, refusal)
+        await self._services.outbox.set_aside(event_id, refusal)
 
 
 async def test_a_bug_is_logged_and_the_delivery_goes_on(
-    store: Store, client: PushlerClient, relay: RecordingRelay, capsys: pytest.CaptureFixture[str]
+    services: Services, client: PushlerClient, relay: RecordingRelay, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await announce(store, "e1")
-    async with Outbox(Broken(store), client, store.database.news, QUICK).running():
+    await announce(services, "e1")
+    async with Outbox(Broken(services), client, services.database.news(TOPIC), QUICK).running():
         await relay.events(1)
     said = capsys.readouterr()
     assert "the outbox has a bug" in said.out + said.err

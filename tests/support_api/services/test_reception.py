@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from support_api.delivery.background import repeating
 from support_api.errors import StoreUnavailable
 from support_api.listeners import realtime
 from support_api.models.operators import Operator, OperatorStatus, Presence
@@ -103,7 +104,7 @@ async def test_many_who_ask_cost_one_look(reception: Reception, operators: Opera
 
 async def test_the_watch_goes_on_after_a_failure(reception: Reception, operators: Operators, told: Told) -> None:
     operators.fails = True
-    async with reception.watching(0.001):
+    async with repeating(reception.look, 0.001, "reception"):
         await _until(lambda: operators.looks > 1)
         assert told.sent == []
         operators.fails = False

@@ -37,7 +37,7 @@ async def stage(running: Running) -> Stage:
     boris = await open_ticket(running.nobody, name="Boris")
     gone = await running.add_operator("Gone")
     gones = await running.log_in(gone)
-    await running.desk.store.operators.disable(gone.email)
+    await running.desk.services.operators.disable(gone.email)
     session = petrs.headers["Cookie"]
     callers = {
         "visitor": anna.caller,

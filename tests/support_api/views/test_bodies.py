@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support_api.errors import InvalidField, StoreUnavailable
-from support_api.store.tickets import TicketStore
+from support_api.services.tickets import Tickets
 from support_api.views.fields import Fields
 from support_api.views.routes import ROUTES
 from tests.support_api.conftest import Running
@@ -127,10 +127,10 @@ async def test_no_body_is_a_body_without_fields(nobody: Caller) -> None:
 async def test_a_bug_is_answered_without_detail(
     nobody: Caller, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def create(_self: TicketStore, _new: object, _limits: object) -> None:
+    async def create(_self: Tickets, _new: object, _limits: object) -> None:
         raise RuntimeError("the secret detail")
 
-    monkeypatch.setattr(TicketStore, "create", create)
+    monkeypatch.setattr(Tickets, "create", create)
     answer = await nobody.post("/create_ticket", message="x")
     assert (answer.status, answer.code) == (500, "internal_error")
     assert "secret" not in answer.text
@@ -139,19 +139,19 @@ async def test_a_bug_is_answered_without_detail(
 
 
 async def test_any_other_refusal_of_the_server_is_json_too(nobody: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def create(_self: TicketStore, _new: object, _limits: object) -> None:
+    async def create(_self: Tickets, _new: object, _limits: object) -> None:
         raise web.HTTPGone
 
-    monkeypatch.setattr(TicketStore, "create", create)
+    monkeypatch.setattr(Tickets, "create", create)
     answer = await nobody.post("/create_ticket", message="x")
     assert (answer.status, answer.code, answer.json["error"]["message"]) == (410, "refused", "Gone")
 
 
 async def test_a_busy_database_asks_to_try_again(nobody: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def create(_self: TicketStore, _new: object, _limits: object) -> None:
+    async def create(_self: Tickets, _new: object, _limits: object) -> None:
         raise StoreUnavailable
 
-    monkeypatch.setattr(TicketStore, "create", create)
+    monkeypatch.setattr(Tickets, "create", create)
     answer = await nobody.post("/create_ticket", message="x")
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "store_unavailable", "1")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from support_api.config import Settings
-from support_api.database.legacy import Database
+from support_api.database.engine import Database
 from support_api.errors import StoreUnavailable
 from tests.support_api.conftest import Start
 from tests.support_api.helpers import Caller, RecordingRelay

@@ -142,7 +142,7 @@ async def test_who_is_not_logged_in_is_asked_to(nobody: Caller, method: str, pat
 async def test_a_disabled_operator_is_logged_out_at_once(running: Running, method: str, path: str) -> None:
     operator, caller = await running.online("Olga")
     assert (await caller.send(method, path)).status == 200
-    await running.desk.store.operators.disable(operator.email)
+    await running.desk.services.operators.disable(operator.email)
     assert (await caller.send(method, path)).status == 401
     answer = await running.nobody.post("/operator/login", email=operator.email, password=PASSWORD)
     assert answer.status == 401
@@ -154,7 +154,7 @@ async def test_logging_out_ends_the_session_and_takes_the_operator_offline(runni
     assert (answer.status, answer.json) == (200, {})
     assert answer.cookies["operator_session"].value == ""
     assert (await caller.get("/operator/me")).status == 401
-    assert (await running.desk.store.operators.presence(operator.id)).status == "offline"
+    assert (await running.desk.services.operators.presence(operator.id)).status == "offline"
     assert (await open_ticket_status(running.nobody)) == "waiting"
     assert (await caller.send("POST", "/operator/logout")).status == 200
     assert (await running.nobody.send("POST", "/operator/logout")).status == 200
@@ -222,7 +222,7 @@ async def test_an_operator_sees_his_tickets_with_email_and_the_queue_without(run
 async def test_a_log_in_that_is_being_checked_does_not_outlive_its_password(
     running: Running, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    operators = running.desk.store.operators
+    operators = running.desk.services.operators
     olga = await running.add_operator("Olga")
     matches = Passwords.matches
 
@@ -255,6 +255,6 @@ async def test_who_logs_out_is_not_there_again_by_a_call_that_was_on_its_way(
     monkeypatch.setattr("support_api.views.operators.logged_in", late)
     answer = await caller.post(path, ticket_id=1, over_limit=True)
     assert (answer.status, answer.code) == (401, "login_needed")
-    presence = await running.desk.store.operators.presence(olga.id)
+    presence = await running.desk.services.operators.presence(olga.id)
     assert (presence.status, presence.active_tickets) == (OperatorStatus.OFFLINE, 0)
-    assert len(await running.desk.store.tickets.waiting()) == 1
+    assert len(await running.desk.services.tickets.waiting()) == 1

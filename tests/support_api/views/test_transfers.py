@@ -82,14 +82,14 @@ async def test_over_the_own_limit_a_ticket_is_taken_after_a_question(stage: Stag
 async def test_who_is_no_operator_hands_nothing_over(stage: Stage, running: Running, path: str) -> None:
     gone = await running.add_operator("Gone")
     gones = await running.log_in(gone)
-    await running.desk.store.operators.disable(gone.email)
+    await running.desk.services.operators.disable(gone.email)
     as_session = running.nobody.with_headers({"Cookie": f"operator_session={stage.anna.token}"})
     for ticket_id in (stage.anna.ticket_id, stage.boris.ticket_id, 4711):
         for caller in (running.nobody, stage.anna.caller, stage.boris.caller, gones, as_session):
             answer = await caller.post(path, ticket_id=ticket_id, operator_id=stage.petr.id, over_limit=True)
             assert (answer.status, answer.code) == (401, "login_needed")
-    assert (await running.desk.store.tickets.read(stage.anna.ticket_id)).operator_id == stage.olga.id
-    assert (await running.desk.store.tickets.read(stage.boris.ticket_id)).operator_id is None
+    assert (await running.desk.services.tickets.read(stage.anna.ticket_id)).operator_id == stage.olga.id
+    assert (await running.desk.services.tickets.read(stage.boris.ticket_id)).operator_id is None
 
 
 async def test_another_operator_hands_nothing_over_also_as_its_visitor(stage: Stage, running: Running) -> None:
@@ -102,7 +102,7 @@ async def test_another_operator_hands_nothing_over_also_as_its_visitor(stage: St
     # A waiting one is nobody's to hand over: it is taken.
     answer = await stage.petrs.post("/transfer_ticket", ticket_id=stage.boris.ticket_id, operator_id=stage.petr.id)
     assert (answer.status, answer.code) == (403, "not_yours")
-    assert (await running.desk.store.tickets.read(stage.anna.ticket_id)).operator_id == stage.olga.id
+    assert (await running.desk.services.tickets.read(stage.anna.ticket_id)).operator_id == stage.olga.id
 
 
 @pytest.mark.parametrize("path", CALLS)
@@ -170,7 +170,7 @@ async def test_the_relay_ends_the_former_operators_subscription_before_it_is_tol
 
 async def test_colleagues_are_the_other_operators_with_their_load(stage: Stage, running: Running) -> None:
     gone = await running.add_operator("Gone")
-    await running.desk.store.operators.disable(gone.email)
+    await running.desk.services.operators.disable(gone.email)
     mine = await stage.petrs.get("/operator/colleagues")
     assert mine.json == {
         "operators": [
@@ -241,7 +241,7 @@ async def test_an_operator_who_is_disabled_or_logs_out_loses_every_channel(
     stage: Stage, running: Running, relay: RecordingRelay
 ) -> None:
     await stage.petrs.post("/operator/logout")
-    await running.desk.store.operators.disable(stage.olga.email)
+    await running.desk.services.operators.disable(stage.olga.email)
 
     async def told() -> bool:
         return [(one.name, one.data["user_id"]) for one in relay.heard if one.channel == ""] == [

@@ -1,0 +1,114 @@
+"""Whose a ticket is: the one place where it becomes an operator's or goes back to the queue, and where whoever loses it loses
+its channel in the same transaction. Runs within the transactions of others; whom a ticket suits, the chooser says.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from support_api.database.engine import Transaction
+from support_api.models.assignment import Candidate, Choice, Chooser
+from support_api.models.happenings import AccessEnded, MessageWritten, TicketAssigned, TicketReturned
+from support_api.models.messages import Draft, Message, Notice, NoticeCode, Sender, SenderType, Wording
+from support_api.models.tickets import Ticket, TicketStatus, TicketSummary
+from support_api.services.transactions import Happened
+from support_api.store import messages, operators, tickets
+
+# Waiting tickets that one transaction gives away at most; the sweep goes on with the rest, so nobody holds the lock long.
+AT_ONCE: Final = 100
+
+_SYSTEM: Final = Sender(SenderType.SYSTEM, "", "")
+
+
+class Assigner(Struct, frozen=True):
+    """Gives tickets to operators and takes them back. `word`: how the site says to visitors what happened."""
+
+    choose: Chooser
+    word: Wording
+
+    def assign(self, tx: Transaction, happened: Happened, summary: TicketSummary, operator_id: int) -> TicketSummary:
+        """Make the ticket the operator's; the visitor reads it where somebody else had it before.
+
+        That it was assigned is left to the caller to report, when all is as it stays.
+        """
+        before, name = summary.ticket, operators.read_name(tx, operator_id)
+        ticket = replace(
+            before, status=TicketStatus.ACTIVE, returned_by=None, operator_id=operator_id, operator_name=name
+        )
+        tickets.set_holder(tx, ticket)
+        operators.set_presence(tx, operator_id, {"last_assigned_at": tx.now})
+        _end_access(happened, before)
+        if before.operator_id is not None or before.returned_by is not None:
+            notice = Notice(NoticeCode.TRANSFERRED, {"operator_name": name})
+            ticket = replace(ticket, last_seq=self._say(tx, happened, ticket.id, notice).seq)
+        return TicketSummary(ticket, summary.first_message)
+
+    def put_back(
+        self, tx: Transaction, happened: Happened, held: Sequence[TicketSummary], returned_by: int | None = None
+    ) -> None:
+        """Have these active tickets wait. `returned_by`: who gave them back by hand; then the visitor reads it too."""
+        for before in (summary.ticket for summary in held):
+            ticket = replace(
+                before, status=TicketStatus.WAITING, returned_by=returned_by, operator_id=None, operator_name=None
+            )
+            tickets.set_holder(tx, ticket)
+            _end_access(happened, before)
+            if returned_by is not None:
+                self._say(tx, happened, ticket.id, Notice(NoticeCode.RETURNED, {}))
+            happened.append(TicketReturned(ticket))
+
+    def release(self, tx: Transaction, happened: Happened, held: Sequence[TicketSummary]) -> None:
+        """Have these active tickets wait, and give them to whoever is free."""
+        self.put_back(tx, happened, held)
+        operators.recount(tx, [summary.ticket.operator_id for summary in held])
+        self.fill(tx, happened)
+
+    def fill(self, tx: Transaction, happened: Happened) -> int:
+        """Assign what waits, and report it. Returns how many."""
+        taken = self.assign_waiting(tx, happened)
+        happened.extend(map(TicketAssigned, taken))
+        return len(taken)
+
+    def assign_waiting(self, tx: Transaction, happened: Happened) -> list[TicketSummary]:
+        """Assign the oldest waiting tickets, as long as the chooser finds somebody; to report it is left to the caller.
+
+        Who gave a ticket back to the queue does not get it again by itself: it waits for another operator, or to be taken.
+        """
+        free = operators.candidates(tx)
+        if (first := self._choose(free, None, tx.now).operator_id) is None:
+            return []
+        # The only operator with room: what they gave back would fill a whole look at the queue for nothing.
+        only = None if self._choose(free, first, tx.now).operator_id is not None else first
+        taken: list[TicketSummary] = []
+        for summary in tickets.waiting(tx, AT_ONCE, but_not_of=only):
+            choice = self._choose(free, summary.ticket.returned_by, tx.now)
+            if choice.operator_id is not None:
+                taken.append(self.assign(tx, happened, summary, choice.operator_id))
+                free = [_after(one, choice.operator_id, tx.now) for one in free]
+            elif summary.ticket.returned_by is None:
+                break
+        operators.recount(tx, [summary.ticket.operator_id for summary in taken])
+        return taken
+
+    def _choose(self, operators_: Sequence[Candidate], but_not: int | None, now: datetime) -> Choice:
+        return self.choose([one for one in operators_ if one.operator_id != but_not], now)
+
+    def _say(self, tx: Transaction, happened: Happened, ticket_id: int, notice: Notice) -> Message:
+        message = messages.add_message(tx, ticket_id, _SYSTEM, Draft(self.word(notice)), notice)
+        happened.append(MessageWritten(message))
+        return message
+
+
+def _end_access(happened: Happened, before: Ticket) -> None:
+    """Before anything else is said in the conversation, whoever had it until now stops to hear it."""
+    if before.operator_id is not None:
+        happened.append(AccessEnded(before.operator_id, before.id))
+
+
+def _after(candidate: Candidate, operator_id: int, now: datetime) -> Candidate:
+    if candidate.operator_id != operator_id:
+        return candidate
+    return replace(candidate, active_tickets=candidate.active_tickets + 1, last_assigned_at=now)

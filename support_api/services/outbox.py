@@ -1,0 +1,55 @@
+"""The events on their way to the relay: what delivery takes from them, and what administrators do with those refused."""
+
+from collections.abc import Sequence
+
+from support_api.database.engine import Transaction
+from support_api.models.outbox import TOPIC, RefusedEvent, StoredEvent
+from support_api.services.transactions import Happened, Transactions
+from support_api.store import outbox
+
+
+class StoredEvents:
+    """Stored events. All methods raise `StoreUnavailable` when the database does not take part in time."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    async def pending(self, limit: int) -> list[StoredEvent]:
+        """List the oldest events that were neither delivered nor refused."""
+        return await self._transactions.reading(lambda tx: outbox.pending(tx, limit))
+
+    async def forget(self, ids: Sequence[int]) -> None:
+        """Remove delivered events."""
+        await self._transactions.writing(lambda tx, _: outbox.forget(tx, ids))
+
+    async def set_aside(self, event_id: int, refusal: str) -> None:
+        """Keep an event that the relay refused, with the reason, out of the way of the others."""
+        await self._transactions.writing(lambda tx, _: outbox.set_aside(tx, event_id, refusal))
+
+    async def refused(self) -> list[RefusedEvent]:
+        """List what was set aside, the oldest first."""
+        return await self._transactions.reading(outbox.refused)
+
+    async def retry(self, ids: Sequence[int] | None = None) -> list[int]:
+        """Let what was set aside wait for delivery again, all of it or these; returns the numbers of those it found."""
+
+        def retry(tx: Transaction, _happened: Happened) -> list[int]:
+            tx.wake(TOPIC)
+            return outbox.bring_back(tx, ids)
+
+        return await self._transactions.writing(retry)
+
+    async def skip(self, reason: str) -> StoredEvent | None:
+        """Set the oldest waiting event aside. Returns it; None where no event waits."""
+
+        def skip(tx: Transaction, _happened: Happened) -> StoredEvent | None:
+            for oldest in outbox.pending(tx, 1):
+                outbox.set_aside(tx, oldest.id, reason)
+                return oldest
+            return None
+
+        return await self._transactions.writing(skip)
+
+    async def counts(self) -> tuple[int, int]:
+        """Count (waiting, refused)."""
+        return await self._transactions.reading(outbox.counts)

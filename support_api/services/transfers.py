@@ -1,0 +1,108 @@
+"""Tickets that change hands because a person says so. Who may, access says in the transaction that does it."""
+
+from support_api.database.engine import Transaction
+from support_api.errors import InvalidField, LoginNeeded, OperatorFull, TicketTaken
+from support_api.models.assignment import Taker
+from support_api.models.happenings import TicketAssigned, TicketHandedOver
+from support_api.models.operators import Identity
+from support_api.models.tickets import Ticket, TicketStatus, TicketSummary
+from support_api.rules.access import Act, ensure_open, ensure_operator, may
+from support_api.services.assigner import Assigner
+from support_api.services.sessions import ensure_live
+from support_api.services.transactions import Happened, Transactions
+from support_api.store import operators, tickets
+
+
+class Transfers:
+    """Hands tickets over. All methods raise `StoreUnavailable` when the database does not take part in time."""
+
+    def __init__(self, transactions: Transactions, assigner: Assigner) -> None:
+        self._transactions = transactions
+        self._assigner = assigner
+
+    async def transfer(self, ticket_id: int, target_id: int, identity: Identity, *, over_limit: bool = False) -> Ticket:
+        """Give an active ticket to another operator, online or not.
+
+        Raises `UnknownTicket`, `Forbidden`, `TicketClosed`, `InvalidField` for a target that is the same or cannot have
+        tickets, or, unless `over_limit`, `OperatorFull`.
+        """
+
+        def transfer(tx: Transaction, happened: Happened) -> Ticket:
+            summary = _read_to_give_away(tx, ticket_id, identity)
+            target = operators.find_taker(tx, target_id)
+            if target is None or target_id == summary.ticket.operator_id:
+                raise InvalidField("operator_id", "another operator whose account is not disabled")
+            _ensure_room(target, over_limit=over_limit)
+            moved = self._assigner.assign(tx, happened, summary, target_id)
+            happened.append(TicketAssigned(moved))
+            return self._finish(tx, happened, summary.ticket, moved.ticket)
+
+        return await self._transactions.assigning(transfer)
+
+    async def put_back(self, ticket_id: int, identity: Identity) -> Ticket:
+        """Give an active ticket back to the queue. Whoever else is free gets it at once; who gave it back only by `take`.
+
+        Raises `UnknownTicket`, `Forbidden` or `TicketClosed`.
+        """
+
+        def put_back(tx: Transaction, happened: Happened) -> Ticket:
+            summary = _read_to_give_away(tx, ticket_id, identity)
+            self._assigner.put_back(tx, happened, [summary], returned_by=summary.ticket.operator_id)
+            return self._finish(tx, happened, summary.ticket, tickets.read_ticket(tx, ticket_id))
+
+        return await self._transactions.assigning(put_back)
+
+    async def take(
+        self, ticket_id: int, identity: Identity, *, over_limit: bool = False, session: str | None = None
+    ) -> Ticket:
+        """Give a waiting ticket to the operator who asks for it. One that is theirs already is returned unchanged.
+
+        Raises `UnknownTicket`, `TicketClosed`, `TicketTaken`, `LoginNeeded` for an account that was disabled, or a `session`
+        that ended, meanwhile, or, unless `over_limit`, `OperatorFull`.
+        """
+        operator_id = ensure_operator(identity).id
+
+        def take(tx: Transaction, happened: Happened) -> Ticket:
+            ensure_live(tx, session)
+            summary = tickets.read_summary(tx, ticket_id, lock=True)
+            may(identity, Act.TAKE, summary.ticket)
+            ensure_open(summary.ticket)
+            if summary.ticket.operator_id == operator_id:
+                return summary.ticket
+            _ensure_waiting(summary.ticket)
+            taker = operators.find_taker(tx, operator_id)
+            if taker is None:
+                raise LoginNeeded
+            _ensure_room(taker, over_limit=over_limit)
+            taken = self._assigner.assign(tx, happened, summary, operator_id)
+            # Whoever takes a ticket is there, also by a program that sends no heartbeats.
+            operators.set_presence(tx, operator_id, {"last_seen": tx.now})
+            operators.recount(tx, [operator_id])
+            happened.append(TicketAssigned(taken))
+            return taken.ticket
+
+        return await self._transactions.assigning(take)
+
+    def _finish(self, tx: Transaction, happened: Happened, before: Ticket, after: Ticket) -> Ticket:
+        """What follows when `before.operator_id` has handed the ticket over. Returns the ticket as it is in the end."""
+        operators.recount(tx, [before.operator_id, after.operator_id])
+        happened.append(TicketHandedOver(before, after))
+        self._assigner.fill(tx, happened)
+        return tickets.read_ticket(tx, before.id)
+
+
+def _read_to_give_away(tx: Transaction, ticket_id: int, identity: Identity) -> TicketSummary:
+    summary = tickets.read_summary(tx, ticket_id, lock=True)
+    may(identity, Act.TRANSFER, summary.ticket)
+    ensure_open(summary.ticket)
+    return summary
+
+
+def _ensure_room(taker: Taker, *, over_limit: bool) -> None:
+    if taker.active_tickets >= taker.max_tickets and not over_limit:
+        raise OperatorFull(taker.name, taker.active_tickets, taker.max_tickets)
+
+
+def _ensure_waiting(ticket: Ticket) -> None:
+    if ticket.status is not TicketStatus.WAITING:
+        raise TicketTaken(ticket.id)
