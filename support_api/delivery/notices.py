@@ -16,7 +16,7 @@ AT_ONCE = 100
 _log = structlog.get_logger("support_api.notices")
 
 
-class Relay(Protocol):
+class Publisher(Protocol):
     """What notices need of `relay.client.PushlerClient`."""
 
     async def trigger(self, channels: str, event: str, data: object, socket_id: str | None = None) -> dict[str, Any]:
@@ -26,7 +26,7 @@ class Relay(Protocol):
 class Notices:
     """Sends events without anybody waiting for them."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Publisher) -> None:
         self._relay = relay
         self._tasks: set[asyncio.Task[None]] = set()
 

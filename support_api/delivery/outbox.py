@@ -50,7 +50,7 @@ class Queue(Protocol):
         """Keeps an event that the relay refuses out of the way of the others."""
 
 
-class Relay(Protocol):
+class Publisher(Protocol):
     """What the outbox needs of `relay.client.PushlerClient`."""
 
     async def trigger_batch(self, batch: Sequence[RelayEvent]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Outbox:
     server, which knows no idempotency keys and cannot end a subscription, and nothing of that kind is asked of it."""
 
     def __init__(
-        self, queue: Queue, relay: Relay, news: asyncio.Event, pace: Pace | None = None, *, extensions: bool = True
+        self, queue: Queue, relay: Publisher, news: asyncio.Event, pace: Pace | None = None, *, extensions: bool = True
     ) -> None:
         self._extensions = extensions
         self._queue = queue
