@@ -16,21 +16,11 @@ from typing import Any, Final, TypeVar, cast
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, async_playwright
 
-from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, NODE, require
+from tests.helpers.parts import CHROMIUM, CHROMIUM_ARGUMENTS, CHROMIUM_PATH, NODE, require
 from tests.helpers.processes import ROOT
 from tests.helpers.product import Account, Product
 
 T = TypeVar("T")
-
-CHROMIUM_ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 DESKTOP: Final = ViewportSize(width=1280, height=800)
 PHONE: Final = ViewportSize(width=390, height=844)
@@ -54,8 +44,8 @@ _FOCUSED: Final = """() => {
   return at?.id ?? '';
 }"""
 
+# Who (visitor, operator) and what.
 Said = tuple[str, str]
-"""Who (visitor, operator) and what."""
 
 
 @cache

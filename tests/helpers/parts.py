@@ -21,6 +21,15 @@ INTEROP: Final = Path(__file__).parents[1] / "interop"
 NODE_PACKAGES_FOLDER: Final = INTEROP / "node_modules"
 JAVA_PACKAGES_FOLDER: Final = INTEROP / "java" / "lib"
 CHROMIUM_PATH: Final = Path("/usr/bin/chromium")
+CHROMIUM_ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 NGINX_PATH: Final = Path("/usr/sbin/nginx")
 
 NODE_MAJOR: Final = 20

@@ -9,21 +9,11 @@ from typing import Any, Final, Protocol
 import pytest
 from playwright.async_api import Browser, Playwright, async_playwright
 
-from tests.helpers.parts import CHROMIUM, CHROMIUM_PATH, NODE, NODE_PACKAGES, require
+from tests.helpers.parts import CHROMIUM, CHROMIUM_ARGUMENTS, CHROMIUM_PATH, NODE, NODE_PACKAGES, require
 from tests.helpers.processes import HOST, RelayProcess
 from tests.interop.agents import Agent, NodeAgent, PageAgent
 from tests.interop.backend import WITH_ENCRYPTION, Backend, Signer
 from tests.interop.table import npm_version
-
-CHROMIUM_ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 CHROMIUM_WITH_ENCRYPTION: Final = "chromium-with-encryption"
 
