@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Final
 
 from bench.checks import PAYLOAD_BYTES, Log, Subscriber, Verdict, stamp, verify_all
 from bench.loop import Loop
@@ -9,10 +10,10 @@ from bench.publisher import Publisher
 from bench.target import Target
 from bench.websocket import DEADLINE, Client, ServerMisbehaved, close_clients, join_public
 
-EVENT = "bench"
+EVENT: Final = "bench"
 
 # How long the last deliveries may take to arrive, in seconds.
-SETTLE = 5.0
+SETTLE: Final = 5.0
 
 
 class Broadcast:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import click
 from msgspec.structs import replace
@@ -32,7 +33,7 @@ _scale = click.option(
     show_default=True,
     help="Times the usual number of events: less for more and shorter rounds.",
 )
-_FEW = click.IntRange(1, servers.MOST_NODES)
+_FEW: Final = click.IntRange(1, servers.MOST_NODES)
 _tiny = click.option("--tiny", is_flag=True, help="Very small counts: does it work? No figures.")
 
 

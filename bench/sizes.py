@@ -1,5 +1,7 @@
 """How much of everything a run does: each scenario is bounded by a count, and by a deadline should the server stall."""
 
+from typing import Final
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -100,7 +102,7 @@ class Sizes(Struct, frozen=True):
         return replace(self, **{name: max(1, round(getattr(self, name) * factor)) for name in repeats})
 
 
-TINY = Sizes(
+TINY: Final = Sizes(
     fanout_subscribers=(3, 7),
     fanout_deliveries=210,
     triggers=100,

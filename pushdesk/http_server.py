@@ -100,6 +100,7 @@ class HttpServerLog:
         self._log.info("request_refused", address=address, status=error.code, reason=type(error).__name__)
 
 
+# How aiohttp's server is run, whoever watches over its connections.
 OPTIONS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "access_log": None,
@@ -108,7 +109,6 @@ OPTIONS: Final[Mapping[str, Any]] = MappingProxyType(
         "auto_decompress": False,
     }
 )
-"""How aiohttp's server is run, whoever watches over its connections."""
 
 
 class HttpServer:

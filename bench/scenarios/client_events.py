@@ -2,6 +2,7 @@
 
 import socket
 from functools import partial
+from typing import Final
 
 from bench import frames
 from bench.checks import Verdict, stamp, verify
@@ -13,7 +14,7 @@ from bench.target import Target
 from bench.websocket import close_clients, open_clients, subscribe_clients
 
 # Events of a room that are sent and have not arrived.
-UNDER_WAY = 4
+UNDER_WAY: Final = 4
 
 
 class Tally:

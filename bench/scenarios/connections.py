@@ -1,5 +1,7 @@
 """Connections: open 5,000, then subscribe each to one public channel of its own, then to a private one."""
 
+from typing import Final
+
 from bench import frames
 from bench.loop import Loop
 from bench.process import Meter, Processes
@@ -9,7 +11,7 @@ from bench.target import Target
 from bench.websocket import close_clients, open_clients, subscribe_clients
 
 # How long the server may settle before its memory is read, in seconds.
-_SETTLE = 0.5
+_SETTLE: Final = 0.5
 
 
 def run(target: Target, sizes: Sizes) -> Result:

@@ -1,5 +1,7 @@
 """Fan-out: events to one public channel with 100 and with 1,000 subscribers, from eight publishers and from one."""
 
+from typing import Final
+
 from bench.broadcast import Broadcast
 from bench.process import Meter
 from bench.result import Result
@@ -7,7 +9,7 @@ from bench.sizes import Sizes
 from bench.target import Target
 
 # Eight have several events under way at any time, which a server may send together; one has not.
-PUBLISHERS = 8
+PUBLISHERS: Final = 8
 
 
 def run(target: Target, sizes: Sizes) -> Result:

@@ -7,6 +7,7 @@ them, up to a rate; what comes back is read and thrown away. Bounded in time and
 import socket
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from bench import frames
 from bench.checks import Verdict
@@ -18,17 +19,17 @@ from bench.target import Target
 from bench.timed import percentiles
 from bench.websocket import close_clients, open_clients
 
-FLOODS = 10
+FLOODS: Final = 10
 
 # What one of them sends at most in a second, and at once. Bytes.
-RATE = 4_500_000
-_CHUNK = 65_536
+RATE: Final = 4_500_000
+_CHUNK: Final = 65_536
 
 # Between two pings of the client that is measured; and how long it waits for the last answers. Seconds.
-_INTERVAL = 0.02
-_PATIENCE = 20.0
+_INTERVAL: Final = 0.02
+_PATIENCE: Final = 20.0
 
-_SHARES = {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
+_SHARES: Final = {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
 
 
 class Flood:
@@ -112,7 +113,7 @@ class Pinger:
                 return
 
 
-_PING = frames.message("pusher:ping", {})
+_PING: Final = frames.message("pusher:ping", {})
 
 
 def run(target: Target, sizes: Sizes) -> Result:

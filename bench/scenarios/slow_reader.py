@@ -1,5 +1,7 @@
 """A reader that stops reading, among ten that read on: are the ten harmed, and is the one told what it lost?"""
 
+from typing import Final
+
 from bench import frames
 from bench.broadcast import Broadcast
 from bench.checks import Verdict, verify
@@ -9,12 +11,12 @@ from bench.sizes import Sizes
 from bench.target import Target
 from bench.websocket import Client, open_clients, subscribe_clients
 
-_OTHERS = 10
-_CHANNEL = "bench-slow"
+_OTHERS: Final = 10
+_CHANNEL: Final = "bench-slow"
 
 # What the kernel takes in for the slow reader, in bytes; it reads again at the end, until so many seconds bring nothing.
-_RECEIVE_BYTES = 4_096
-_QUIET = 1.0
+_RECEIVE_BYTES: Final = 4_096
+_QUIET: Final = 1.0
 
 
 def run(target: Target, sizes: Sizes) -> Result:

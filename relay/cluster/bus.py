@@ -13,7 +13,7 @@ called before the method returns; in a relay of one node it always is.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -53,7 +53,7 @@ class Kept(Struct, frozen=True, gc=False):
     """The event's data as a JSON string, for the cache."""
 
 
-SENT_ONLY = Kept()
+SENT_ONLY: Final = Kept()
 
 Outcome = Accepted | Unavailable
 

@@ -2,13 +2,14 @@
 
 import ssl
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 log = structlog.get_logger()
 
 # How often the files are looked at, in seconds.
-INTERVAL = 60.0
+INTERVAL: Final = 60.0
 
 
 class _Server(ssl.SSLObject):

@@ -14,12 +14,12 @@ from relay.protocol.errors import ProtocolError
 from relay.protocol.limits import Limits
 from relay.wire.decoding import Malformed, decoder
 
-CHANNEL_INFO = frozenset({"user_count", "subscription_count", "cache"})
+CHANNEL_INFO: Final = frozenset({"user_count", "subscription_count", "cache"})
 
 # How long the key of an idempotent publish may be, in characters.
 IDEMPOTENCY_KEY_LENGTH: Final = 128
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_RESERVED_EVENTS = ("pusher:", "pusher_internal:")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_RESERVED_EVENTS: Final = ("pusher:", "pusher_internal:")
 
 
 class BadRequest(ProtocolError):

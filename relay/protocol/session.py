@@ -4,7 +4,7 @@ The session decides what is legal and remembers the connection's subscriptions; 
 node's business. Must not know sockets, other connections or the app's whereabouts.
 """
 
-from typing import ClassVar, Protocol, assert_never
+from typing import ClassVar, Final, Protocol, assert_never
 
 from msgspec import Raw, Struct
 
@@ -28,16 +28,16 @@ from relay.protocol.errors import (
 from relay.protocol.limits import Limits
 from relay.wire.decoding import Malformed, decoder
 
-SUPPORTED_PROTOCOLS = range(4, 8)
-DEFAULT_PROTOCOL = "7"
+SUPPORTED_PROTOCOLS: Final = range(4, 8)
+DEFAULT_PROTOCOL: Final = "7"
 # A13: characters of what may be an id, and what is given for a longer text: known to nobody.
-POSITION_LENGTH = 64
-NO_POSITION = "-"
+POSITION_LENGTH: Final = 64
+NO_POSITION: Final = "-"
 
 # What a session has that waits for nothing; never added to.
 _NOWHERE: set[str] = set()
 # As clients write them.
-_SUPPORTED_TEXTS = frozenset(str(version) for version in SUPPORTED_PROTOCOLS)
+_SUPPORTED_TEXTS: Final = frozenset(str(version) for version in SUPPORTED_PROTOCOLS)
 
 
 class SessionApp(Protocol):
@@ -121,7 +121,7 @@ class SendPong(Struct, frozen=True):
 
 Effect = Join | Leave | Forward | Identify | SendPong
 
-_PONG = SendPong()
+_PONG: Final = SendPong()
 
 
 class _ChannelData(Struct):

@@ -12,12 +12,12 @@ Message = dict[str, Any]
 # Somebody or something that is there: a channel with a subscriber (None), or a user in a presence channel.
 Fact = tuple[str, str | None]
 
+# Subscribers up to which a change of their count is told soon. The product has 100; a test lowers it.
 SMALL: Final = 1
-"""Subscribers up to which a change of their count is told soon. The product has 100; a test lowers it."""
 
+# Seconds between two counts of a channel; of a small one the product has a tenth, here nothing happens between two seconds.
 COUNT_INTERVAL: Final = 5
 SMALL_COUNT_INTERVAL: Final = 1
-"""Seconds between two counts of a small channel. The product has a tenth; here nothing happens between two seconds."""
 GRACE: Final = 3
 MISS_INTERVAL: Final = 3
 WATCHLIST: Final = 2

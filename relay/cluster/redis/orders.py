@@ -1,5 +1,7 @@
 """Orders to all nodes from outside of them: from the command line, over a link of its own."""
 
+from typing import Final
+
 from relay.cluster import push
 from relay.cluster.bus import Unavailable
 from relay.cluster.keys import PARTITIONS_ALONE, Keys, slot_of
@@ -8,7 +10,7 @@ from relay.cluster.redis.scripts import Times, load
 from relay.cluster.redis.topology import NotFound, Topology, parse_url
 
 # The tag of the partition of what is for all nodes, however many partitions there are: see Keys.
-_TAG = "0"
+_TAG: Final = "0"
 
 
 async def order_reload(url: str, prefix: str, log_entries: int) -> int:

@@ -22,8 +22,8 @@ from tests.relay.transports.rfc.cases import (
 )
 from tests.relay.transports.rfc.peer import KEY, Peer, open_peer
 
+# Of a header: its value, none where it is left out, or those of its lines.
 Values = str | None | Sequence[str]
-"""Of a header: its value, none where it is left out, or those of its lines."""
 
 
 def head(
