@@ -163,9 +163,10 @@ export class Chats {
     if (thread.denied) return this.leave(ticketId, { key: 'goneAway' });
     const visible = this.isVisible();
     this.panel.dispatch({ type: 'thread', thread, visible });
-    const ticket = this.panel.state.tickets[ticketId];
+    const { current, scrolled, tickets } = this.panel.state;
+    const ticket = tickets[ticketId];
     const speaks = action.type === 'message' && !action.own && action.message.sender_type === 'visitor';
-    const watched = visible && this.panel.state.current === ticketId;
+    const watched = visible && current === ticketId && !scrolled;
     if (speaks && ticket) this.notify('message', { ...ticket, message: action.message.content, event: action.message.id }, watched);
   }
 }

@@ -11,7 +11,7 @@ import { isTemporary } from '../kit/http.js';
 import { backoff } from '../kit/timing.js';
 import { Chats } from './chats.js';
 import { HandOver, whereOf } from './hand_over.js';
-import { initialState, LOGIN, MINE, reduce, WORK } from './state.js';
+import { initialState, LOGIN, longestWaiting, MINE, reduce, WORK } from './state.js';
 
 /** Doublings of the pause between questions whether the desk is back: 4 s at most. */
 const MAX_DOUBLINGS = 2;
@@ -98,6 +98,11 @@ export class Controller {
     this.chats.get(ticketId)?.type();
   }
 
+  /** The end of the open chat has gone out of view, or come back. */
+  setScrolled(on) {
+    if (on !== this.state.scrolled) this.dispatch({ type: 'scrolled', on, visible: this.isVisible() });
+  }
+
   confirm(on) {
     this.dispatch({ type: 'confirm', on });
   }
@@ -106,11 +111,13 @@ export class Controller {
     this.dispatch({ type: 'notice-read', ticketId });
   }
 
-  /** Close a chat; it leaves the list once the server has agreed. */
+  /** Close a chat; it leaves the list once the server has agreed, and the one that waits longest is opened. */
   async closeTicket(ticketId) {
     try {
       await this.api.close(ticketId);
+      const wasOpen = this.state.current === ticketId;
       this.dismiss(ticketId);
+      if (wasOpen) this.select(longestWaiting(this.state));
     } catch (error) {
       if (!isTemporary(error)) this.chats.doubt(ticketId);
     }
@@ -270,11 +277,15 @@ export class Controller {
     return this._loadList('tickets', ({ tickets }) => {
       for (const ticket of tickets) this.chats.add(ticket);
       this.chats.keepOnly(new Set(tickets.map((ticket) => ticket.ticket_id)));
+      this.dispatch({ type: 'listed', list: 'mine' });
     });
   }
 
   _loadQueue() {
-    return this._loadList('queue', ({ tickets }) => this.dispatch({ type: 'queue', tickets }));
+    return this._loadList('queue', ({ tickets }) => {
+      this.dispatch({ type: 'queue', tickets });
+      this.dispatch({ type: 'listed', list: 'queue' });
+    });
   }
 
   /** Only the answer to the newest request counts: an older one may arrive later. */

@@ -1,29 +1,43 @@
 /**
- * Starts the panel on its page: joins controller, view, alerts and the page's own events.
+ * Starts the panel on its page: joins controller, desk, components and alerts.
+ *
+ * How the panel is made
+ *   controller.js, state.js, chats.js, hand_over.js …  what happens; pure or without a page, tested by Node
+ *   desk.js      the state as signals, what only the page knows, and what components may do
+ *   app.js       which pane is shown, keys everywhere;  panes/  one file per pane;  parts/  what several panes have
+ *   slots.js     what the panes are put together from;  words/  all texts;  styles/  by subject
+ *
+ * How a part is added
+ *   1. What it knows of the desk's API: a call in api.js; what it keeps: a field of state.js with an action, or, where no other
+ *      part needs it, a signal of its own. The call belongs into controller.js or a file beside it, not into a component.
+ *   2. Its component, in panes/ or parts/: a function of {desk, …} that returns `h(…)`. It reads signals (`desk.state.value`,
+ *      `desk.ticket.value`), so it is drawn anew when they change. What people wrote is a child, never markup. Words by
+ *      `desk.t('key')`, in words/en.js and words/ru.js. A style in styles/, with the tokens of tokens.css; no style attribute: the
+ *      page's policy forbids it.
+ *   3. One line in slots.js, which says what each slot gives: a section of the visitor's pane, a kind of message, a tool below
+ *      the field, a list, an item of the top bar or of the menu, a pane of its own with an address.
+ *   4. A key: a line in COMMANDS of keys.js and what it does in app.js; the help sheet shows it by itself.
  */
 
-import { PushlerClient } from '../pushler/index.js';
+import { h, render } from 'preact';
 import { openStorage } from '../kit/storage.js';
+import { PushlerClient } from '../pushler/index.js';
 import { Alerts } from './alerts.js';
 import { operatorApi } from './api.js';
+import { App, listenToKeys } from './app.js';
 import { Controller } from './controller.js';
-import { chooseLang, translator } from './i18n.js';
+import { Desk } from './desk.js';
 import { Reach } from './reach.js';
-import { unreadTotal } from './state.js';
-import { View } from './view.js';
 
-/** How often the waiting times in the queue are written anew, milliseconds. */
-const CLOCK_MS = 10_000;
 /** How often the operator tells that they are here, milliseconds. */
 const HEARTBEAT_MS = 20_000;
 
 const storage = openStorage('pushdesk-operator:');
-const alerts = new Alerts({ title: 'Pushdesk', onChange: () => view?.renderSound() });
+const alerts = new Alerts({ title: 'Pushdesk', onChange: () => desk && (desk.soundLocked.value = alerts.soundLocked) });
 alerts.sound = storage.get('sound') ?? true;
 alerts.desktop = storage.get('desktop') ?? false;
 
-let view = null;
-let t = null;
+let desk = null;
 
 const reach = new Reach((isThere) => controller.reached(isThere));
 const controller = new Controller({
@@ -31,45 +45,29 @@ const controller = new Controller({
   storage,
   Client: PushlerClient,
   ticker: startTicker,
-  render(state) {
-    alerts.setCount(unreadTotal(state));
-    view?.render(state);
-  },
+  render: (state) => desk?.render(state),
   notify(kind, ticket, watched) {
     const title = { assigned: 'noteAssigned', queued: 'noteQueued', message: 'noteMessage' }[kind];
     alerts.call({
       key: `${kind} ${ticket.event ?? ticket.ticket_id}`,
       watches: watched,
-      title: t(title, { name: ticket.visitor_name }),
+      title: desk.t(title, { name: ticket.visitor_name }),
       body: ticket.message ?? '',
       tag: `ticket-${ticket.ticket_id}`,
-      open: () => controller.select(ticket.ticket_id),
+      open: () => desk.select(ticket.ticket_id),
     });
   },
   isVisible: () => document.visibilityState === 'visible',
 });
 
-showIn(chooseLang(storage.get('lang'), ...navigator.languages));
+desk = new Desk({ controller, alerts, storage });
+document.body.replaceChildren();
+render(h(App, { desk }), document.body);
+listenToKeys(desk);
 controller.load();
 
-setInterval(() => view.tick(), CLOCK_MS);
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && controller.wake());
 addEventListener('online', () => controller.wake());
-
-function showIn(lang) {
-  document.documentElement.lang = lang;
-  t = translator(lang);
-  view?.stop();
-  view = new View({ lang, t, actions: controller, alerts, storage, setLang });
-  document.body.replaceChildren(view.node);
-  view.render(controller.state);
-}
-
-function setLang(lang) {
-  storage.set('lang', lang);
-  showIn(lang);
-  view.focusLang();
-}
 
 function startTicker(onTick) {
   try {

@@ -40,8 +40,14 @@ export const initialState = {
   /** By ticket: how often its draft was changed by something else than its field. */
   drafts: {},
   queue: {},
+  /** Which lists have arrived at least once. */
+  listed: { mine: false, queue: false },
   /** The chat that is open: one of mine, or one that waits. */
   current: null,
+  /** The chat that was asked for, by its address for example, and is not in any list; null: none. */
+  wanted: null,
+  /** The end of the open chat is out of view: what comes now is not read yet. */
+  scrolled: false,
   confirming: false,
   /** The hand-over that is being chosen, see `newTransfer`, or null. */
   transfer: null,
@@ -79,7 +85,9 @@ export function reduce(state, action) {
 function reduceChats(state, action) {
   switch (action.type) {
     case 'ticket':
-      return withTicket(state, action.ticket, action.isNew);
+      return found(withTicket(state, action.ticket, action.isNew));
+    case 'listed':
+      return { ...state, listed: { ...state.listed, [action.list]: true } };
     case 'thread':
       return withThread(state, action.thread, action.visible);
     case 'gone':
@@ -87,11 +95,13 @@ function reduceChats(state, action) {
     case 'remove':
       return withoutTicket(state, action.ticketId);
     case 'queue':
-      return leftQueue({ ...state, queue: byId(action.tickets) });
+      return found(leftQueue({ ...state, queue: byId(action.tickets) }));
     case 'queue-ticket':
-      return leftQueue(withQueueTicket(state, action.ticket));
+      return found(leftQueue(withQueueTicket(state, action.ticket)));
     case 'select':
       return seen({ ...opened(state, action.ticketId), confirming: false, transfer: null });
+    case 'scrolled':
+      return action.visible && !action.on ? seen({ ...state, scrolled: false }) : { ...state, scrolled: action.on };
     case 'seen':
       return seen(state);
     case 'read':
@@ -120,10 +130,57 @@ function reduceHandOver(state, action) {
   }
 }
 
-/** My chats: those with something unread are not moved; oldest first, ended ones last. */
+/** My chats: whoever waits longest for my answer first, then the answered ones, the newest first; ended ones last. */
 export function myTickets(state) {
-  const ended = (ticket) => Number(statusOf(state, ticket.ticket_id) === CLOSED || ticket.access === GONE);
-  return Object.values(state.tickets).sort((a, b) => ended(a) - ended(b) || a.ticket_id - b.ticket_id);
+  const keys = new Map(Object.values(state.tickets).map((ticket) => [ticket, orderOf(state, ticket)]));
+  return [...keys.keys()].sort((a, b) => byKeys(keys.get(a), keys.get(b)));
+}
+
+/** [place, time, id]; smaller ones stand first. */
+function orderOf(state, ticket) {
+  const id = ticket.ticket_id;
+  if (isEnded(state, ticket)) return [2, 0, id];
+  const since = waitsSince(state, ticket);
+  return since === null ? [1, -timeOf(lastSpoken(state.threads[id])), id] : [0, since, id];
+}
+
+function byKeys(a, b) {
+  const place = a.findIndex((part, index) => part !== b[index]);
+  return place < 0 ? 0 : a[place] - b[place];
+}
+
+/** Has it ended for me: closed, or somebody else's by now? */
+export function isEnded(state, ticket) {
+  return ticket.access === GONE || statusOf(state, ticket.ticket_id) === CLOSED;
+}
+
+/** Since when the visitor of an open chat of mine waits for an answer, milliseconds of the epoch; null: they do not. */
+export function waitsSince(state, ticket) {
+  const thread = state.threads[ticket.ticket_id];
+  if (!thread?.messages.length) return timeOf(ticket);
+  const answer = thread.messages.findLastIndex(({ sender_type }) => sender_type === 'operator');
+  const question = thread.messages.slice(answer + 1).find(({ sender_type }) => sender_type === 'visitor');
+  return question && !thread.pending.length ? timeOf(question) : null;
+}
+
+/** What a person said last in a chat, sent or not; undefined where nobody did. */
+export function lastSpoken(thread) {
+  return thread?.pending.at(-1) ?? thread?.messages.findLast((message) => message.sender_type !== 'system');
+}
+
+function timeOf(row) {
+  return Date.parse(row?.created_at) || 0;
+}
+
+/** The chat of mine whose visitor waits longest, or null. */
+export function longestWaiting(state) {
+  const first = myTickets(state)[0];
+  return first && orderOf(state, first)[0] === 0 ? first.ticket_id : null;
+}
+
+/** What waits for this operator: unread messages, and whoever is in the queue. */
+export function countWaiting(state) {
+  return unreadTotal(state) + Object.keys(state.queue).length;
 }
 
 /** Waiting tickets, the longest waiting first. */
@@ -137,7 +194,7 @@ export function unreadOf(state, ticketId) {
 }
 
 export function unreadTotal(state) {
-  return myTickets(state).reduce((sum, ticket) => sum + unreadOf(state, ticket.ticket_id), 0);
+  return Object.values(state.tickets).reduce((sum, ticket) => sum + unreadOf(state, ticket.ticket_id), 0);
 }
 
 /** What waits in the chats that are not open. */
@@ -151,9 +208,7 @@ export function statusOf(state, ticketId) {
 
 /** The text shown under a name in the list: what a person wrote last. */
 export function lastText(state, ticket) {
-  const thread = state.threads[ticket.ticket_id];
-  const spoken = thread?.messages.findLast((message) => message.sender_type !== 'system');
-  return thread?.pending.at(-1)?.content ?? spoken?.content ?? ticket.message ?? '';
+  return lastSpoken(state.threads[ticket.ticket_id])?.content ?? ticket.message ?? '';
 }
 
 /** Would a further chat be more than this colleague wants at once? */
@@ -216,6 +271,11 @@ function withQueueTicket(state, ticket) {
   return { ...state, queue: { ...queue, [id]: { ...known, ...ticket } } };
 }
 
+/** The chat that was asked for has come. */
+function found(state) {
+  return state.wanted !== null && isListed(state, state.wanted) ? seen(opened(state, state.wanted)) : state;
+}
+
 /** The open chat waits no more and is not mine: there is nothing left to look at. */
 function leftQueue(state) {
   const { current } = state;
@@ -223,10 +283,10 @@ function leftQueue(state) {
 }
 
 function opened(state, id) {
-  if (!isListed(state, id)) return { ...state, current: null };
+  if (!isListed(state, id)) return { ...state, current: null, wanted: id };
   const ticket = state.tickets[id];
   const tickets = ticket?.fresh ? { ...state.tickets, [id]: { ...ticket, fresh: false } } : state.tickets;
-  return { ...state, tickets, current: id };
+  return { ...state, tickets, current: id, wanted: null, scrolled: false };
 }
 
 function isListed(state, id) {
@@ -235,7 +295,7 @@ function isListed(state, id) {
 
 function seen(state) {
   const thread = state.threads[state.current];
-  if (!thread) return state;
+  if (!thread || state.scrolled) return state;
   const seq = Math.max(state.read[state.current] ?? 0, newestSeq(thread));
   if (seq === state.read[state.current]) return state;
   return { ...state, read: { ...state.read, [state.current]: seq } };

@@ -84,7 +84,7 @@ const withoutMarkup = {
   },
 };
 
-const plugins = { 'widget.js': [cssAsText, withoutUnused], 'console.js': [withoutMarkup] };
+const plugins = { 'widget.js': [cssAsText, withoutUnused], 'console.js': [withoutMarkup], 'operator.js': [withoutMarkup] };
 
 /** @returns {Promise<string>} the text of one file of the three lists above */
 export async function build(file) {

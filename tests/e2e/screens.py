@@ -240,6 +240,30 @@ class Panel(Screen):
         await self.find("#close-ticket").click()
         await self.find("#close-yes").click()
 
+    async def open_menu(self) -> None:
+        """Where the seldom changed settings are."""
+        if not await self.find("#menu-box").is_visible():
+            await self.find("#menu").click()
+            await self.find("#logout").wait_for()
+
+    async def set_limit(self, limit: int) -> None:
+        """How many chats the operator takes at once."""
+        await self.open_menu()
+        await self.find("#my-limit").fill(str(limit))
+        await self.find("#my-limit").blur()
+        await self.find("#menu").click()
+
+    async def set_language(self, lang: str) -> None:
+        """ru or en; the focus stays at the choice."""
+        await self.open_menu()
+        await self.find(".menu .lang").focus()
+        await self.find(".menu .lang").select_option(lang)
+
+    async def log_out(self) -> None:
+        await self.open_menu()
+        await self.find("#logout").click()
+        await self.find("#login-form").wait_for()
+
     async def set_status(self, status: str) -> None:
         """online, away or offline."""
         await self.find("#my-status").select_option(status)

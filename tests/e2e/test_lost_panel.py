@@ -23,7 +23,7 @@ async def test_a_log_out_in_one_browser_leaves_the_panel_in_another_at_work(peop
     await widget.open()
     ticket = await widget.start("Ivan", "Hello")
     await panel.open(ticket)
-    await other.find("#logout").click()
+    await other.log_out()
     await eventually(lambda: other.find("#login-email").is_visible(), True)
     await eventually(lambda: asyncio.to_thread(product.undelivered), 0)
     # Its channels were taken too, and it has them again.

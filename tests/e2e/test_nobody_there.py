@@ -37,8 +37,7 @@ async def test_who_left_no_address_is_asked_for_one_in_the_chat(people: People) 
 async def test_widget_notices_when_operators_come_and_go(people: People, product: Product) -> None:
     panel = await people.operator(ANNA)
     # So that the ticket waits although somebody is there.
-    await panel.find("#my-limit").fill("0")
-    await panel.find("#my-limit").press("Enter")
+    await panel.set_limit(0)
     widget = await people.visitor()
     texts = await widget.texts("widget", "en")
     limit = "SELECT max_tickets FROM support_operators_online WHERE user_id = ?"

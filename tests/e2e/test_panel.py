@@ -44,7 +44,7 @@ async def test_half_written_answer_stays_until_it_is_sent_whatever_the_operator_
     await panel.open(ticket)
     assert await reply.input_value() == HALF
 
-    await panel.find(".top .lang").select_option("ru")
+    await panel.set_language("ru")
     await eventually(reply.input_value, HALF)
     assert await panel.page.evaluate("document.activeElement.className") == "lang"
     await panel.page.reload()
@@ -71,8 +71,7 @@ async def test_half_written_answer_is_nobody_elses_in_the_same_browser(people: P
     await panel.expect(("visitor", "A secret"))
     await panel.find("#reply").fill("Between us")
 
-    await panel.find("#logout").click()
-    await panel.find("#login-form").wait_for()
+    await panel.log_out()
     held = await panel.page.evaluate(_HELD)
     assert "Between us" not in held
     assert "A secret" not in held, "what the visitor wrote"
@@ -150,6 +149,7 @@ async def test_of_two_tabs_one_calls_and_a_click_on_its_note_opens_the_chat(peop
     profile = await people.profile()
     await profile.add_init_script(_WATCH_ALERTS)
     first = await _panel_in(people, profile)
+    await first.open_menu()
     await first.find("#switch-desktop").check()
     second = await _second_tab(people, first)
     for panel in (first, second):

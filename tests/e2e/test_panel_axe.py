@@ -50,8 +50,7 @@ async def test_axe_finds_nothing_on_any_state_of_the_panel(
 
 async def test_axe_finds_nothing_while_a_chat_changes_hands(people: People) -> None:
     boris = await people.operator(BORIS)
-    await boris.find("#my-limit").fill("0")
-    await boris.find("#my-limit").blur()
+    await boris.set_limit(0)
     panel = await people.panel(viewport=PHONE)
     await panel.page.emulate_media(color_scheme="dark")
     await panel.log_in(ANNA)
@@ -79,8 +78,7 @@ async def test_axe_finds_nothing_while_a_chat_changes_hands(people: People) -> N
 
 async def _chats(people: People, panel: Panel) -> tuple[Widget, int, int]:
     """A chat of the operator, and one in the queue."""
-    await panel.find("#my-limit").fill("1")
-    await panel.find("#my-limit").blur()
+    await panel.set_limit(1)
     mine, other = await people.visitor(), await people.visitor()
     await mine.open()
     ticket = await mine.start("Ivan", "Hello")

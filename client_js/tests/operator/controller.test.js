@@ -211,3 +211,14 @@ test('who logs out in one tab is logged out in all; who logs in instead works in
   await settle();
   assert.deepEqual([here.state.screen, here.state.me.name], ['work', 'Boris']);
 });
+
+test('after a chat is closed, the one that waits longest is open', async () => {
+  server.mine = [{ ticket_id: 3 }, { ticket_id: 4 }, { ticket_id: 5 }];
+  for (const id of [3, 4, 5]) server.rows[id] = [message(1, { id, ticket_id: id, sender_type: 'visitor', created_at: new Date(1000 * id).toISOString() })];
+  const controller = await working();
+  controller.select(3);
+  await controller.closeTicket(3);
+  assert.equal(controller.state.current, 4);
+  await controller.closeTicket(5);
+  assert.equal(controller.state.current, 4, 'whoever closes another chat stays');
+});

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newThread, reduceThread } from '../../conversation/thread.js';
-import { initialState, lastText, myTickets, queueTickets, reduce, unreadElsewhere, unreadOf, unreadTotal } from '../../operator/state.js';
+import {
+  countWaiting, initialState, lastText, longestWaiting, myTickets, queueTickets, reduce, unreadElsewhere, unreadOf, unreadTotal, waitsSince,
+} from '../../operator/state.js';
 import { message } from '../helpers/fakes.js';
 
 const me = { operator_id: 1, name: 'Olga', max_tickets: 5 };
@@ -125,4 +127,63 @@ test('what is said in the list is what a person said', () => {
   const state = play(mine(1), talk(1, 2));
   const told = reduceThread(state.threads[1], { type: 'message', message: message(3, { sender_type: 'system', code: 'returned' }) });
   assert.equal(lastText(reduce(state, { type: 'thread', thread: told }), state.tickets[1]), 'text 2');
+});
+
+const MINUTE = 60_000;
+const at = (minutes) => new Date(1_700_000_000_000 + minutes * MINUTE).toISOString();
+const spoken = (id, ...who) =>
+  reduceThread(newThread(id), {
+    type: 'history',
+    messages: who.map(([sender_type, minutes], index) => message(index + 1, { id: id * 100 + index, sender_type, created_at: at(minutes) })),
+    ticket: { ticket_id: id, status: 'active', last_seq: who.length },
+  });
+const conversed = (id, ...who) => [mine(id, { created_at: at(0) }), { type: 'thread', thread: spoken(id, ...who), visible: false }];
+const ids = (list) => list.map((ticket) => ticket.ticket_id);
+
+test('whoever waits longest for my answer stands first, then the answered ones, the newest first', () => {
+  const state = play(
+    ...conversed(1, ['visitor', 1], ['operator', 2]),
+    ...conversed(2, ['visitor', 3], ['visitor', 9]),
+    ...conversed(3, ['visitor', 1], ['operator', 2], ['visitor', 5]),
+    ...conversed(4, ['visitor', 1], ['operator', 7], ['system', 8]),
+  );
+  assert.deepEqual(ids(myTickets(state)), [2, 3, 4, 1]);
+  assert.equal(longestWaiting(state), 2);
+});
+
+test('a chat waits from its first unanswered question on, and no more once an answer is on its way', () => {
+  const state = play(...conversed(1, ['visitor', 1], ['operator', 2], ['visitor', 3], ['visitor', 4]));
+  assert.equal(waitsSince(state, state.tickets[1]), Date.parse(at(3)));
+  const sending = reduceThread(state.threads[1], { type: 'outbox', items: [{ client_id: 'c', content: 'x', created_at: at(5) }] });
+  const answered = reduce(state, { type: 'thread', thread: sending });
+  assert.equal(waitsSince(answered, answered.tickets[1]), null);
+  assert.equal(longestWaiting(answered), null);
+});
+
+test('a chat whose history has not come yet waits since it began', () => {
+  const state = play(mine(1, { created_at: at(4) }));
+  assert.equal(waitsSince(state, state.tickets[1]), Date.parse(at(4)));
+});
+
+test('what waits are unread messages and those in the queue', () => {
+  const state = play(...conversed(1, ['visitor', 1], ['visitor', 2]), ...conversed(2, ['operator', 1]), { type: 'queue', tickets: [{ ticket_id: 5 }, { ticket_id: 6 }] });
+  assert.equal(countWaiting(state), 4);
+});
+
+test('what comes while the end is out of view is unread until it is in view again', () => {
+  let state = play(mine(1), talk(1, 1), { type: 'select', ticketId: 1 }, { type: 'scrolled', on: true, visible: true });
+  state = reduce(state, talk(1, 3));
+  assert.equal(unreadOf(state, 1), 2);
+  assert.equal(unreadOf(reduce(state, { type: 'scrolled', on: false, visible: false }), 1), 2, 'the page is hidden');
+  assert.equal(unreadOf(reduce(state, { type: 'scrolled', on: false, visible: true }), 1), 0);
+  assert.equal(reduce(state, { type: 'select', ticketId: 1 }).scrolled, false, 'a chat opens at its end');
+});
+
+test('a chat that was asked for before it is listed is opened when it comes', () => {
+  const state = play({ type: 'select', ticketId: 7 });
+  assert.deepEqual([state.current, state.wanted], [null, 7]);
+  const came = reduce(state, mine(7));
+  assert.deepEqual([came.current, came.wanted], [7, null]);
+  assert.equal(reduce(state, { type: 'queue', tickets: [{ ticket_id: 7 }] }).current, 7);
+  assert.equal(reduce(reduce(state, { type: 'select', ticketId: null }), mine(7)).current, null, 'it is not wanted any more');
 });

@@ -1,0 +1,38 @@
+/**
+ * How messages stand below each other: in groups of what one person said at a stretch, with a line at each new day.
+ *
+ * Pure. Knows a message's fields. Not: how it is drawn.
+ */
+
+/** A longer pause begins a new group, milliseconds. */
+export const PAUSE_MS = 5 * 60_000;
+
+/**
+ * @param {object[]} messages as they are seen, stored and pending ones
+ * @param {string} me sender of the pending ones, and of those with this `sender_id`
+ * @returns {({day: Date} | {message: object, first: boolean, last: boolean})[]} first, last: of its group
+ */
+export function grouped(messages, me) {
+  const together = (one, next) => Boolean(one && next) && isTogether(one, next, me);
+  const entries = [];
+  messages.forEach((message, index) => {
+    const [before, after] = [messages[index - 1], messages[index + 1]];
+    if (!before || dayOf(before) !== dayOf(message)) entries.push({ day: new Date(message.created_at) });
+    entries.push({ message, first: !together(before, message), last: !together(message, after) });
+  });
+  return entries;
+}
+
+function isTogether(one, next, me) {
+  if (one.sender_type === 'system' || speakerOf(one, me) !== speakerOf(next, me) || dayOf(one) !== dayOf(next)) return false;
+  return Date.parse(next.created_at) - Date.parse(one.created_at) < PAUSE_MS;
+}
+
+function speakerOf({ id, sender_type: type, sender_id: sender }, me) {
+  if (!id) return `operator ${me}`;
+  return type === 'visitor' ? type : `${type} ${sender}`;
+}
+
+function dayOf({ created_at: time }) {
+  return new Date(time).toDateString();
+}

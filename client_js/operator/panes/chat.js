@@ -1,0 +1,104 @@
+/** The middle column: the open chat, one's own or a waiting one that is looked at. Knows no network. */
+
+import { h } from 'preact';
+import { useComputed, useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import { WAITING } from '../../conversation/thread.js';
+import { ENDED, KEPT, LOOK, TALK } from '../desk.js';
+import { Badge, IconButton } from '../parts/controls.js';
+import { Avatar } from '../parts/avatar.js';
+import { Log } from '../parts/log.js';
+import { Reply } from '../parts/reply.js';
+import { nameOf } from '../people.js';
+import { unreadElsewhere } from '../state.js';
+
+export function Chat({ desk }) {
+  const ticket = desk.ticket.value;
+  return h('section', { class: 'chat', 'aria-labelledby': ticket && 'chat-title', 'aria-label': ticket ? undefined : desk.t('chat') },
+    ticket ? h(Open, { desk, ticket }) : h(Nothing, { desk }));
+}
+
+/** No chat is open. */
+function Nothing({ desk }) {
+  const { wanted, listed } = desk.state.value;
+  const missing = wanted !== null && listed.mine && listed.queue;
+  return h('div', { class: 'nothing' },
+    wanted !== null && h(IconButton, { id: 'back', icon: 'back', label: desk.t('back'), text: desk.t('back'), class: 'back', onClick: () => desk.goBack() }),
+    h('p', { class: 'empty' }, missing ? desk.t('notListed', { id: wanted }) : desk.t('pick')),
+    !missing && h('p', { class: 'empty keys-hint' }, h('kbd', {}, '?'), ' ', desk.t('keys')));
+}
+
+function Open({ desk, ticket }) {
+  const log = useRef(null);
+  const mode = desk.mode.value;
+  const id = ticket.ticket_id;
+  const thread = mode === LOOK ? lookedAt(ticket) : desk.thread.value;
+  return h('div', { class: 'open' },
+    h(Head, { desk, ticket, mode }),
+    desk.state.value.confirming && mode === TALK && h(Question, { desk, ticket }),
+    h(Log, { desk, thread, ticketId: id, box: log, quiet: mode === KEPT }),
+    h('p', { id: 'typing', class: 'typing' }, mode === TALK && thread?.typing ? desk.t('typing', { name: titleOf(desk, ticket) }) : ''),
+    mode !== TALK && h(Bar, { desk, id, mode }),
+    (mode === TALK || mode === KEPT) && h(Reply, { desk, ticketId: id, log, readOnly: mode === KEPT }));
+}
+
+function Head({ desk, ticket, mode }) {
+  const id = ticket.ticket_id;
+  const name = titleOf(desk, ticket);
+  return h('div', { class: 'chat-top' },
+    h(Back, { desk }),
+    h(Avatar, { name, of: desk.visitorOf(ticket) }),
+    h('div', { class: 'names' },
+      h('h2', { id: 'chat-title', tabIndex: -1, dir: 'auto' }, name),
+      h('p', { class: 'about' }, [`№ ${id}`, ticket.visitor_email].filter(Boolean).join(' · '))),
+    mode === TALK && h(IconButton, { id: 'transfer-ticket', icon: 'transfer', label: desk.t('transfer'), text: desk.t('transfer'), onClick: () => desk.controller.handOver.open(id) }),
+    mode === TALK && h(IconButton, { id: 'close-ticket', icon: 'check', label: desk.t('close'), text: desk.t('close'), onClick: () => desk.ask(true) }),
+    h(IconButton, {
+      id: 'details',
+      icon: 'details',
+      label: desk.t('details'),
+      'aria-expanded': desk.details.value,
+      onClick: () => desk.toggleDetails(),
+    }));
+}
+
+/** On a phone the open chat hides the others. */
+function Back({ desk }) {
+  const elsewhere = useComputed(() => unreadElsewhere(desk.state.value));
+  const count = elsewhere.value;
+  const label = desk.t('back') + (count ? `, ${desk.t('unread', { n: count })}` : '');
+  return h(IconButton, { id: 'back', icon: 'back', label, class: 'back', onClick: () => desk.goBack() }, h(Badge, { count }));
+}
+
+function Question({ desk, ticket }) {
+  return h('div', { class: 'bar', role: 'group', 'aria-labelledby': 'close-question' },
+    h('p', { id: 'close-question' }, desk.t('closeSure', { name: titleOf(desk, ticket) })),
+    h('button', { id: 'close-yes', type: 'button', class: 'main', 'aria-describedby': 'close-question', onClick: () => desk.closeTicket() }, desk.t('close')),
+    h('button', { id: 'close-no', type: 'button', class: 'quiet', onClick: () => desk.ask(false) }, desk.t('cancel')));
+}
+
+/** What stands where one writes, when the chat is not mine, or not any more. */
+function Bar({ desk, id, mode }) {
+  const copied = useSignal(false);
+  const copy = async () => {
+    const input = document.querySelector('#reply');
+    input.select();
+    await navigator.clipboard.writeText(input.value);
+    copied.value = true;
+  };
+  return h('div', { id: 'chat-bar', class: 'bar end' },
+    h('p', {}, { [LOOK]: desk.t('looking'), [KEPT]: desk.t('keptText') }[mode] ?? ''),
+    mode === LOOK && h('button', { id: 'take', type: 'button', class: 'main', disabled: desk.state.value.taking !== null, onClick: () => desk.take(id) }, desk.t('takeThis')),
+    mode === KEPT && navigator.clipboard && h('button', { id: 'copy-unsent', type: 'button', class: 'quiet', onClick: copy }, desk.t(copied.value ? 'copied' : 'copy')),
+    (mode === ENDED || mode === KEPT) && h('button', { id: 'dismiss', type: 'button', class: 'main', onClick: () => desk.dismiss() }, desk.t('dismiss')));
+}
+
+function titleOf(desk, ticket) {
+  return nameOf(ticket, (word) => desk.t(word));
+}
+
+/** Of a waiting chat only its first message is known: who takes it sees them all. */
+function lookedAt({ message, created_at, visitor_name }) {
+  const first = { id: 'first', sender_type: 'visitor', sender_name: visitor_name, content: message ?? '', created_at };
+  return { status: WAITING, loaded: true, messages: [first], pending: [] };
+}

@@ -1,0 +1,91 @@
+/**
+ * What was said in the open chat, in groups and days. Stays at its end while that is in view; else says how much came below.
+ */
+
+import { h } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useComputed } from '@preact/signals';
+import { messageKey } from '../../conversation/message_view.js';
+import { CLOSED, visibleMessages } from '../../conversation/thread.js';
+import { atEnd } from '../../kit/dom.js';
+import { grouped } from '../groups.js';
+import { unreadOf } from '../state.js';
+import { Icon } from './icon.js';
+import { Message } from './message.js';
+
+/** @param {{desk: object, thread: object, ticketId: number, box: {current: Element}, quiet: boolean}} props box: gets the scrolled node; quiet: without a line at the end */
+export function Log({ desk, thread, ticketId, box, quiet }) {
+  const place = useRef({ ticketId: null, own: null, following: true });
+  const items = useRef(null);
+  useLayoutEffect(() => follow(box.current, place.current, ticketId, thread));
+  useLayoutEffect(() => keepEnd(box.current, items.current, place.current), []);
+  const scroll = () => {
+    place.current.following = atEnd(box.current);
+    desk.controller.setScrolled(!place.current.following);
+  };
+  const entries = thread ? grouped(visibleMessages(thread), String(desk.me.value.operator_id)) : [];
+  return h('div', { class: 'log-frame' },
+    h('div', { id: 'log', ref: box, role: 'log', 'aria-live': 'off', 'aria-label': desk.t('history'), tabIndex: 0, onScroll: scroll },
+      h('div', { ref: items, class: 'items' },
+        entries.map((entry) => h(Entry, { key: keyOf(entry, ticketId), desk, ticketId, ...entry })),
+        !quiet && h(Note, { desk, thread }))),
+    h(Below, { desk, ticketId, go: () => toEnd(box.current) }));
+}
+
+function Entry({ desk, day, ticketId, message, first, last }) {
+  if (day) return h('div', { class: 'day' }, h('span', {}, dayText(day, desk)));
+  return h(Message, { desk, message, ticketId, first, last });
+}
+
+/** The state of the whole, below the last message. */
+function Note({ desk, thread }) {
+  const text = noteText(desk, thread);
+  return text ? h('p', { class: 'line' }, text) : null;
+}
+
+function noteText(desk, thread) {
+  if (thread?.status === CLOSED) return desk.t(thread.ticket.closed_by === 'visitor' ? 'closedByVisitor' : 'closed');
+  return thread?.loaded || thread?.messages.length ? '' : desk.t('loadingChat');
+}
+
+/** The end is out of view: the way there, and what has come since. */
+function Below({ desk, ticketId, go }) {
+  const scrolled = useComputed(() => desk.state.value.scrolled);
+  const unread = useComputed(() => unreadOf(desk.state.value, desk.state.value.current));
+  if (!scrolled.value || ticketId === null) return null;
+  const text = unread.value ? desk.t('newBelow', { n: unread.value }) : desk.t('toEnd');
+  return h('button', { id: 'below', type: 'button', class: `below${unread.value ? ' news' : ''}`, onClick: go }, h(Icon, { name: 'down' }), text);
+}
+
+function keyOf({ day, message }, ticketId) {
+  return day ? `${ticketId} ${day.toDateString()}` : `${ticketId} ${messageKey(message)}`;
+}
+
+/** Another chat, or something that I have just written: to the end. Else only who was there stays there. */
+function follow(log, place, ticketId, thread) {
+  const own = thread?.pending?.at(-1)?.client_id ?? null;
+  const jumps = place.ticketId !== ticketId || (own !== null && own !== place.own);
+  Object.assign(place, { ticketId, own, following: place.following || jumps });
+  if (place.following) toEnd(log);
+}
+
+/** Pictures that come late and a window that changes its size leave who is at the end there. */
+function keepEnd(log, items, place) {
+  const observer = new ResizeObserver(() => place.following && toEnd(log));
+  observer.observe(log);
+  observer.observe(items);
+  return () => observer.disconnect();
+}
+
+function toEnd(log) {
+  log.scrollTop = log.scrollHeight;
+}
+
+function dayText(day, desk) {
+  const today = new Date(desk.now.value);
+  const days = Math.round((new Date(today).setHours(0, 0, 0, 0) - new Date(day).setHours(0, 0, 0, 0)) / 86_400_000);
+  if (days === 0) return desk.t('today');
+  if (days === 1) return desk.t('yesterday');
+  const year = day.getFullYear() === today.getFullYear() ? {} : { year: 'numeric' };
+  return day.toLocaleDateString(desk.locale.value, { weekday: 'long', day: 'numeric', month: 'long', ...year });
+}

@@ -1,0 +1,34 @@
+/**
+ * What the panel is put together from. A new part is a file of its own and one line here; main.js says how.
+ */
+
+import { Emoji } from './parts/emoji.js';
+import { Inbox } from './panes/inbox.js';
+import { Contact, Facts } from './panes/visitor_sections.js';
+
+/**
+ * Panes that take the place of the three columns: {key, word, Pane({desk, rest})}. Their address is `#/KEY/…`, `rest` what
+ * follows; desk.go(panePath(KEY, …)) leads there.
+ */
+export const panes = [];
+
+/** Lists of the first column: {key, word, List({desk})}; with more than one they are chosen by tabs. `word`: key of a text. */
+export const lists = [{ key: 'inbox', word: 'inbox', List: Inbox }];
+
+/** Sections of the visitor's pane: {key, Section({desk, ticket, thread})}; one that has nothing to show draws null. */
+export const visitorSections = [
+  { key: 'contact', Section: Contact },
+  { key: 'facts', Section: Facts },
+];
+
+/** What stands in a message's place, the first that fits: {key, fits(message), Body({desk, message})}. Else its text. */
+export const messageKinds = [];
+
+/** Below the field where one writes: {key, Tool({desk, ticketId, composer})}; composer.insert(text) writes at the cursor. */
+export const composerTools = [{ key: 'emoji', Tool: Emoji }];
+
+/** In the top bar before my status: {key, Item({desk})}. */
+export const topItems = [];
+
+/** In the menu, before the log-out: {key, Item({desk})}. */
+export const menuItems = [];

@@ -1,0 +1,136 @@
+"""A desk with made-up chats, whose answers a page of the panel gets instead of the desk's: a full day in no time."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.async_api import Page, Route, ViewportSize
+
+from tests.e2e.screens import DESKTOP, Panel, People
+from tests.helpers.product import ANNA
+
+Json = dict[str, Any]
+
+NOW: Final = datetime.now(UTC)
+
+NAMES: Final = (
+    "Ivan Petrov",
+    "Maria",
+    "Юлия Константинова",
+    "Oluwaseun Adeyemi",
+    "李小龍",
+    "Jean-Baptiste de La Salle-Montmorency the Third of His Name",
+    "עמית לוי",
+    "محمد عبد الله",
+    "x" * 60,
+    "Anna",
+    "Guest 4711",
+    "👋",
+)
+QUESTIONS: Final = (
+    "Hello! I ordered the blue lamp on Monday, number 4711. When will it come?",
+    "Thanks!",
+    "Добрый день, не приходит письмо с чеком",
+    "Can I pay by invoice?\nWe are a company.",
+    "מתי תגיע ההזמנה שלי?",
+    "https://shop.example/" + "path/" * 20,
+)
+ANSWERS: Final = (
+    "Good afternoon! Let me look it up.",
+    "It left our store this morning and will be with you tomorrow before noon.",
+    "👍",
+)
+
+
+def ticket(number: int, minutes: float, status: str = "active") -> Json:
+    """A ticket of the API that began so long ago."""
+    return {
+        "ticket_id": number,
+        "status": status,
+        "visitor_id": f"visitor-{number}",
+        "visitor_name": NAMES[number % len(NAMES)],
+        "visitor_email": None if number % 3 else f"visitor.number.{number}@a-rather-long-company-name.example",
+        "operator_id": ANNA.id if status == "active" else None,
+        "operator_name": ANNA.name if status == "active" else None,
+        "created_at": _time(minutes),
+        "closed_at": None,
+        "closed_by": None,
+        "last_seq": 0,
+        "message": QUESTIONS[number % len(QUESTIONS)],
+    }
+
+
+def talk(number: int, count: int, minutes: float, *, answered: bool) -> list[Json]:
+    """So many messages over so many minutes, by turns; the last one is the operator's where the chat is `answered`."""
+    rows = []
+    for seq in range(1, count + 1):
+        from_end = count - seq
+        operator = (from_end // 2) % 2 == (0 if answered else 1) and seq > 1
+        rows.append(
+            {
+                "id": number * 1000 + seq,
+                "ticket_id": number,
+                "seq": seq,
+                "sender_type": "operator" if operator else "visitor",
+                "sender_id": str(ANNA.id) if operator else f"visitor-{number}",
+                "sender_name": ANNA.name if operator else NAMES[number % len(NAMES)],
+                "content": ANSWERS[seq % len(ANSWERS)] if operator else QUESTIONS[(number + seq - 1) % len(QUESTIONS)],
+                "created_at": _time(minutes * from_end / count + 0.2),
+                "client_id": None,
+            }
+        )
+    return rows
+
+
+class MadeUp:
+    """The answers of a desk that has these chats."""
+
+    def __init__(self, mine: list[Json], queue: list[Json], messages: Mapping[int, list[Json]]) -> None:
+        self.lists = {"/operator/tickets": mine, "/operator/queue": queue}
+        self.messages = messages
+
+    async def answer(self, page: Page) -> None:
+        """Let the page have these instead of the desk's."""
+        for path, tickets in self.lists.items():
+            await page.route(f"**{path}", _answering({"tickets": tickets}))
+        await page.route("**/get_messages?*", self._history)
+
+    async def _history(self, route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        number, after = int(query["ticket_id"][0]), int(query["after"][0])
+        rows = [row for row in self.messages[number] if row["seq"] > after]
+        [told] = [one for one in self.lists["/operator/tickets"] if one["ticket_id"] == number]
+        answer = {"messages": rows, "has_more": False, "ticket": told | {"last_seq": len(self.messages[number])}}
+        await route.fulfill(json=answer)
+
+
+def busy(chats: int = 12, waiting: int = 55, long: int = 300) -> MadeUp:
+    """A full day: the first chat has `long` messages of two days."""
+    mine = [ticket(number, 40 - number) for number in range(1, chats + 1)]
+    queue = [ticket(100 + number, 90 - number * 1.5, "waiting") for number in range(waiting)]
+    messages = {
+        number: talk(number, 2 + number % 5, 20 - number, answered=number % 3 == 0) for number in range(1, chats + 1)
+    }
+    return MadeUp(mine, queue, messages | {1: talk(1, long, 30 * 60, answered=False)})
+
+
+async def working(people: People, desk: MadeUp, viewport: ViewportSize = DESKTOP, lang: str = "en") -> Panel:
+    """Anna at work on that desk."""
+    panel = await people.panel(lang, viewport)
+    await desk.answer(panel.page)
+    await panel.log_in(ANNA)
+    await panel.find("#my-tickets .row").first.wait_for()
+    return panel
+
+
+def _answering(answer: Json) -> Any:
+    async def fulfill(route: Route) -> None:
+        await route.fulfill(body=json.dumps(answer), content_type="application/json")
+
+    return fulfill
+
+
+def _time(minutes: float) -> str:
+    return (NOW - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
