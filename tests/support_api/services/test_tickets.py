@@ -1,27 +1,29 @@
 """Conversations, and their assignment."""
 
-from __future__ import annotations
-
 import asyncio
-import sqlite3
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from support_api.database.tables import tickets
+from support_api.database.tables import messages, operators_online, tickets
+from support_api.database.urls import database_of
 from support_api.errors import Forbidden, InvalidField, SupportError, TicketClosed, TooManyOpen, UnknownTicket
 from support_api.models.ids import MAX_ID
 from support_api.models.messages import Draft, SenderType
 from support_api.models.operators import Identity, OperatorStatus
 from support_api.models.tickets import NewTicket, OpenLimits, Ticket, TicketStatus
+from support_api.rules.assignment import LeastLoaded
 from support_api.serializers import message_json
-from support_api.services import Services
+from support_api.services import Services, open_services
+from support_api.wording import wording
+from tests.helpers.postgres import PostgresServer
 from tests.support_api.helpers import START, SteadyClock, acting
 
 NEW = NewTicket("a" * 32, "Anna", "anna@example.com", "Hello")
@@ -36,6 +38,12 @@ async def online(services: Services, name: str, max_tickets: int = 5) -> int:
 
 async def events(services: Services) -> list[tuple[str, str]]:
     return [(one.event.name, one.event.channel) for one in await services.outbox.pending(1000)]
+
+
+async def make_room(services: Services, max_tickets: int) -> None:
+    """As another process would, of which nobody here hears."""
+    room = update(operators_online).values(max_tickets=max_tickets)
+    await services.database.writing(lambda tx: tx.conn.execute(room).rowcount)
 
 
 async def forget_events(services: Services) -> None:
@@ -272,10 +280,7 @@ async def test_the_sweep_gives_away_what_another_process_made_room_for(services:
     await online(services, "olga", max_tickets=0)
     await services.tickets.create(NEW)
     assert await services.assignment.assign_waiting() == 0
-    other = sqlite3.connect(services.database.where)
-    with other:
-        other.execute("UPDATE support_operators_online SET max_tickets = 3")
-    other.close()
+    await make_room(services, 3)
     assert await services.assignment.assign_waiting() == 1
     assert await services.assignment.assign_waiting() == 0
     assert await services.tickets.waiting() == []
@@ -284,10 +289,7 @@ async def test_the_sweep_gives_away_what_another_process_made_room_for(services:
 async def test_an_older_waiting_ticket_goes_before_a_new_one(services: Services) -> None:
     await online(services, "olga", max_tickets=0)
     await services.tickets.create(NEW)
-    other = sqlite3.connect(services.database.where)
-    with other:
-        other.execute("UPDATE support_operators_online SET max_tickets = 1")
-    other.close()
+    await make_room(services, 1)
     opened = await services.tickets.create(NEW)
     assert opened.ticket.status is TicketStatus.WAITING
     assert [summary.ticket.id for summary in await services.tickets.waiting()] == [2]
@@ -300,10 +302,6 @@ async def test_an_older_waiting_ticket_goes_before_a_new_one(services: Services)
 
 
 async def test_the_database_itself_refuses_a_second_message_with_one_seq(services: Services) -> None:
-    from sqlalchemy import update
-
-    from support_api.database.tables import messages
-
     await services.tickets.create(NEW)
     await services.tickets.add_message(1, Draft("x"), ANNA)
     with pytest.raises(IntegrityError):
@@ -340,9 +338,12 @@ steps = st.lists(
 )
 
 
-@hypothesis_settings(
+some_plans = hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+
+
+@some_plans
 @given(steps)
 def test_whatever_happens_nobody_waits_while_somebody_is_free_and_counts_are_true(
     tmp_path_factory: pytest.TempPathFactory, plan: list[tuple[str, int]]
@@ -351,16 +352,17 @@ def test_whatever_happens_nobody_waits_while_somebody_is_free_and_counts_are_tru
     asyncio.run(_live_through(f"sqlite:///{folder}/desk.sqlite3", plan))
 
 
+@hypothesis_settings(some_plans, max_examples=8)
+@given(steps)
+def test_the_same_holds_on_postgresql(postgres_with_tables: PostgresServer, plan: list[tuple[str, int]]) -> None:
+    name = postgres_with_tables.new_database()
+    asyncio.run(_live_through(postgres_with_tables.url(name), plan))
+    postgres_with_tables.drop(name)
+
+
 async def _live_through(url: str, plan: list[tuple[str, int]]) -> None:
-    from datetime import timedelta
-
-    from support_api.database.sqlite import SqliteDatabase
-    from support_api.rules.assignment import LeastLoaded
-    from support_api.services import open_services
-    from support_api.wording import wording
-
     chooser = LeastLoaded(timedelta(seconds=60))
-    async with open_services(SqliteDatabase(url, clock=SteadyClock()), chooser, wording("en")) as services:
+    async with open_services(database_of(url, clock=SteadyClock()), chooser, wording("en")) as services:
         for number in range(3):
             await services.operators.add(f"o{number}", f"{number}", "hash", 2)
         known = Known()

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from support_api.database.engine import Transaction
-from support_api.database.sqlite import SqliteDatabase
 from support_api.models.assignment import Choice
 from support_api.models.happenings import Happening, SessionEnded
 from support_api.models.messages import Draft
@@ -97,26 +96,26 @@ async def busy(services: Services, clock: SteadyClock) -> Services:
 async def test_whatever_says_who_gets_which_ticket_runs_one_at_a_time(
     busy: Services, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    runs = _counted(monkeypatch)
+    runs = _counted(busy, monkeypatch)
     await ASSIGNING[name](busy)
     assert runs == ["assigning"]
 
 
 async def test_a_message_does_not_wait_for_assignments(busy: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = _counted(monkeypatch)
+    runs = _counted(busy, monkeypatch)
     await busy.tickets.add_message(1, Draft("Hi"), ANNA)
     assert runs == ["writing"]
 
 
-def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def _counted(services: Services, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The write transactions from now on, by how they run."""
     runs: list[str] = []
     for name in ("writing", "assigning"):
-        original = getattr(SqliteDatabase, name)
+        original = getattr(services.database, name)
 
-        async def run(self: SqliteDatabase, work: Any, name: str = name, original: Any = original) -> Any:
+        async def run(work: Any, name: str = name, original: Any = original) -> Any:
             runs.append(name)
-            return await original(self, work)
+            return await original(work)
 
-        monkeypatch.setattr(SqliteDatabase, name, run)
+        monkeypatch.setattr(services.database, name, run)
     return runs
