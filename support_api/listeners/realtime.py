@@ -6,7 +6,7 @@ Fields may be added to a payload, none may be renamed: panels and widgets in the
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 import orjson
 from sqlalchemy import insert
@@ -31,6 +31,8 @@ from support_api.models.tickets import Ticket
 from support_api.rules.channels import QUEUE_CHANNEL, STATUS_CHANNEL, operator_channel, operator_user, ticket_channel
 from support_api.serializers import Json, message_json, optional_time_text, time_text
 
+_INSERT: Final = insert(outbox)
+
 
 def listen(tx: Transaction, happened: Sequence[Happening]) -> None:
     """Store the events of what happened, in that order, in this transaction."""
@@ -40,7 +42,7 @@ def listen(tx: Transaction, happened: Sequence[Happening]) -> None:
 def store(tx: Transaction, events: Sequence[Event]) -> None:
     """Store events for delivery, in this order, in this transaction."""
     if events:
-        tx.conn.execute(insert(outbox), [_row(event, tx.now) for event in events])
+        tx.conn.execute(_INSERT, [_row(event, tx.now) for event in events])
         tx.wake(TOPIC)
 
 

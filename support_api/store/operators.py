@@ -1,9 +1,9 @@
 """The people who answer: accounts, and who takes tickets now. Their sessions: sessions.py."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from support_api.database.engine import Transaction
 from support_api.database.tables import operators, operators_online
@@ -15,6 +15,23 @@ from support_api.store.rows import HELD, candidate_of, operator_of, presence_of
 
 _is_enabled = operators.c.disabled_at.is_(None)
 _with_presence = operators_online.join(operators, operators.c.id == operators_online.c.user_id)
+_is_theirs = operators_online.c.user_id == bindparam("operator_id")
+
+_EVERYBODY: Final = select(operators, operators_online).select_from(_with_presence).order_by(operators.c.id)
+_PRESENCE: Final = select(operators_online).where(_is_theirs)
+_SET_PRESENCE: Final = update(operators_online).where(_is_theirs)
+_CANDIDATES: Final = select(operators_online, HELD.label("held")).select_from(_with_presence).where(_is_enabled)
+_TAKER: Final = (
+    select(operators.c.name, HELD.label("held"), operators_online.c.max_tickets)
+    .select_from(_with_presence)
+    .where(_is_theirs & _is_enabled)
+)
+_NAME: Final = select(operators.c.name).where(operators.c.id == bindparam("operator_id"))
+_RECOUNT: Final = (
+    update(operators_online)
+    .where(operators_online.c.user_id.in_(bindparam("operator_ids", expanding=True)))
+    .values(active_tickets=HELD)
+)
 
 
 def insert_operator(tx: Transaction, name: str, email: str, password_hash: str, max_tickets: int) -> Operator:
@@ -28,8 +45,7 @@ def insert_operator(tx: Transaction, name: str, email: str, password_hash: str, 
 
 def everybody(tx: Transaction) -> list[tuple[Operator, Presence]]:
     """List all operators with their presence, in the order of their numbers."""
-    query = select(operators, operators_online).select_from(_with_presence).order_by(operators.c.id)
-    return [(operator_of(row), presence_of(row)) for row in tx.conn.execute(query)]
+    return [(operator_of(row), presence_of(row)) for row in tx.conn.execute(_EVERYBODY)]
 
 
 def by_email(tx: Transaction, email: str) -> Operator:
@@ -64,41 +80,37 @@ def set_disabled(tx: Transaction, operator_id: int, *, is_disabled: bool) -> Non
 
 def read_presence(tx: Transaction, operator_id: int) -> Presence:
     """Read one operator's presence; the operator must exist."""
-    return presence_of(tx.conn.execute(select(operators_online).where(operators_online.c.user_id == operator_id)).one())
+    return presence_of(tx.conn.execute(_PRESENCE, {"operator_id": operator_id}).one())
 
 
 def set_presence(tx: Transaction, operator_id: int, changes: dict[str, Any]) -> None:
     """Change columns of support_operators_online."""
-    tx.conn.execute(update(operators_online).where(operators_online.c.user_id == operator_id).values(**changes))
+    tx.conn.execute(_SET_PRESENCE, {"operator_id": operator_id, **changes})
 
 
 def candidates(tx: Transaction) -> list[Candidate]:
     """List all operators whose accounts are not disabled, as the assignment sees them."""
-    query = select(operators_online, HELD.label("held")).select_from(_with_presence).where(_is_enabled)
-    return [candidate_of(row) for row in tx.conn.execute(query)]
+    return [candidate_of(row) for row in tx.conn.execute(_CANDIDATES)]
 
 
 def find_taker(tx: Transaction, operator_id: int) -> Taker | None:
     """Find an operator with name and load; None when there is none, or the account is disabled."""
     if operator_id > MAX_ID:  # more than the column holds
         return None
-    columns = (operators.c.name, HELD.label("held"), operators_online.c.max_tickets)
-    query = select(*columns).select_from(_with_presence).where((operators.c.id == operator_id) & _is_enabled)
-    row = tx.conn.execute(query).one_or_none()
+    row = tx.conn.execute(_TAKER, {"operator_id": operator_id}).one_or_none()
     return None if row is None else Taker(operator_id, row.name, row.held, row.max_tickets)
 
 
 def read_name(tx: Transaction, operator_id: int) -> str:
     """Read an operator's name; the operator must exist."""
-    return str(tx.conn.execute(select(operators.c.name).where(operators.c.id == operator_id)).scalar_one())
+    return str(tx.conn.execute(_NAME, {"operator_id": operator_id}).scalar_one())
 
 
 def recount(tx: Transaction, operator_ids: Iterable[int | None]) -> None:
     """Count the active tickets of these operators anew."""
     known = {one for one in operator_ids if one is not None}
     if known:
-        theirs = update(operators_online).where(operators_online.c.user_id.in_(sorted(known)))
-        tx.conn.execute(theirs.values(active_tickets=HELD))
+        tx.conn.execute(_RECOUNT, {"operator_ids": sorted(known)})
 
 
 def _set_account(tx: Transaction, operator_id: int, changes: dict[str, Any]) -> None:

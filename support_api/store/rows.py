@@ -1,4 +1,8 @@
-"""From rows to models, and the SELECTs whose rows these are."""
+"""From rows to models, and the SELECTs whose rows these are.
+
+In this folder statements are composed once, with names in the place of values: SQLAlchemy then needs 17 µs for one, and 56
+where it is composed for each call (bench/, scenario "desk").
+"""
 
 from typing import Any, Final
 

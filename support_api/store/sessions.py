@@ -1,8 +1,9 @@
 """Where operators are logged in. Sessions are named by the hash of their secret."""
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select
 
 from support_api.database.engine import Transaction
 from support_api.database.tables import operator_sessions, operators
@@ -13,6 +14,12 @@ _hash = operator_sessions.c.token_hash
 _operator_id = operator_sessions.c.user_id
 _expires_at = operator_sessions.c.expires_at
 
+_OPERATOR: Final = (
+    select(operators)
+    .select_from(operators.join(operator_sessions, _operator_id == operators.c.id))
+    .where((_hash == bindparam("token_hash")) & (_expires_at > bindparam("now")) & operators.c.disabled_at.is_(None))
+)
+
 
 def insert_session(tx: Transaction, operator_id: int, token_hash: str, expires_at: datetime) -> None:
     """Store that an operator is logged in."""
@@ -22,9 +29,7 @@ def insert_session(tx: Transaction, operator_id: int, token_hash: str, expires_a
 
 def find_operator(tx: Transaction, token_hash: str) -> Operator | None:
     """Find who is logged in with a session; None when it is over or the account is disabled."""
-    joined = operators.join(operator_sessions, _operator_id == operators.c.id)
-    live = (_hash == token_hash) & (_expires_at > tx.now) & operators.c.disabled_at.is_(None)
-    row = tx.conn.execute(select(operators).select_from(joined).where(live)).one_or_none()
+    row = tx.conn.execute(_OPERATOR, {"token_hash": token_hash, "now": tx.now}).one_or_none()
     return None if row is None else operator_of(row)
 
 

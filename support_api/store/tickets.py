@@ -1,11 +1,11 @@
 """Conversations: who opened them, whose they are, how they stand. Their messages: messages.py."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Select, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, or_, select, update
 
 from support_api.database.engine import Transaction
 from support_api.database.tables import messages, operators_online, tickets
@@ -20,6 +20,26 @@ LIST_LIMIT: Final = 500
 
 _is_active = tickets.c.status == TicketStatus.ACTIVE.value
 _is_waiting = tickets.c.status == TicketStatus.WAITING.value
+_is_this = tickets.c.id == bindparam("ticket_id")
+
+_TICKET: Final = TICKETS.where(_is_this)
+_SUMMARY: Final = SUMMARIES.where(_is_this)
+# SQLite has no such clause and needs none: there is one writer.
+_LOCKED_TICKET: Final = _TICKET.with_for_update(of=tickets)
+_LOCKED_SUMMARY: Final = _SUMMARY.with_for_update(of=tickets)
+_CREATED: Final = TICKETS.where(
+    (tickets.c.visitor_id == bindparam("visitor_id")) & (tickets.c.create_key == bindparam("create_key"))
+)
+_COUNT_OPEN: Final = select(func.count()).select_from(tickets).where(tickets.c.status != TicketStatus.CLOSED.value)
+_COUNT_OPEN_OF_VISITOR: Final = _COUNT_OPEN.where(tickets.c.visitor_id == bindparam("visitor_id"))
+_COUNT_OPEN_OF_NETWORK: Final = _COUNT_OPEN.where(tickets.c.network == bindparam("network"))
+_INSERT: Final = insert(tickets).returning(tickets.c.id)
+_CHANGE: Final = update(tickets).where(_is_this)
+_ACTIVE_OF: Final = SUMMARIES.where((tickets.c.operator_id == bindparam("operator_id")) & _is_active)
+_WAITING: Final = SUMMARIES.where(_is_waiting).limit(bindparam("most"))
+_WAITING_BUT_NOT_OF: Final = _WAITING.where(
+    or_(tickets.c.returned_by.is_(None), tickets.c.returned_by != bindparam("operator_id"))
+)
 
 
 def read_ticket(tx: Transaction, ticket_id: int, *, lock: bool = False) -> Ticket:
@@ -27,45 +47,44 @@ def read_ticket(tx: Transaction, ticket_id: int, *, lock: bool = False) -> Ticke
 
     `lock`: until the transaction ends nobody else writes into it, closes it or gives it away; for whoever is about to.
     """
-    return ticket_of(_one(tx, TICKETS, ticket_id, lock=lock))
+    return ticket_of(_one(tx, _LOCKED_TICKET if lock else _TICKET, ticket_id))
 
 
 def read_summary(tx: Transaction, ticket_id: int, *, lock: bool = False) -> TicketSummary:
     """Read one ticket with the text that opened it; `lock` as of `read_ticket`. Raises `UnknownTicket`."""
-    return summary_of(_one(tx, SUMMARIES, ticket_id, lock=lock))
+    return summary_of(_one(tx, _LOCKED_SUMMARY if lock else _SUMMARY, ticket_id))
 
 
 def find_created(tx: Transaction, visitor_id: str, create_key: str) -> Ticket | None:
     """Find the ticket that an earlier request with this key has made."""
-    same = (tickets.c.visitor_id == visitor_id) & (tickets.c.create_key == create_key)
-    row = tx.conn.execute(TICKETS.where(same)).one_or_none()
+    row = tx.conn.execute(_CREATED, {"visitor_id": visitor_id, "create_key": create_key}).one_or_none()
     return None if row is None else ticket_of(row)
 
 
 def count_open_of_visitor(tx: Transaction, visitor_id: str) -> int:
     """Count a visitor's tickets that are not closed."""
-    return _count_open(tx, tickets.c.visitor_id == visitor_id)
+    return tx.conn.execute(_COUNT_OPEN_OF_VISITOR, {"visitor_id": visitor_id}).scalar_one()
 
 
 def count_open_of_network(tx: Transaction, network: str | None) -> int:
     """Count the tickets that were opened from a network and are not closed."""
-    return _count_open(tx, tickets.c.network == network)
+    return tx.conn.execute(_COUNT_OPEN_OF_NETWORK, {"network": network}).scalar_one()
 
 
 def insert_ticket(tx: Transaction, new: NewTicket) -> Ticket:
     """Store a ticket that waits, and has no message yet."""
-    row = insert(tickets).values(
-        visitor_id=new.visitor_id,
-        visitor_name=new.name,
-        visitor_email=new.email,
-        status=TicketStatus.WAITING.value,
-        created_at=tx.now,
-        create_key=new.client_id,
-        last_seq=0,
-        network=new.network,
-    )
+    row = {
+        "visitor_id": new.visitor_id,
+        "visitor_name": new.name,
+        "visitor_email": new.email,
+        "status": TicketStatus.WAITING.value,
+        "created_at": tx.now,
+        "create_key": new.client_id,
+        "last_seq": 0,
+        "network": new.network,
+    }
     return Ticket(
-        id=tx.conn.execute(row.returning(tickets.c.id)).scalar_one(),
+        id=tx.conn.execute(_INSERT, row).scalar_one(),
         visitor_id=new.visitor_id,
         visitor_name=new.name,
         visitor_email=new.email,
@@ -82,27 +101,26 @@ def insert_ticket(tx: Transaction, new: NewTicket) -> Ticket:
 def set_holder(tx: Transaction, ticket: Ticket) -> None:
     """Store whose the ticket is: its status, its operator and who returned it."""
     whose = {"status": ticket.status.value, "operator_id": ticket.operator_id, "returned_by": ticket.returned_by}
-    tx.conn.execute(update(tickets).where(tickets.c.id == ticket.id).values(**whose))
+    tx.conn.execute(_CHANGE, {"ticket_id": ticket.id, **whose})
 
 
 def set_closed(tx: Transaction, ticket: Ticket, by: SenderType) -> Ticket:
     """Close a ticket and forget where it was opened from."""
     closed = {"status": TicketStatus.CLOSED.value, "closed_at": tx.now, "closed_by": by.value, "network": None}
-    tx.conn.execute(update(tickets).where(tickets.c.id == ticket.id).values(**closed))
+    tx.conn.execute(_CHANGE, {"ticket_id": ticket.id, **closed})
     return replace(ticket, status=TicketStatus.CLOSED, closed_at=tx.now, closed_by=by)
 
 
 def active_of(tx: Transaction, operator_id: int, limit: int | None = LIST_LIMIT) -> list[TicketSummary]:
     """List the active tickets of one operator, oldest first. `limit` None: all of them."""
-    return _summaries(tx, SUMMARIES.where((tickets.c.operator_id == operator_id) & _is_active).limit(limit))
+    return _summaries(tx, _ACTIVE_OF.limit(limit), {"operator_id": operator_id})
 
 
 def waiting(tx: Transaction, limit: int = LIST_LIMIT, *, but_not_of: int | None = None) -> list[TicketSummary]:
     """List the tickets that wait for an operator, oldest first. `but_not_of`: without those that this operator returned."""
-    query = SUMMARIES.where(_is_waiting).limit(limit)
-    if but_not_of is not None:
-        query = query.where(or_(tickets.c.returned_by.is_(None), tickets.c.returned_by != but_not_of))
-    return _summaries(tx, query)
+    if but_not_of is None:
+        return _summaries(tx, _WAITING, {"most": limit})
+    return _summaries(tx, _WAITING_BUT_NOT_OF, {"most": limit, "operator_id": but_not_of})
 
 
 def is_any_waiting(tx: Transaction) -> bool:
@@ -121,20 +139,13 @@ def is_any_held_in_silence(tx: Transaction, heard_before: datetime) -> bool:
     return tx.conn.execute(query).first() is not None
 
 
-def _one(tx: Transaction, tickets_of: Select[Any], ticket_id: int, *, lock: bool) -> AnyRow:
+def _one(tx: Transaction, query: Select[Any], ticket_id: int) -> AnyRow:
     if not 0 < ticket_id <= MAX_ID:  # more than the column holds
         raise UnknownTicket(ticket_id)
-    query = tickets_of.where(tickets.c.id == ticket_id)
-    # SQLite has no such clause and needs none: there is one writer.
-    row = tx.conn.execute(query.with_for_update(of=tickets) if lock else query).one_or_none()
+    row = tx.conn.execute(query, {"ticket_id": ticket_id}).one_or_none()
     if row is None:
         raise UnknownTicket(ticket_id)
     return row
-
-
-def _count_open(tx: Transaction, whose: ColumnElement[bool]) -> int:
-    query = select(func.count()).where(whose & (tickets.c.status != TicketStatus.CLOSED.value))
-    return tx.conn.execute(query.select_from(tickets)).scalar_one()
 
 
 def _is_held_in_silence(heard_before: datetime) -> ColumnElement[bool]:
@@ -147,6 +158,6 @@ def _is_held_in_silence(heard_before: datetime) -> ColumnElement[bool]:
     return tickets.c.operator_id.in_(silent) & ~exists().where(handed_over).correlate(tickets)
 
 
-def _summaries(tx: Transaction, query: Select[Any]) -> list[TicketSummary]:
-    rows: Sequence[AnyRow] = tx.conn.execute(query).all()
+def _summaries(tx: Transaction, query: Select[Any], values: Mapping[str, object] | None = None) -> list[TicketSummary]:
+    rows: Sequence[AnyRow] = tx.conn.execute(query, values).all()
     return [summary_of(row) for row in rows]
