@@ -1,25 +1,26 @@
 """Delivers stored events to the relay: in order, once, without anybody waiting for it.
 
 Promise: an event is removed from the store only after the relay took it, so a crash of either side loses none. It is handed
-over again where nobody knows whether the relay took it, under the same idempotency key: for two minutes the relay sends it
-once; after that, or by another Pusher server, it may come twice, and receivers drop ids that they know. An event of which the
-relay itself says that it is at fault is set aside, so that the others do not wait for it, until somebody brings it back: then
-it comes after those that have overtaken it. On any other answer, of the relay, of a proxy or of whatever is at that address,
-all events wait, in their order.
+over again where nobody knows whether the relay took it, and where a crash left a row that was delivered, under the same
+idempotency key: for two minutes the relay sends it once; after that, or by another Pusher server, it may come twice, and
+receivers drop ids that they know. An event of which the relay itself says that it is at fault is set aside, so that the
+others do not wait for it, until somebody brings it back: then it comes after those that have overtaken it. On any other
+answer, of the relay, of a proxy or of whatever is at that address, all events wait.
+
+Order: that of their numbers, as far as one request takes them. Where more wait, some requests go out side by side, and the
+order is that of each channel (docs/decisions/0036-outbox-pace.md).
 
 Must not know tickets or SQL.
 """
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never
 
 import structlog
+from msgspec import Struct
 
 from relay.client import Event as RelayEvent
 from relay.client import RelayRefused, RelayUnavailable
@@ -27,12 +28,26 @@ from support_api.delivery.background import in_background
 from support_api.errors import StoreUnavailable
 from support_api.models.outbox import Event, EventKind, StoredEvent
 
-BATCH = 10
-"""Events in one request: the most that the relay's batch call takes."""
+# Events in one request: the most that the relay's batch call takes.
+BATCH: Final = 10
 
-REFUSED_IN_A_ROW = 3
-"""Events that are set aside one after the other, with none taken in between. At the next one the fault is not in the events
-but in a setting: they wait until somebody mends it, and none is set aside any more."""
+# Requests under way at the same time, where more events wait than one takes: a desk that is busy answering looks at the
+# relay's answers only now and then, and one request after the other would fall behind (bench/, scenario "desk").
+LANES: Final = 4
+
+# Events that are read at once: some requests of all lanes.
+AHEAD: Final = 100
+
+# Delivered events after which their rows are removed at once. A crash hands those over again whose rows are there: as many,
+# and those that are read at once.
+DELIVERED: Final = 100
+
+# Events that are set aside one after the other, with none taken in between. At the next one the fault is not in the events
+# but in a setting: they wait until somebody mends it, and none is set aside any more.
+REFUSED_IN_A_ROW: Final = 3
+
+# What goes wrong when a relay or a database is away, and is no bug.
+EXPECTED: Final = (RelayUnavailable, RelayRefused, StoreUnavailable)
 
 _log = structlog.get_logger("support_api.outbox")
 
@@ -40,43 +55,44 @@ _log = structlog.get_logger("support_api.outbox")
 class Queue(Protocol):
     """Where the events wait."""
 
-    async def pending(self, limit: int) -> list[StoredEvent]:
-        """The oldest events that were neither delivered nor refused."""
+    async def pending(self, limit: int, but_not: Collection[int] = ()) -> list[StoredEvent]:
+        """List the oldest events that were neither delivered nor refused, without those of these numbers."""
 
-    async def forget(self, ids: Sequence[int]) -> None:
-        """Removes delivered events."""
+    async def forget(self, ids: Collection[int]) -> None:
+        """Remove delivered events."""
 
     async def set_aside(self, event_id: int, refusal: str) -> None:
-        """Keeps an event that the relay refuses out of the way of the others."""
+        """Keep an event that the relay refuses out of the way of the others."""
 
 
 class Publisher(Protocol):
     """What the outbox needs of `relay.client.PushlerClient`."""
 
     async def trigger_batch(self, batch: Sequence[RelayEvent]) -> dict[str, Any]:
-        """Publishes up to ten events in their order."""
+        """Publish up to ten events in their order."""
 
     async def unsubscribe_user(self, user_id: str, channel: str | None = None) -> dict[str, Any]:
-        """Ends the user's subscription to a channel, or to all."""
+        """End the user's subscription to a channel, or to all."""
 
     async def terminate_connections(self, user_id: str) -> dict[str, Any]:
-        """Closes the user's connections."""
+        """Close the user's connections."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """Times in seconds: the first pause after a failure, the longest one (they double), how often the store is looked
-    into without news (another process may have stored events), and how long a stop may take to deliver the rest."""
+    into without news (another process may have stored events), how long a stop may take to deliver the rest, and how long
+    the row of a delivered event may stay."""
 
-    first_pause: float = 0.1
-    longest_pause: float = 5.0
-    poll: float = 1.0
+    first_pause: float = 0.2
+    longest_pause: float = 30.0
+    poll: float = 5.0
     deadline: float = 5.0
+    removal: float = 0.25
 
 
 class Outbox:
-    """The one task that delivers. `news` is set by whoever stores events; without `extensions` the relay is another Pusher
-    server, which knows no idempotency keys and cannot end a subscription, and nothing of that kind is asked of it."""
+    """Delivers what is stored; `news` wakes it. Without `extensions` the relay is another Pusher server, which knows no
+    idempotency keys and cannot end a subscription, and nothing of that kind is asked of it."""
 
     def __init__(
         self, queue: Queue, relay: Publisher, news: asyncio.Event, pace: Pace | None = None, *, extensions: bool = True
@@ -87,13 +103,19 @@ class Outbox:
         self._news = news
         self._pace = pace or Pace()
         self._stop = asyncio.Event()
+        # What was read and not delivered; and when the store is looked into without news, by the event loop's clock.
+        self._ahead: list[StoredEvent] = []
+        self._look_at = 0.0
+        # Delivered events whose rows are still stored; and when they are removed.
+        self._delivered: set[int] = set()
+        self._remove_at = 0.0
         # Set aside since an event was last taken; and why events wait, as far as it was said.
         self._refused_in_a_row = 0
         self._waits_because: str | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Delivers while the block runs; at its end delivers the rest, within the deadline."""
+        """Deliver while the block runs; at its end deliver the rest, within the deadline."""
         async with in_background(self._run(), "outbox") as task:
             try:
                 yield
@@ -101,58 +123,91 @@ class Outbox:
                 self._stop.set()
                 self._news.set()
                 await asyncio.wait([task], timeout=self._pace.deadline)
+        with suppress(StoreUnavailable):  # what stays is delivered again, under its key
+            await self._remove()
 
     async def _run(self) -> None:
         pause = self._pace.first_pause
         while True:
-            self._news.clear()
             try:
-                found = await self._deliver_some()
-            except (RelayUnavailable, RelayRefused, StoreUnavailable) as error:
+                found = await self._step()
+            except EXPECTED as error:
                 self._say_that_events_wait(error)
                 found = None
             except Exception:
-                _log.exception("the outbox has a bug", next_try_in_s=pause)
+                _log.exception("outbox_has_a_bug", next_try_in_s=pause)
                 found = None
             if not found and self._stop.is_set():
                 return
             if found is None:
+                # It is read again: somebody may have set aside what holds up the others.
+                self._ahead, self._look_at = [], 0.0
                 await _first_of(self._stop, pause)
                 pause = min(pause * 2, self._pace.longest_pause)
                 continue
             pause = self._pace.first_pause
             if not found:
-                await _first_of(self._news, self._pace.poll)
+                await self._rest()
 
-    async def _deliver_some(self) -> int:
-        stored = one_request(await self._queue.pending(BATCH))
-        if not stored:
-            return 0
-        try:
-            await self._deliver(stored)
-        except RelayRefused as refused:
-            at = place_of_fault(refused, stored)
-            if at is None:
-                raise
-            if at > 0:
-                await self._deliver(stored[:at])
-            if self._refused_in_a_row >= REFUSED_IN_A_ROW:
-                raise
-            await self._set_aside(stored[at], refused)
-        return len(stored)
+    async def _rest(self) -> None:
+        until = min(self._look_at, self._remove_at) if self._delivered else self._look_at
+        await _first_of(self._news, until - _now())
 
-    async def _deliver(self, stored: Sequence[StoredEvent]) -> None:
-        await self._hand_over(stored)
-        await self._queue.forget([one.id for one in stored])
+    async def _step(self) -> int:
+        """Read what is stored, if it is time for that, deliver what goes out together, and remove what was delivered.
+
+        Returns how many events went out.
+        """
+        if not self._ahead and (self._news.is_set() or _now() >= self._look_at):
+            await self._read()
+        together = take(self._ahead)
+        await _all_of([self._deliver(lane) for lane in lanes_of(together)])
+        self._ahead = self._ahead[len(together) :]
+        if len(self._delivered) >= DELIVERED or self._stop.is_set() or _now() >= self._remove_at:
+            await self._remove()
+        return len(together)
+
+    async def _read(self) -> None:
+        self._news.clear()
+        self._ahead = await self._queue.pending(AHEAD, self._delivered)
+        self._look_at = _now() + (0.0 if len(self._ahead) == AHEAD else self._pace.poll)
+
+    async def _deliver(self, lane: Sequence[StoredEvent]) -> None:
+        """Deliver events one request after the other; what the relay finds at fault is set aside."""
+        while lane:
+            request = lane[:BATCH]
+            done = len(request)
+            try:
+                await self._hand_over(request)
+            except RelayRefused as refused:
+                at = place_of_fault(refused, request)
+                if at is None:
+                    raise
+                if at > 0:
+                    await self._hand_over(request[:at])
+                if self._refused_in_a_row >= REFUSED_IN_A_ROW:
+                    raise
+                await self._set_aside(request[at], refused)
+                done = at + 1
+            lane = lane[done:]
+
+    async def _hand_over(self, request: Sequence[StoredEvent]) -> None:
+        await self._call(request)
+        if not self._delivered:
+            self._remove_at = _now() + self._pace.removal
+        if request[0].event.kind is not EventKind.EVENT:
+            # No key stands for it: told again after a crash, it could end an access that was given back meanwhile.
+            self._remove_at = 0.0
+        self._delivered.update(one.id for one in request)
         self._refused_in_a_row = 0
         self._say_that_events_go_out()
 
-    async def _hand_over(self, stored: Sequence[StoredEvent]) -> None:
-        """Makes one request of what `one_request` put together. Raises `RelayUnavailable` or `RelayRefused`."""
-        first = stored[0].event
+    async def _call(self, request: Sequence[StoredEvent]) -> None:
+        """Make one request of what `take` put together. Raises `RelayUnavailable` or `RelayRefused`."""
+        first = request[0].event
         match first.kind:
             case EventKind.EVENT:
-                await self._relay.trigger_batch([self._for_relay(one) for one in stored])
+                await self._relay.trigger_batch([self._for_relay(one) for one in request])
             case EventKind.UNSUBSCRIBE if not self._extensions:
                 return
             case EventKind.UNSUBSCRIBE:
@@ -161,6 +216,12 @@ class Outbox:
                 await self._relay.terminate_connections(_user_of(first))
             case _:
                 assert_never(first.kind)
+
+    async def _remove(self) -> None:
+        """Remove the rows of what was delivered. Nothing is delivered meanwhile."""
+        if self._delivered:
+            await self._queue.forget(self._delivered)
+            self._delivered = set()
 
     def _for_relay(self, stored: StoredEvent) -> RelayEvent:
         event = stored.event
@@ -175,30 +236,41 @@ class Outbox:
         await self._queue.set_aside(faulty.id, refused.text)
         self._refused_in_a_row += 1
         event = faulty.event
-        _log.error("event set aside", event_id=faulty.id, channel=event.channel, name=event.name, reason=refused.text)
+        _log.error("event_set_aside", event_id=faulty.id, channel=event.channel, name=event.name, reason=refused.text)
 
     def _say_that_events_wait(self, error: Exception) -> None:
-        """One line for each reason, however long it lasts."""
+        """Log one line for each reason, however long it lasts."""
         reason = str(error)
         if reason == self._waits_because:
             return
         self._waits_because = reason
         if self._refused_in_a_row >= REFUSED_IN_A_ROW and isinstance(error, RelayRefused):
             hint = "is a limit or a setting of the relay wrong? See: python -m support_api outbox list"
-            _log.error("events wait: one after the other was refused", reason=reason, hint=hint)
+            _log.error("events_wait_as_all_are_refused", reason=reason, hint=hint)
         else:
-            _log.warning("events wait", reason=reason)
+            _log.warning("events_wait", reason=reason)
 
     def _say_that_events_go_out(self) -> None:
         if self._waits_because is not None:
-            _log.info("events go out again")
+            _log.info("events_go_out_again")
             self._waits_because = None
 
 
-def one_request(stored: Sequence[StoredEvent]) -> list[StoredEvent]:
-    """As many of the oldest as go to the relay together: a run of events, or one call of another kind."""
+def take(stored: Sequence[StoredEvent]) -> list[StoredEvent]:
+    """As many of the oldest as are delivered before anything else is: a run of events, or one call of another kind, which
+    must find all before it delivered and nothing after it."""
     events = list(takewhile(lambda one: one.event.kind is EventKind.EVENT, stored))
     return events or list(stored[:1])
+
+
+def lanes_of(together: Sequence[StoredEvent]) -> list[list[StoredEvent]]:
+    """Part what `take` put together into what goes out side by side: all of a channel in one lane, in its order."""
+    if len(together) <= BATCH:
+        return [list(together)]
+    lanes: list[list[StoredEvent]] = [[] for _ in range(LANES)]
+    for one in together:
+        lanes[hash(one.event.channel) % LANES].append(one)
+    return lanes
 
 
 def place_of_fault(refused: RelayRefused, stored: Sequence[StoredEvent]) -> int | None:
@@ -212,6 +284,22 @@ def _user_of(event: Event) -> str:
     return str(event.payload["user_id"])
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _all_of(deliveries: Sequence[Coroutine[None, None, None]]) -> None:
+    """Wait for all of them, also when one fails; then raise what went wrong, a bug before what was to be expected."""
+    if len(deliveries) == 1:
+        await deliveries[0]
+        return
+    outcomes = await asyncio.gather(*deliveries, return_exceptions=True)
+    errors = [one for one in outcomes if one is not None]
+    if errors:
+        raise min(errors, key=lambda one: isinstance(one, EXPECTED))
+
+
 async def _first_of(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,6 +1,6 @@
 """The events on their way to the relay: what delivery takes from them, and what administrators do with those refused."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from support_api.database.engine import Transaction
 from support_api.models.outbox import TOPIC, RefusedEvent, StoredEvent
@@ -14,13 +14,15 @@ class StoredEvents:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def pending(self, limit: int) -> list[StoredEvent]:
-        """List the oldest events that were neither delivered nor refused."""
-        return await self._transactions.reading(lambda tx: outbox.pending(tx, limit))
+    async def pending(self, limit: int, but_not: Collection[int] = ()) -> list[StoredEvent]:
+        """List the oldest events that were neither delivered nor refused, without those of these numbers."""
+        known = tuple(but_not)
+        return await self._transactions.reading(lambda tx: outbox.pending(tx, limit, known))
 
-    async def forget(self, ids: Sequence[int]) -> None:
+    async def forget(self, ids: Collection[int]) -> None:
         """Remove delivered events."""
-        await self._transactions.writing(lambda tx, _: outbox.forget(tx, ids))
+        delivered = tuple(ids)
+        await self._transactions.writing(lambda tx, _: outbox.forget(tx, delivered))
 
     async def set_aside(self, event_id: int, refusal: str) -> None:
         """Keep an event that the relay refused, with the reason, out of the way of the others."""

@@ -1,25 +1,36 @@
 """The rows of the outbox: which events wait for delivery, which were refused. Knows nothing of the relay."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import orjson
-from sqlalchemy import LargeBinary, cast, delete, func, select, update
+from sqlalchemy import LargeBinary, bindparam, cast, delete, func, select, update
 
 from support_api.database.engine import Transaction
 from support_api.database.tables import outbox
 from support_api.models.outbox import Event, EventKind, RefusedEvent, StoredEvent
 from support_api.store.rows import AnyRow
 
+# A list of numbers has one of these lengths, by a last one that is repeated: a statement of each length is prepared anew.
+_LENGTHS: Final = (4, 16, 64, 256)
 
-def pending(tx: Transaction, limit: int) -> list[StoredEvent]:
-    """List the oldest events that were neither delivered nor refused."""
-    query = select(outbox).where(outbox.c.refused_at.is_(None)).order_by(outbox.c.id).limit(limit)
-    return [_stored(row) for row in tx.conn.execute(query)]
+_PENDING: Final = (
+    select(outbox)
+    .where(outbox.c.refused_at.is_(None) & outbox.c.id.not_in(bindparam("but_not", expanding=True)))
+    .order_by(outbox.c.id)
+    .limit(bindparam("most"))
+)
+_FORGET: Final = delete(outbox).where(outbox.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def pending(tx: Transaction, limit: int, but_not: Sequence[int] = ()) -> list[StoredEvent]:
+    """List the oldest events that were neither delivered nor refused, without those of these numbers."""
+    return [_stored(row) for row in tx.conn.execute(_PENDING, {"but_not": _padded(but_not), "most": limit})]
 
 
 def forget(tx: Transaction, ids: Sequence[int]) -> None:
     """Remove delivered events."""
-    tx.conn.execute(delete(outbox).where(outbox.c.id.in_(ids)))
+    tx.conn.execute(_FORGET, {"ids": _padded(ids)})
 
 
 def set_aside(tx: Transaction, event_id: int, refusal: str) -> None:
@@ -48,6 +59,12 @@ def counts(tx: Transaction) -> tuple[int, int]:
     query = select(func.count(), func.count(outbox.c.refused_at)).select_from(outbox)
     total, aside = tx.conn.execute(query).one()
     return total - aside, aside
+
+
+def _padded(ids: Sequence[int]) -> Sequence[int]:
+    known = ids or (0,)  # the number of no row
+    length = next((one for one in _LENGTHS if one >= len(known)), len(known))
+    return [*known, *known[-1:] * (length - len(known))]
 
 
 def _refused(row: AnyRow) -> RefusedEvent:

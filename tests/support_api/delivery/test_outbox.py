@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -159,7 +159,7 @@ async def test_a_refused_event_is_set_aside_and_the_others_arrive(
     assert [one.name for one in relay.heard] == ["e1", "e2"]
     assert await services.outbox.counts() == (0, 1)
     (line,) = lines
-    assert (line["event"], line["name"], line["log_level"]) == ("event set aside", "bad", "error")
+    assert (line["event"], line["name"], line["log_level"]) == ("event_set_aside", "bad", "error")
     (aside,) = await services.outbox.refused()
     assert (aside.name, aside.channel, aside.size) == ("bad", "private-ticket-1", len('{"name":"bad"}'))
     assert "I do not like it" in aside.reason
@@ -192,9 +192,9 @@ async def test_a_relay_that_refuses_one_after_the_other_gets_no_more_until_it_is
     assert [one.name for one in relay.heard] == names[REFUSED_IN_A_ROW:] + names[:REFUSED_IN_A_ROW]
     assert await services.outbox.counts() == (0, 0)
     assert [line["event"] for line in lines] == [
-        *["event set aside"] * REFUSED_IN_A_ROW,
-        "events wait: one after the other was refused",
-        "events go out again",
+        *["event_set_aside"] * REFUSED_IN_A_ROW,
+        "events_wait_as_all_are_refused",
+        "events_go_out_again",
     ]
 
 
@@ -237,7 +237,7 @@ async def test_the_refusals_of_a_proxy_or_of_another_server_set_nothing_aside(
             while requests < REFUSED_IN_A_ROW + 3:  # noqa: ASYNC110 - of another server's handler
                 await asyncio.sleep(0.005)
     assert await services.outbox.counts() == (1, 0)
-    assert [(line["event"], line["log_level"]) for line in lines] == [("events wait", "warning")]
+    assert [(line["event"], line["log_level"]) for line in lines] == [("events_wait", "warning")]
 
 
 async def test_a_real_relay_names_the_place_of_fault_of_a_batch(services: Services) -> None:
@@ -383,13 +383,13 @@ class Broken:
         self._services = services
         self.calls = 0
 
-    async def pending(self, limit: int) -> list[StoredEvent]:
+    async def pending(self, limit: int, but_not: Collection[int] = ()) -> list[StoredEvent]:
         self.calls += 1
         if self.calls == 1:
             raise RuntimeError("a bug")
-        return await self._services.outbox.pending(limit)
+        return await self._services.outbox.pending(limit, but_not)
 
-    async def forget(self, ids: Sequence[int]) -> None:
+    async def forget(self, ids: Collection[int]) -> None:
         await self._services.outbox.forget(ids)
 
     async def set_aside(self, event_id: int, refusal: str) -> None:
@@ -403,4 +403,4 @@ async def test_a_bug_is_logged_and_the_delivery_goes_on(
     async with Outbox(Broken(services), client, services.database.news(TOPIC), QUICK).running():
         await relay.events(1)
     said = capsys.readouterr()
-    assert "the outbox has a bug" in said.out + said.err
+    assert "outbox_has_a_bug" in said.out + said.err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support_api.models.outbox import Event
 from support_api.services import Services
 from tests.support_api.helpers import announced
@@ -16,6 +18,15 @@ async def test_events_wait_in_the_order_in_which_they_were_stored(services: Serv
     await announce(services, "c")
     pending = await services.outbox.pending(2)
     assert [one.event for one in pending] == [Event("c", name, {"text": "ж"}, "1.2") for name in "ab"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 17, 300])
+async def test_events_that_are_known_to_be_delivered_are_not_listed(services: Services, count: int) -> None:
+    await announce(services, *(["e"] * (count + 2)))
+    stored = [one.id for one in await services.outbox.pending(count + 2)]
+    assert [one.id for one in await services.outbox.pending(10, stored[:count])] == stored[count:]
+    await services.outbox.forget(stored[:count])
+    assert await services.outbox.counts() == (2, 0)
 
 
 async def test_delivered_events_are_gone_and_refused_ones_kept_aside(services: Services) -> None:
