@@ -61,10 +61,10 @@ def counts(tx: Transaction) -> tuple[int, int]:
     return total - aside, aside
 
 
-def _padded(ids: Sequence[int]) -> Sequence[int]:
-    known = ids or (0,)  # the number of no row
+def _padded(ids: Sequence[int]) -> list[int]:
+    known = list(ids) or [0]  # the number of no row
     length = next((one for one in _LENGTHS if one >= len(known)), len(known))
-    return [*known, *known[-1:] * (length - len(known))]
+    return known + known[-1:] * (length - len(known))
 
 
 def _refused(row: AnyRow) -> RefusedEvent:

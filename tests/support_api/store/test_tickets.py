@@ -1,5 +1,6 @@
 """The SQL of tickets, as far as no use case shows it."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -20,7 +21,7 @@ class Executed(Exception):
 class Looking:
     """A connection that shows what it is given, as PostgreSQL would get it."""
 
-    def execute(self, statement: Any) -> None:
+    def execute(self, statement: Any, _values: Mapping[str, object]) -> None:
         raise Executed(str(statement.compile(dialect=POSTGRESQL)))
 
 
