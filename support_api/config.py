@@ -3,12 +3,10 @@
 The only module of the desk that reads the environment. Secrets show as *** wherever a setting is printed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pushdesk import origins
@@ -17,58 +15,58 @@ from pushdesk.reach import sign_of_outside
 from pushdesk.settings import ConfigError, Secret, read_sources
 from support_api.wording import LANGUAGES
 
-ENV_PREFIX = "SUPPORT_"
-DEFAULT_SECRET_KEY = "development-secret"  # noqa: S105 - known to everybody; refused outside loopback
-DEFAULT_RELAY_SECRET = "app-secret"  # noqa: S105 - known to everybody; refused outside loopback
+ENV_PREFIX: Final = "SUPPORT_"
+DEFAULT_SECRET_KEY: Final = "development-secret"  # noqa: S105 - known to everybody; refused outside loopback
+DEFAULT_RELAY_SECRET: Final = "app-secret"  # noqa: S105 - known to everybody; refused outside loopback
 
-MIN_SECRET_KEY = 32
-"""Characters of the shortest key of tokens outside loopback: one token is enough to try keys against at leisure."""
+# Characters of the shortest key of tokens outside loopback: one token is enough to try keys against at leisure.
+MIN_SECRET_KEY: Final = 32
 
-MIN_RELAY_SECRET = 16
-"""Characters of the shortest secret of the relay's app outside loopback; those of other Pusher services have 20."""
+# Characters of the shortest secret of the relay's app outside loopback; those of other Pusher services have 20.
+MIN_RELAY_SECRET: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings; the field's name is the key in TOML, and with SUPPORT_ in front and in capitals in the environment."""
 
+    # Address to listen on.
     host: str = "127.0.0.1"
-    """Address to listen on."""
+    # Port to listen on; 0 takes a free one.
     port: int = 8080
-    """Port to listen on; 0 takes a free one."""
+    # The SQLite file; three slashes before a relative path, four before an absolute one.
     database_url: str = "sqlite:///data/pushdesk.sqlite3"
-    """The SQLite file; three slashes before a relative path, four before an absolute one."""
+    # Where this process reaches the relay.
     relay_url: str = "http://127.0.0.1:6001"
-    """Where this process reaches the relay."""
+    # Where browsers reach the relay; empty: the same.
     relay_public_url: str = ""
-    """Where browsers reach the relay; empty: the same."""
     relay_app_id: str = "1"
     relay_app_key: str = "app-key"
     relay_app_secret: Secret = Secret(DEFAULT_RELAY_SECRET)
+    # Keys of all tokens (SUPPORT_SECRET_KEY, comma list): the first signs, all are accepted.
     secret_keys: tuple[Secret, ...] = (Secret(DEFAULT_SECRET_KEY),)
-    """Keys of all tokens (SUPPORT_SECRET_KEY, comma list): the first signs, all are accepted."""
+    # Origins of other sites whose pages may call the visitors' API, as pushdesk.origins reads them; `*` means any.
     allowed_origins: tuple[str, ...] = ()
-    """Origins of other sites whose pages may call the visitors' API, as pushdesk.origins reads them; `*` means any."""
+    # Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto count; others' do not.
     trusted_proxies: tuple[Network, ...] = ()
-    """Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto count; others' do not."""
+    # Seconds without a heartbeat after which an operator counts as gone and gets no new tickets.
     operator_timeout: int = 60
-    """Seconds without a heartbeat after which an operator counts as gone and gets no new tickets."""
+    # Seconds that a gone operator keeps their tickets after that; then these go back to the queue.
     operator_grace: int = 60
-    """Seconds that a gone operator keeps their tickets after that; then these go back to the queue."""
+    # New tickets from one address, or from one /64 network of IPv6; 0: no limit.
     tickets_per_minute: int = 120
-    """New tickets from one address, or from one /64 network of IPv6; 0: no limit."""
+    # Tickets that one visitor may have open; 0: no limit.
     open_tickets_per_visitor: int = 3
-    """Tickets that one visitor may have open; 0: no limit."""
+    # Tickets that may be open from one IPv4 address or one /64 network of IPv6; 0: no limit.
     open_tickets_per_network: int = 20
-    """Tickets that may be open from one IPv4 address or one /64 network of IPv6; 0: no limit."""
+    # Messages of one sender; 0: no limit.
     messages_per_minute: int = 300
-    """Messages of one sender; 0: no limit."""
+    # Seconds between two looks for tickets that wait although somebody is free.
     sweep_interval: int = 5
-    """Seconds between two looks for tickets that wait although somebody is free."""
+    # What the system says to visitors, for clients that do not write it themselves: ru or en.
     language: str = "ru"
-    """What the system says to visitors, for clients that do not write it themselves: ru or en."""
+    # Whether the relay is this project's own, which can end a user's subscriptions; false: another Pusher server.
     relay_extensions: bool = True
-    """Whether the relay is this project's own, which can end a user's subscriptions; false: another Pusher server."""
     log_level: str = "info"
     log_format: str = "console"
 
@@ -174,7 +172,7 @@ def _items(value: object) -> list[str]:
     return [one.strip() for one in value if one.strip()]
 
 
-_NAME = _Rule("a text", _text)
+_NAME: Final = _Rule("a text", _text)
 _RULES: dict[str, _Rule] = {
     "host": _Rule("an address or a host name", _text),
     "port": _whole(0, 65535),
@@ -199,7 +197,7 @@ _RULES: dict[str, _Rule] = {
     "log_level": _one_of("debug", "info", "warning", "error"),
     "log_format": _one_of("console", "json"),
 }
-_FIELD_OF = {key: "secret_keys" if key == "secret_key" else key for key in _RULES}
+_FIELD_OF: Final = {key: "secret_keys" if key == "secret_key" else key for key in _RULES}
 
 
 def load(environ: Mapping[str, str]) -> Settings:

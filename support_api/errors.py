@@ -4,8 +4,6 @@ Each class carries its HTTP status and a short code for programs; the text for p
 The module must not know HTTP requests, SQL or the relay.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 

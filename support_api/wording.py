@@ -4,11 +4,12 @@ no codes. Pages of our own write the same by the code, in their reader's languag
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from support_api.models.messages import Notice, NoticeCode, Wording
 
-DEFAULT_VISITOR_NAME = "Гость"
-"""The name of a visitor who gave none."""
+# The name of a visitor who gave none.
+DEFAULT_VISITOR_NAME: Final = "Гость"
 
 # A name may run from right to left: isolated, it does not turn the sentence around.
 _TEXTS: Mapping[str, Mapping[NoticeCode, str]] = MappingProxyType(
@@ -24,8 +25,8 @@ _TEXTS: Mapping[str, Mapping[NoticeCode, str]] = MappingProxyType(
     }
 )
 
-LANGUAGES = tuple(_TEXTS)
-"""What a site may speak."""
+# What a site may speak.
+LANGUAGES: Final = tuple(_TEXTS)
 
 
 def wording(language: str) -> Wording:

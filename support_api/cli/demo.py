@@ -3,19 +3,18 @@
 Both are processes of their own, started from the same Python; what they print goes where this process prints.
 """
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
-PARTS: Mapping[str, str] = {"relay": "relay", "support desk": "support_api"}
-"""What runs, and the module that is its command line."""
+# What runs, and the module that is its command line.
+PARTS: Final[Mapping[str, str]] = {"relay": "relay", "support desk": "support_api"}
 
-_STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoFailed(Exception):

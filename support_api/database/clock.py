@@ -1,7 +1,5 @@
 """The time, as the desk keeps it: aware UTC with whole milliseconds. The one place that reads the wall clock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
 from relay.client import RelayError
 from support_api.models.outbox import Event
 
-AT_ONCE = 100
-"""Notices under way at most; more are dropped, so that a relay that hangs costs no memory."""
+# Notices under way at most; more are dropped, so that a relay that hangs costs no memory.
+AT_ONCE: Final = 100
 
 _log = structlog.get_logger("support_api.notices")
 
@@ -52,4 +52,4 @@ class Notices:
         try:
             await self._relay.trigger(event.channel, event.name, event.payload, event.exclude_socket)
         except RelayError as error:
-            _log.debug("notice dropped", name=event.name, reason=str(error))
+            _log.debug("notice_dropped", name=event.name, reason=str(error))

@@ -18,10 +18,10 @@ class SenderType(StrEnum):
 class NoticeCode(StrEnum):
     """What a message of the system says."""
 
+    # Another operator continues: `operator_name`.
     TRANSFERRED = "transferred"
-    """Another operator continues: `operator_name`."""
+    # The conversation waits for another operator.
     RETURNED = "returned"
-    """The conversation waits for another operator."""
 
 
 class Notice(Struct, frozen=True):

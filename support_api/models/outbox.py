@@ -14,12 +14,12 @@ TOPIC: Final = "outbox"
 class EventKind(StrEnum):
     """What the relay shall do."""
 
+    # Publish it.
     EVENT = "event"
-    """Publish it."""
+    # End the subscription of the user in the payload to the channel; where that is empty, to all channels.
     UNSUBSCRIBE = "unsubscribe"
-    """End the subscription of the user in the payload to the channel; where that is empty, to all channels."""
+    # Close the connections of the user in the payload.
     TERMINATE = "terminate"
-    """Close the connections of the user in the payload."""
 
 
 class Event(Struct, frozen=True):

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from msgspec import Struct
 
 from support_api.models.assignment import Candidate, Choice
 from support_api.models.operators import OperatorStatus, Presence
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class LeastLoaded(Struct, frozen=True):

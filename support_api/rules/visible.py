@@ -4,30 +4,31 @@ it. Pure; must not know whose name it is.
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Final
 
-JOINERS = frozenset("\u200c\u200d")
-"""Persian and Indic names need them between letters (ZWNJ, ZWJ), emoji of several between their parts (ZWJ)."""
+# Persian and Indic names need them between letters (ZWNJ, ZWJ), emoji of several between their parts (ZWJ).
+JOINERS: Final = frozenset("\u200c\u200d")
 
-FLAG = "\U0001f3f4"
-TAGS = range(0xE0020, 0xE0080)
-"""The black flag, and what makes it England's, Scotland's or Wales's when it follows."""
+FLAG: Final = "\U0001f3f4"
+# The black flag, and what makes it England's, Scotland's or Wales's when it follows.
+TAGS: Final = range(0xE0020, 0xE0080)
 
-BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U00016fe4\U0001d159")
-"""What Unicode calls letters, marks and symbols, and nobody sees: fillers of Hangul, the empty Braille cell and the like."""
+# What Unicode calls letters, marks and symbols, and nobody sees: fillers of Hangul, the empty Braille cell and the like.
+BLANKS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U00016fe4\U0001d159")
 
-VARIATIONS = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-"""They choose a form of the emoji, ideograph or Mongolian letter before them. After a letter of ours they change nothing, and
-make another name that looks the same."""
+# They choose a form of the emoji, ideograph or Mongolian letter before them. After a letter of ours they change nothing, and
+# make another name that looks the same.
+VARIATIONS: Final = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
-RESERVED = (range(0x2065, 0x2066), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
-"""What Unicode keeps for characters that will not be seen either."""
+# What Unicode keeps for characters that will not be seen either.
+RESERVED: Final = (range(0x2065, 0x2066), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
 
-MAX_MARKS = 6
-"""Marks over and under one letter, more than any language has: a pile of them covers the lines around."""
+# Marks over and under one letter, more than any language has: a pile of them covers the lines around.
+MAX_MARKS: Final = 6
 
-_HIDDEN = frozenset({"Cc", "Cf"})
-_SHOWN = frozenset("LNPS")
-_CASED = frozenset({"Lu", "Ll"})
+_HIDDEN: Final = frozenset({"Cc", "Cf"})
+_SHOWN: Final = frozenset("LNPS")
+_CASED: Final = frozenset({"Lu", "Ll"})
 
 
 def shows_something(text: str) -> bool:

@@ -1,25 +1,24 @@
 """Operators' passwords: argon2id hashes, made and checked off the event loop. Must not know operators or the database."""
 
-from __future__ import annotations
-
 import asyncio
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from support_api.errors import LoginsBusy
 
-MIN_PASSWORD = 8
-"""Characters of the shortest password that an operator may get."""
+# Characters of the shortest password that an operator may get.
+MIN_PASSWORD: Final = 8
 
-MAX_PASSWORD = 1024
-"""Characters of the longest password that is looked at."""
+# Characters of the longest password that is looked at.
+MAX_PASSWORD: Final = 1024
 
-AT_ONCE = 2
-"""Hashes computed at the same time; each takes tens of megabytes, so a flood of log-ins must queue here."""
+# Hashes computed at the same time; each takes tens of megabytes, so a flood of log-ins must queue here.
+AT_ONCE: Final = 2
 
-WAITING = 10
-"""Checks that wait for their turn at most, about a second of work; more are refused at once."""
+# Checks that wait for their turn at most, about a second of work; more are refused at once.
+WAITING: Final = 10
 
 
 class Passwords:

@@ -3,36 +3,35 @@
 Must not know cookies, headers or the database. Signing and the constant-time check are itsdangerous'.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import want_bytes
 from itsdangerous.signer import SigningAlgorithm
 
-VISITOR_MAX_AGE = timedelta(days=365)
-"""A visitor who stays away longer starts anew."""
+# A visitor who stays away longer starts anew.
+VISITOR_MAX_AGE: Final = timedelta(days=365)
 
-OPERATOR_MAX_AGE = timedelta(hours=12)
-"""An operator logs in once a shift."""
+# An operator logs in once a shift.
+OPERATOR_MAX_AGE: Final = timedelta(hours=12)
 
-MAX_TOKEN = 512
-"""Characters of the longest token that is looked at."""
+# Characters of the longest token that is looked at.
+MAX_TOKEN: Final = 512
 
-UNGUESSABLE = 32
-"""Characters of a client_id that holds at least 122 random bits, as a UUID does."""
+# Characters of a client_id that holds at least 122 random bits, as a UUID does.
+UNGUESSABLE: Final = 32
 
-_CREATE_SALT = "pushdesk.create.v1"
-_NETWORK_SALT = "pushdesk.network.v1"
-_VISITOR_SALT = "pushdesk.visitor.v1"
-_OPERATOR_SALT = "pushdesk.operator-session.v1"
-_HEX_32 = re.compile(r"[0-9a-f]{32}")
+_CREATE_SALT: Final = "pushdesk.create.v1"
+_NETWORK_SALT: Final = "pushdesk.network.v1"
+_VISITOR_SALT: Final = "pushdesk.visitor.v1"
+_OPERATOR_SALT: Final = "pushdesk.operator-session.v1"
+_HEX_32: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Tokens:

@@ -3,53 +3,50 @@
 The files are those of static/, which `make bundle` writes from client_js/: each as it is, and beside it as .br and .gz.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
 
 from support_api.errors import UnknownPage
 
-STATIC_FOLDER = Path(__file__).parent.parent / "static"
+STATIC_FOLDER: Final = Path(__file__).parent.parent / "static"
 
-KINDS = {
+# What is served, and as what.
+KINDS: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
 }
-"""What is served, and as what."""
 
-ENCODED = {".br": "br", ".gz": "gzip"}
-"""Files beside those, and the content coding that they hold."""
+# Files beside those, and the content coding that they hold.
+ENCODED: Final = {".br": "br", ".gz": "gzip"}
 
-IDENTITY = "identity"
+IDENTITY: Final = "identity"
 
-VERSIONED = "/client_js/VERSION/"
-"""How pages name our own files: the version takes its place, so that an address never changes its content."""
+# How pages name our own files: the version takes its place, so that an address never changes its content.
+VERSIONED: Final = "/client_js/VERSION/"
 
-VERSION_LENGTH = 16
+VERSION_LENGTH: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """A file in one content coding. `etag` is its own: another coding is another content."""
 
     content: bytes
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Struct, frozen=True):
     """A file. `variants`: by content coding, `identity` among them."""
 
     content_type: str
     variants: Mapping[str, Variant]
 
 
-@dataclass(frozen=True, slots=True)
-class Assets:
+class Assets(Struct, frozen=True):
     """All files by their names. `version`: 16 hexadecimal digits of a hash over what the pages load."""
 
     version: str

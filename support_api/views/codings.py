@@ -1,16 +1,15 @@
 """Which content coding a client takes (RFC 9110, section 12.5.3). Pure; must not know files."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
+from typing import Final
 
-CODINGS = ("br", "gzip", "identity")
-"""What we may have, the smallest first."""
+# What we may have, the smallest first.
+CODINGS: Final = ("br", "gzip", "identity")
 
-_ALIASES = {"x-gzip": "gzip"}
+_ALIASES: Final = {"x-gzip": "gzip"}
 
-_UNLISTED_IDENTITY = 0.0001
-"""Weight of no coding at all where the header does not name it: acceptable, below each that the header names."""
+# Weight of no coding at all where the header does not name it: acceptable, below each that the header names.
+_UNLISTED_IDENTITY: Final = 0.0001
 
 
 def choose_coding(header: str | None, offered: Collection[str]) -> str:

@@ -51,8 +51,8 @@ class Desk:
     limits: Limits
     typing: Typing
     reception: Reception
+    # Other sites whose pages may call the visitors' API.
     origins: Origins
-    """Other sites whose pages may call the visitors' API."""
 
 
 class Callers(Enum):
@@ -63,5 +63,5 @@ class Callers(Enum):
     ANY = "pages of any site: there is nothing to protect"
 
 
-DESK = web.AppKey("desk", Desk)
-CALLERS = web.AppKey("callers", Mapping[str, Callers])
+DESK: Final = web.AppKey("desk", Desk)
+CALLERS: Final = web.AppKey("callers", Mapping[str, Callers])

@@ -1,9 +1,8 @@
 """Reads the fields of a request: JSON, form or query in; checked values or a clear refusal out. Knows no call's meaning."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import parse_qsl
 
 import orjson
@@ -15,25 +14,25 @@ from support_api.models.ids import MAX_ID
 from support_api.rules.visible import clean_name, shows_something
 from support_api.services.passwords import MAX_PASSWORD
 
-BODY_LIMIT = 64 * 1024
-"""Bytes of a request's body; more is answered with 413."""
+# Bytes of a request's body; more is answered with 413.
+BODY_LIMIT: Final = 64 * 1024
 
-MAX_CONTENT = 4000
-"""Characters of one message."""
+# Characters of one message.
+MAX_CONTENT: Final = 4000
 
-MAX_CONTENT_BYTES = 9000
-"""Bytes of one message as JSON: with its envelope it then fits into the 10 KB that a Pusher-compatible server takes."""
+# Bytes of one message as JSON: with its envelope it then fits into the 10 KB that a Pusher-compatible server takes.
+MAX_CONTENT_BYTES: Final = 9000
 
-MAX_FIELDS = 100
-"""Fields of one form."""
+# Fields of one form.
+MAX_FIELDS: Final = 100
 
-CLIENT_ID_LENGTH = 64
-"""Characters of the id that a client gives to its own request."""
+# Characters of the id that a client gives to its own request.
+CLIENT_ID_LENGTH: Final = 64
 
-_SOCKET_ID = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_DIGITS = re.compile(r"[0-9]{1,19}")
+_SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
 
 
 class Fields:

@@ -1,8 +1,7 @@
 """Whether the process is alive, whether it can work, what browsers must know, and the description of the API."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -13,7 +12,7 @@ from support_api.views.desk import DESK, Desk
 from support_api.views.fields import MAX_CONTENT
 from support_api.views.responses import json_answer
 
-OPENAPI_FILE = Path(__file__).parent.parent / "openapi.yaml"
+OPENAPI_FILE: Final = Path(__file__).parent.parent / "openapi.yaml"
 
 
 async def up(_request: web.Request) -> web.Response:

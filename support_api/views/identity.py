@@ -1,5 +1,7 @@
 """Who sends a request: reads tokens from header and cookies, sets and clears the cookies. Who may do what, access says."""
 
+from typing import Final
+
 from aiohttp import hdrs, web
 
 from support_api.models.operators import Identity, Operator
@@ -9,8 +11,8 @@ from support_api.views.desk import DESK
 from support_api.views.origins import is_foreign
 from support_api.views.proxies import is_secure
 
-VISITOR_COOKIE = "visitor_id"
-OPERATOR_COOKIE = "operator_session"
+VISITOR_COOKIE: Final = "visitor_id"
+OPERATOR_COOKIE: Final = "operator_session"
 
 
 async def identify(request: web.Request) -> Identity:

@@ -1,7 +1,5 @@
 """Refuses callers who come too often. The counting is ratelimit's; here stands who counts as one caller."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Hashable
 

@@ -1,7 +1,6 @@
 """What happens around every handler: refusals become JSON, answers get their security headers. Knows no call's meaning."""
 
-from __future__ import annotations
-
+from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,8 +13,8 @@ from support_api.views.desk import DESK
 from support_api.views.proxies import address_of
 from support_api.views.responses import refusal, refusal_of
 
-NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
-"""For answers that are not pages."""
+# For answers that are not pages.
+NO_CONTENT_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
 _log = structlog.get_logger("support_api.http")
 
@@ -28,14 +27,14 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except SupportError as error:
         if isinstance(error, (TooMany, TooManyOpen, LoginsBusy)):
             what = {"method": request.method, "path": request.rel_url.raw_path, "code": error.code}
-            _log.info("refused for now", address=address_of(request), **what)
+            _log.info("refused_for_now", address=address_of(request), **what)
         return refusal_of(error)
     except web.HTTPException as error:
         return _plain_refusal(error)
     except Exception as error:
         if has_left(request, error):
             raise  # nobody is there to be answered
-        _log.exception("a handler failed", method=request.method, path=request.rel_url.raw_path)
+        _log.exception("handler_has_a_bug", method=request.method, path=request.rel_url.raw_path)
         return refusal(500, "internal_error", "Something went wrong on our side; try again.")
 
 

@@ -132,7 +132,7 @@ async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Credential
         known = await desk.services.sessions.credentials(email)
         password_hash = None if known is None else known.password_hash
         if not await desk.passwords.matches(password_hash, password) or known is None:
-            _log.info("a log-in failed", address=address_of(request), email_hash=_short_hash(email))
+            _log.info("login_failed", address=address_of(request), email_hash=_short_hash(email))
             raise WrongLogin
     return known
 

@@ -3,9 +3,8 @@
 A page of another site never acts with our cookies: for its requests they count as absent. Must not know what a call does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
+from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
@@ -16,14 +15,14 @@ from support_api.errors import ForeignOrigin
 from support_api.views.desk import CALLERS, DESK, Callers
 from support_api.views.responses import refusal_of
 
-PREFLIGHT_SECONDS = 7200
-"""How long a browser may keep the answer to a preflight request."""
+# How long a browser may keep the answer to a preflight request.
+PREFLIGHT_SECONDS: Final = 7200
 
-STATIC_PREFIX = "/client_js/"
+STATIC_PREFIX: Final = "/client_js/"
 
 _log = structlog.get_logger("support_api.http")
 
-_CHANGES_NOTHING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+_CHANGES_NOTHING: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
 def is_foreign(request: web.Request) -> bool:
@@ -56,7 +55,7 @@ async def guard_origins(request: web.Request, handler: Handler) -> web.StreamRes
 def _refuse(request: web.Request) -> web.Response:
     origin = request.headers.get(hdrs.ORIGIN)
     shown = origin if origin is None or origin.isprintable() else ascii(origin)
-    _log.info("an origin was refused", origin=shown, method=request.method, path=request.rel_url.raw_path)
+    _log.info("origin_refused", origin=shown, method=request.method, path=request.rel_url.raw_path)
     return refusal_of(ForeignOrigin())
 
 

@@ -1,8 +1,7 @@
 """Serves the pages, scripts and styles: those that were there at the start, by their names alone."""
 
-from __future__ import annotations
-
 import re
+from typing import Final
 
 from aiohttp import hdrs, web
 
@@ -10,21 +9,21 @@ from support_api.errors import UnknownPage
 from support_api.views.assets import IDENTITY, VERSION_LENGTH, Asset, Assets
 from support_api.views.codings import choose_coding
 
-ASSETS = web.AppKey("assets", Assets)
+ASSETS: Final = web.AppKey("assets", Assets)
 
-TAGS = frozenset({"pushler.js", "widget.js"})
-"""Scripts whose addresses stand in the pages of other sites and never change."""
+# Scripts whose addresses stand in the pages of other sites and never change.
+TAGS: Final = frozenset({"pushler.js", "widget.js"})
 
-ASK_EACH_TIME = "no-cache"
-"""Browsers keep the file and ask each time whether it is still the same: for pages, and for what is not as old as it says."""
+# Browsers keep the file and ask each time whether it is still the same: for pages, and for what is not as old as it says.
+ASK_EACH_TIME: Final = "no-cache"
 
-TAG_CACHE = "public, max-age=300"
-"""A site's visitors ask again after five minutes, so an update reaches all of them within that time."""
+# A site's visitors ask again after five minutes, so an update reaches all of them within that time.
+TAG_CACHE: Final = "public, max-age=300"
 
-FOREVER = "public, max-age=31536000, immutable"
-"""A year, the most that caches keep: the address holds a hash over the content."""
+# A year, the most that caches keep: the address holds a hash over the content.
+FOREVER: Final = "public, max-age=31536000, immutable"
 
-_VERSION = re.compile(f"[0-9a-f]{{{VERSION_LENGTH}}}")
+_VERSION: Final = re.compile(f"[0-9a-f]{{{VERSION_LENGTH}}}")
 
 
 async def demo(request: web.Request) -> web.Response:

@@ -1,7 +1,5 @@
 """Who called and how, where a reverse proxy stands between. Only what a trusted proxy says of its own caller counts."""
 
-from __future__ import annotations
-
 from aiohttp import hdrs, web
 
 from pushdesk.addresses import is_trusted, requester, site_of

@@ -1,7 +1,5 @@
 """Makes answers: JSON, and the one shape that every refusal has. Knows no call's meaning."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import orjson

@@ -1,18 +1,16 @@
 """The table of all addresses: method, path, handler, and whose pages may call it. No logic of any call."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from msgspec import Struct
 
 from support_api.views import conversations, health, operators, pages, realtime_auth
 from support_api.views.desk import CALLERS, Callers
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """One call. `php`: it answers at the PHP-style path /NAME.php too."""
 
     method: str
@@ -27,7 +25,7 @@ class Route:
         return [self.path, f"{self.path}.php"] if self.php else [self.path]
 
 
-ROUTES = (
+ROUTES: Final = (
     Route("POST", "/create_ticket", conversations.create_ticket, Callers.LISTED, php=True),
     Route("POST", "/send_support_message", conversations.send_support_message, Callers.LISTED, php=True),
     Route("POST", "/auth", realtime_auth.auth, Callers.LISTED, php=True),

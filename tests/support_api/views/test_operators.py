@@ -80,7 +80,7 @@ async def test_a_failed_log_in_is_one_line_in_the_log_without_password_and_email
         await running.nobody.post("/operator/login", email="Nobody@example.com", password="s3cret")
         await running.nobody.post("/operator/login", email="nobody@example.com ", password="s3cret")
     first, second = lines
-    assert (first["event"], first["log_level"], first["address"]) == ("a log-in failed", "info", "127.0.0.1")
+    assert (first["event"], first["log_level"], first["address"]) == ("login_failed", "info", "127.0.0.1")
     assert first["email_hash"] == second["email_hash"] == sha256(b"nobody@example.com").hexdigest()[:12]
     assert "s3cret" not in str(lines)
     assert "nobody@" not in str(lines).lower()
@@ -93,7 +93,7 @@ async def test_who_comes_too_often_is_one_line_in_the_log(running: Running) -> N
     with structlog.testing.capture_logs() as lines:
         assert (await running.nobody.post("/operator/login", **fields)).status == 429
     (line,) = lines
-    expected = {"event": "refused for now", "log_level": "info", "address": "127.0.0.1", "method": "POST"}
+    expected = {"event": "refused_for_now", "log_level": "info", "address": "127.0.0.1", "method": "POST"}
     assert line == expected | {"path": "/operator/login", "code": "too_many"}
 
 

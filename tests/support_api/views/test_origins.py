@@ -41,7 +41,7 @@ async def test_a_refused_origin_is_one_line_in_the_log(nobody: Caller) -> None:
         await from_page(nobody, EVIL).post("/create_ticket", message="x")
         await from_page(nobody, EVIL, Access_Control_Request_Method="POST").send("OPTIONS", "/auth")
         await nobody.with_headers({"Sec-Fetch-Site": "cross-site"}).form("/typing")
-    refused = {"event": "an origin was refused", "log_level": "info"}
+    refused = {"event": "origin_refused", "log_level": "info"}
     assert lines == [
         refused | {"origin": EVIL, "method": "POST", "path": "/create_ticket"},
         refused | {"origin": EVIL, "method": "OPTIONS", "path": "/auth"},
