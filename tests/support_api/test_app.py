@@ -1,7 +1,5 @@
 """The parts together, with the real relay: events reach a subscriber, tickets are swept, a stop delivers the rest."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """Settings."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """openapi.yaml against the running application."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The command line, in this process and as a real one."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -12,175 +10,16 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-import structlog
-from click.testing import CliRunner, Result
 
 from support_api import cli
 from support_api.database.schema import schema_sql
+from tests.support_api.cli.commands import add, run
 
 ROOT = Path(__file__).parent.parent.parent.parent
-PASSWORD = "long enough"
-
-
-@pytest.fixture(autouse=True)
-def _reset_logs() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def env(database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    for name in [name for name in os.environ if name.startswith("SUPPORT_")]:
-        monkeypatch.delenv(name)
-    return {"SUPPORT_DATABASE_URL": database_url, "SUPPORT_RELAY_URL": "http://127.0.0.1:1"}
-
-
-def run(env: dict[str, str], *arguments: str, stdin: str = "") -> Result:
-    return CliRunner().invoke(cli.main, arguments, env=env, input=stdin)
-
-
-def add(env: dict[str, str], *more: str, email: str = "olga@example.com", password: str = PASSWORD) -> Result:
-    return run(
-        env, "operator", "add", "--name", "Olga", "--email", email, "--password-stdin", *more, stdin=f"{password}\n"
-    )
-
-
-def test_an_operator_is_added_and_listed(env: dict[str, str]) -> None:
-    assert "Operator 1 (olga@example.com)" in add(env, "--max-tickets", "3", email=" OLGA@example.com").output
-    listed = run(env, "operator", "list")
-    assert listed.output == "1\tolga@example.com\tOlga\toffline\t0/3\n"
-    assert PASSWORD not in Path(env["SUPPORT_DATABASE_URL"].removeprefix("sqlite:///")).read_bytes().decode("latin-1")
-
-
-def stored_events(env: dict[str, str], *refusals: str | None) -> None:
-    """Events in the outbox, with the reasons for which they were refused."""
-    path = env["SUPPORT_DATABASE_URL"].removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path)) as database, database:
-        for number, refusal in enumerate(refusals, 1):
-            refused_at = None if refusal is None else "2026-01-02 03:04:06.000000"
-            values = (number, "private-ticket-1", "message:new", '{"content":"private"}', refused_at, refusal)
-            database.execute(
-                "INSERT INTO support_outbox (id, channel, event, payload, refused_at, refusal, created_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, '2026-01-02 03:04:05.000000')",
-                values,
-            )
-
-
-def test_what_the_relay_refused_is_listed_without_its_data(env: dict[str, str]) -> None:
-    stored_events(env, "too\x1b[2J great", None)
-    listed = run(env, "outbox", "list")
-    (line,) = listed.stdout.splitlines()
-    number, channel, event, size, made, refused, reason = line.split("\t")
-    assert (number, channel, event, size, reason) == ("1", "private-ticket-1", "message:new", "21", "too [2J great")
-    assert (made[:19], refused[:19]) == ("2026-01-02T03:04:05", "2026-01-02T03:04:06")
-    assert listed.stderr == "1 wait for the relay, 1 were set aside.\n"
-    assert "content" not in listed.output
-
-
-def test_what_the_relay_refused_is_brought_back(env: dict[str, str]) -> None:
-    stored_events(env, "no", "no", "no", None)
-    assert run(env, "outbox", "retry", "2").output == "1 will be sent again.\n"
-    wrong = run(env, "outbox", "retry", "1", "4", "9")
-    assert (wrong.exit_code, wrong.stdout) == (1, "1 will be sent again.\n")
-    assert "Not set aside: 4, 9." in wrong.output
-    assert run(env, "outbox", "retry", "--all").output == "1 will be sent again.\n"
-    assert run(env, "outbox", "list").stderr == "4 wait for the relay, 0 were set aside.\n"
-
-
-@pytest.mark.parametrize("arguments", [[], ["--all", "1"], ["x"], ["0"], [str(2**63)]])
-def test_it_is_said_what_to_bring_back(env: dict[str, str], arguments: list[str]) -> None:
-    assert run(env, "outbox", "retry", *arguments).exit_code == 2
-
-
-def test_an_event_that_holds_up_all_others_can_be_skipped(env: dict[str, str]) -> None:
-    stored_events(env, "no", None, None)
-    assert run(env, "outbox", "skip").output == "2 (message:new on private-ticket-1) was set aside.\n"
-    assert run(env, "outbox", "skip").exit_code == 0
-    nothing = run(env, "outbox", "skip")
-    assert (nothing.exit_code, nothing.output) == (1, "Error: No event waits.\n")
-
-
-def test_an_operators_name_shows_what_it_is(env: dict[str, str]) -> None:
-    arguments = ["operator", "add", "--email", "olga@example.com", "--password-stdin", "--name"]
-    assert run(env, *arguments, "\u200b\u202e", stdin=f"{PASSWORD}\n").exit_code == 2
-    assert run(env, *arguments, "\u202eOl\u200bga ", stdin=f"{PASSWORD}\n").exit_code == 0
-    assert "\tOlga\t" in run(env, "operator", "list").output
-
-
-def test_an_email_that_is_taken_is_refused(env: dict[str, str]) -> None:
-    add(env)
-    again = add(env)
-    assert again.exit_code == 1
-    assert again.output.startswith("Error: 'email' must be one that no other operator has")
-
-
-@pytest.mark.parametrize(
-    ("more", "email", "password"),
-    [
-        ((), "no", PASSWORD),
-        ((), "a@b", "short"),
-        (("--max-tickets", "101"), "a@b", PASSWORD),
-        (("--name", " "), "a@b", PASSWORD),
-    ],
-)
-def test_an_operator_with_a_bad_value_is_refused(
-    env: dict[str, str], more: tuple[str, ...], email: str, password: str
-) -> None:
-    assert add(env, *more, email=email, password=password).exit_code != 0
-    assert run(env, "operator", "list").output == ""
-
-
-def test_a_password_never_stands_in_the_arguments(env: dict[str, str]) -> None:
-    for command in (["add", "--name", "Olga"], ["password"]):
-        assert run(env, "operator", *command, "--email", "a@b").exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        (["password", "--password-stdin"], "has a new password"),
-        (["limit", "--max-tickets", "9"], "below 9"),
-        (["disable"], "is disabled"),
-        (["enable"], "may log in again"),
-    ],
-)
-def test_an_operator_is_changed_by_email(env: dict[str, str], command: list[str], said: str) -> None:
-    add(env)
-    changed = run(env, "operator", *command, "--email", "olga@example.com", stdin="another password\n")
-    assert (changed.exit_code, said in changed.output) == (0, True)
-    unknown = run(env, "operator", *command, "--email", "nobody@example.com", stdin="another password\n")
-    assert unknown.exit_code == 1
-    assert unknown.output == "Error: There is no operator with the e-mail nobody@example.com.\n"
-
-
-def test_a_disabled_operator_is_listed_as_such(env: dict[str, str]) -> None:
-    add(env)
-    run(env, "operator", "disable", "--email", "olga@example.com")
-    assert "\tdisabled\t" in run(env, "operator", "list").output
-
-
-def test_an_operator_who_was_not_heard_of_for_long_is_listed_as_gone(env: dict[str, str]) -> None:
-    add(env)
-
-    def heard(status: str, ago: str) -> None:
-        database = sqlite3.connect(env["SUPPORT_DATABASE_URL"].removeprefix("sqlite:///"))
-        with database:
-            moment = f"strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{ago}')"
-            database.execute(f"UPDATE support_operators_online SET status = '{status}', last_seen = {moment}")  # noqa: S608 - our own words
-        database.close()
-
-    for status, ago, shown in [
-        ("online", "-1 seconds", "online"),
-        ("online", "-61 seconds", "gone"),
-        ("away", "-61 seconds", "gone"),
-        ("offline", "-61 seconds", "offline"),
-    ]:
-        heard(status, ago)
-        assert f"\t{shown}\t" in run(env, "operator", "list").output
 
 
 def test_the_first_run_makes_an_operator_and_the_second_one_does_not(env: dict[str, str]) -> None:

@@ -1,7 +1,5 @@
 """Events that nobody waits for."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Delivery of stored events to the relay."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """What is looked after though nobody asks for it."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The choice of an operator."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """Operators, their sessions and their presence."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The outbox's rows."""
 
-from __future__ import annotations
-
 import pytest
 
 from support_api.models.outbox import Event

@@ -1,7 +1,5 @@
 """Password hashes."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 

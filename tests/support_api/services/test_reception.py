@@ -1,7 +1,5 @@
 """Whether anybody is there, and who is told when."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 

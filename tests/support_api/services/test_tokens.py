@@ -1,7 +1,5 @@
 """Signed tokens."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import timedelta
 

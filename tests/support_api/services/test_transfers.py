@@ -1,7 +1,5 @@
 """Tickets that change hands because a person says so."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The attack matrix: each caller against each call about a ticket, and each channel."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Bodies of all kinds, good and bad, to all calls."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable

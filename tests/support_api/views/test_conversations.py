@@ -1,7 +1,5 @@
 """The calls about a conversation, over HTTP."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

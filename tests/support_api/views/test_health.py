@@ -1,7 +1,5 @@
 """Health, configuration for browsers, and answers to what there is not."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """The operators' calls, over HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 from hashlib import sha256
 from typing import Any

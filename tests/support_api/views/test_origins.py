@@ -1,7 +1,5 @@
 """Requests from pages of other sites."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

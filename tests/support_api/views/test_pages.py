@@ -1,7 +1,5 @@
 """Pages and scripts."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reverse proxies in front of the desk."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from ipaddress import ip_network
 

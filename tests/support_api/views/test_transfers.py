@@ -1,7 +1,5 @@
 """Handing tickets over by HTTP: who may, in which form, and what comes back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import pytest
