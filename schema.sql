@@ -2,7 +2,18 @@
 -- Generated from support_api/database/tables.py by `python -m support_api schema`; change them there.
 -- All times are UTC, as RFC 3339 text with milliseconds.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
+
+-- Which of several processes does what is to be done by one
+CREATE TABLE support_leases (
+    -- What only one process does: outbox, sweep
+    name VARCHAR(40) NOT NULL,
+    -- The process that does it
+    holder VARCHAR(64) NOT NULL,
+    -- Until then nobody else does it; renewed while it is done
+    expires_at VARCHAR(24) NOT NULL,
+    CONSTRAINT pk_support_leases PRIMARY KEY (name)
+);
 
 -- The people who answer
 CREATE TABLE support_operators (
@@ -43,6 +54,18 @@ CREATE TABLE support_outbox (
     kind VARCHAR(11) DEFAULT 'event' NOT NULL CONSTRAINT ck_support_outbox_kind CHECK (kind IN ('event', 'unsubscribe', 'terminate'))
 );
 CREATE INDEX ix_support_outbox_pending ON support_outbox (id) WHERE refused_at IS NULL;
+
+-- How often callers did what is limited, for several processes; empty on SQLite, where one counts by itself
+CREATE TABLE support_rates (
+    -- A hash of who does what
+    "key" VARCHAR(64) NOT NULL,
+    -- When they did it lately, in seconds since 1970, the oldest first
+    seen TEXT NOT NULL,
+    -- After this moment the row counts for nothing
+    expires_at VARCHAR(24) NOT NULL,
+    CONSTRAINT pk_support_rates PRIMARY KEY ("key")
+);
+CREATE INDEX ix_support_rates_expires_at ON support_rates (expires_at);
 
 -- Where operators are logged in; a row is removed at log-out and at a new password
 CREATE TABLE support_operator_sessions (
@@ -145,3 +168,10 @@ CREATE TABLE support_messages (
     CONSTRAINT fk_support_messages_ticket_id FOREIGN KEY(ticket_id) REFERENCES support_tickets (id) ON DELETE CASCADE
 );
 CREATE INDEX idx_ticket ON support_messages (ticket_id, created_at);
+
+-- Alembic's own: of which revision (support_api/database/migrations) the tables are
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO alembic_version (version_num) VALUES ('0003');

@@ -34,7 +34,7 @@ class Settings:
     host: str = "127.0.0.1"
     # Port to listen on; 0 takes a free one.
     port: int = 8080
-    # The SQLite file; three slashes before a relative path, four before an absolute one.
+    # An SQLite file (three slashes before a relative path, four before an absolute one) or a PostgreSQL database.
     database_url: str = "sqlite:///data/pushdesk.sqlite3"
     # Where this process reaches the relay.
     relay_url: str = "http://127.0.0.1:6001"
@@ -138,11 +138,26 @@ def _optional_http_url(value: object) -> str:
     return "" if value == "" else _http_url(value)
 
 
-def _sqlite_url(value: object) -> str:
+class DatabaseUrl(str):
+    """A URL that shows without its password where settings are shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(_SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***", self)))
+
+
+# In postgresql://user:password@host: it may hold anything but what ends it. Or an option, as libpq takes it.
+_PASSWORD: Final = re.compile(r"(?<=://)([^/?#:]*):[^/?#]*(?=@)")
+_SECRET_OPTION: Final = re.compile(r"(?<=[?&])((?:ssl)?password=)[^&]*", re.IGNORECASE)
+
+
+def _database_url(value: object) -> DatabaseUrl:
     text = _text(value)
-    if not re.fullmatch(r"sqlite:///[^?]+", text) or text == "sqlite:///:memory:":
+    if not re.fullmatch(r"sqlite:///[^?]+|postgres(?:ql)?://\S+", text) or text == "sqlite:///:memory:":
         raise ValueError
-    return text
+    _ = urlsplit(text).port  # raises ValueError for a port that is none
+    return DatabaseUrl(text)
 
 
 def _secret(value: object) -> Secret:
@@ -176,7 +191,7 @@ _NAME: Final = _Rule("a text", _text)
 _RULES: dict[str, _Rule] = {
     "host": _Rule("an address or a host name", _text),
     "port": _whole(0, 65535),
-    "database_url": _Rule("sqlite:///path/to/file", _sqlite_url),
+    "database_url": _Rule("sqlite:///path/to/file or postgresql://user:password@host:5432/name", _database_url),
     "relay_url": _Rule("http://host:port or https://host", _http_url),
     "relay_public_url": _Rule("http://host:port, https://host or nothing", _optional_http_url),
     "relay_app_id": _NAME,

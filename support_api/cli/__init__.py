@@ -17,13 +17,14 @@ import click
 from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
 from support_api.app import running_app
+from support_api.cli.database import migrate, migrate_now
 from support_api.cli.delivery import outbox
 from support_api.cli.demo import check_relay, run_both, shared_environment
 from support_api.cli.logs import set_up_logs
 from support_api.cli.operators import operator
 from support_api.cli.running import load_settings, run, with_services
 from support_api.config import Settings, describe
-from support_api.database.schema import schema_sql
+from support_api.database.schema import DIALECTS, schema_sql
 from support_api.services import Services
 from support_api.services.passwords import Passwords
 
@@ -45,6 +46,7 @@ def main() -> None:
 
 main.add_command(operator)
 main.add_command(outbox)
+main.add_command(migrate)
 
 
 @main.command()
@@ -62,9 +64,10 @@ def check_config() -> None:
 
 
 @main.command()
-def schema() -> None:
-    """Print schema.sql."""
-    click.echo(schema_sql(), nl=False)
+@click.option("--dialect", type=click.Choice(list(DIALECTS)), default="sqlite", show_default=True)
+def schema(dialect: str) -> None:
+    """Print the tables as SQL; of SQLite, that is schema.sql."""
+    click.echo(schema_sql(dialect), nl=False)
 
 
 @main.command("first-run", short_help="Make the database and a first operator.")
@@ -78,11 +81,13 @@ def first_run() -> None:
 def demo() -> None:
     """Try it: the relay, the desk and a shop page, from nothing; data in ./data, an operator made at the first run.
 
-    Takes the settings of both, RELAY_… and SUPPORT_…; the desk finds the relay by itself.
+    Takes the settings of both, RELAY_… and SUPPORT_…; the desk finds the relay by itself. Data of an earlier version are
+    brought up to date by themselves; of a file a copy is kept.
     """
     environ = shared_environment(os.environ)
     run(lambda: check_relay(environ))
     settings = load_settings(environ)
+    migrate_now(settings, is_quiet=True)
     with_services(settings, lambda services: _first_run(settings, services))
     run(lambda: run_both(environ))
 

@@ -67,6 +67,15 @@ class Transaction:
         self.topics.add(topic)
 
 
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """Revisions of the tables before (None: there were none) and now, and where what was there before was kept."""
+
+    before: str | None
+    now: str
+    copy: str | None = None
+
+
 Work = Callable[[Transaction], T]
 
 
@@ -90,6 +99,10 @@ class Database(ABC):
     @abstractmethod
     async def open(self) -> None:
         """Make ready for works. Raises `DatabaseUnusable`; then `close` may be called and is not needed."""
+
+    @abstractmethod
+    async def migrate(self) -> "Migrated":
+        """Bring the tables up to date, or make them. Only while it is not open. Raises `DatabaseUnusable`."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -7,6 +7,7 @@ then read" is enough and nothing is ever tried again. A work that has begun is n
 import asyncio
 import re
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Generic
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -23,13 +24,14 @@ from support_api.database.engine import (
     PATIENCE,
     Database,
     DatabaseUnusable,
+    Migrated,
     T,
     Transaction,
     Work,
     unavailable,
 )
 from support_api.database.listening import CHANNEL, LOST, Listener
-from support_api.database.tables import metadata
+from support_api.database.migrations import WrongRevision, migrate, prepare
 
 # Connections for works; one more listens.
 CONNECTIONS: Final = 10
@@ -39,6 +41,9 @@ LOCK_TIMEOUT: Final = 5_000
 
 # Seconds that a new connection may take.
 CONNECT_WITHIN: Final = 10.0
+
+# Seconds that the change of all tables may take: the longest is an index over all messages.
+ARRANGE_WITHIN: Final = 600.0
 
 # PostgreSQL 13 and what came before it are no longer maintained by its makers.
 OLDEST_VERSION: Final = 13
@@ -98,13 +103,27 @@ class PostgresDatabase(Database):
         return "postgresql"
 
     async def open(self) -> None:
-        """Makes the tables where they are missing. Raises `DatabaseUnusable`."""
+        """Makes the tables of a database that has none. Raises `DatabaseUnusable`."""
+        await self._arrange(prepare)
+        self._listening = asyncio.create_task(self._listener.run(), name="database-news")
+
+    async def migrate(self) -> Migrated:
+        """Changes all tables in one transaction: either all is as it was, or up to date."""
+        before, now = await self._arrange(migrate)
+        return Migrated(before, now)
+
+    async def _arrange(self, work: Callable[[Connection], T]) -> T:
+        """Does something to the tables; never two processes at once. Raises `DatabaseUnusable`."""
         try:
-            async with asyncio.timeout(CONNECT_WITHIN + LOCK_TIMEOUT / 1000), self._engine.begin() as conn:
-                await conn.run_sync(self._prepare)
+            async with asyncio.timeout(ARRANGE_WITHIN), self._engine.begin() as conn:
+                return await conn.run_sync(self._under_lock, work)
+        except WrongRevision as error:
+            raise DatabaseUnusable(self.where, str(error)) from error
         except (DBAPIError, PoolTimeout, *LOST) as error:
             raise DatabaseUnusable(self.where, _explain(error)) from error
-        self._listening = asyncio.create_task(self._listener.run(), name="database-news")
+        finally:
+            # Whoever cannot open it need not close it.
+            await self._engine.dispose()
 
     async def close(self) -> None:
         self._is_closed = True
@@ -176,14 +195,14 @@ class PostgresDatabase(Database):
         named = {"application_name": "pushdesk-desk"} | settings
         return await asyncpg.connect(self._dsn, timeout=CONNECT_WITHIN, server_settings=named, **self._options)
 
-    def _prepare(self, conn: Connection) -> None:
+    def _under_lock(self, conn: Connection, work: Callable[[Connection], T]) -> T:
         version = conn.exec_driver_sql("SHOW server_version_num").scalar_one()
         if int(version) < OLDEST_VERSION * 10_000:
             raise DatabaseUnusable(
                 self.where, f"it is PostgreSQL {int(version) // 10_000}, {OLDEST_VERSION} is needed."
             )
         conn.execute(_LOCK, {"key": TABLES})
-        metadata.create_all(conn)
+        return work(conn)
 
 
 class _Once(Generic[T]):

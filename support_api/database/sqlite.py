@@ -8,21 +8,21 @@ another process was quicker, whatever the time-out says.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
 import aiosqlite
 import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from support_api.database.clock import Clock, utc_now
-from support_api.database.engine import Database, DatabaseUnusable, T, Transaction, Work, unavailable
-from support_api.database.steps import steps_from
-from support_api.database.tables import SCHEMA_VERSION, metadata
+from support_api.database.engine import Database, DatabaseUnusable, Migrated, T, Transaction, Work, unavailable
+from support_api.database.migrations import WrongRevision, head, migrate, prepare, revision
 from support_api.database.works import Job, Works, refuse, settle
 
 # Seconds that a transaction waits for another process's write; then the caller is asked to try again.
@@ -72,14 +72,29 @@ class SqliteDatabase(Database):
         return "sqlite"
 
     async def open(self) -> None:
-        """Makes folder, file and tables where they are missing, and brings those of an earlier version up to date."""
+        """Makes folder, file and tables where they are missing."""
+        async with self._explained():
+            writer = await self._when_free(self._add_writer)
+            self._lanes.append(_Lane(writer, self._writes, _write_together, self._spread))
+            for _ in range(READERS):
+                reader = await _connect(self._engine, self._clock, "PRAGMA query_only = ON")
+                self._lanes.append(_Lane(reader, self._reads, _read_each, self._spread))
+
+    async def migrate(self) -> Migrated:
+        """Brings the file up to date in one transaction, after a copy of it was made beside it."""
+        async with self._explained():
+            return await self._when_free(self._migrate_now)
+
+    @asynccontextmanager
+    async def _explained(self) -> AsyncIterator[None]:
+        """Makes the folder; says of all that goes wrong what it is. Raises `DatabaseUnusable`."""
         try:
             await asyncio.to_thread(Path(self.where).parent.mkdir, parents=True, exist_ok=True)
-            await self._prepare_when_free()
-            for _ in range(READERS):
-                await self._add_lane(self._reads, _read_each, "PRAGMA query_only = ON")
+            yield
         except OSError as error:
             raise DatabaseUnusable(self.where, f"its folder cannot be made ({error.strerror}).") from error
+        except WrongRevision as error:
+            raise DatabaseUnusable(self.where, str(error)) from error
         except _FAULTS as error:
             raise DatabaseUnusable(self.where, _explain(_said(error))) from error
 
@@ -101,50 +116,34 @@ class SqliteDatabase(Database):
         """The same as `writing`: there is one writer."""
         return await self._writes.run(work)
 
-    async def _prepare_when_free(self) -> None:
+    async def _when_free(self, work: Callable[[], Awaitable[T]]) -> T:
         """Two processes that open a new file at once wait for each other: SQLite itself does not, at a file's change to WAL
         mode, whatever the time-out says. Raises what the database said when that is over."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._busy_timeout
         while True:
             try:
-                return await self._add_writer()
+                return await work()
             except _FAULTS as error:
                 if not _is_locked(_said(error)) or loop.time() >= until:
                     raise
             await asyncio.sleep(OPEN_AGAIN)
 
-    async def _add_writer(self) -> None:
+    async def _add_writer(self) -> "_Connection":
         connection = await _connect(self._engine, self._clock)
         try:
-            await connection.run(self._prepare)
+            await connection.run(_prepare)
         except BaseException:
             await connection.close()
             raise
-        self._lanes.append(_Lane(connection, self._writes, _write_together, self._spread))
+        return connection
 
-    async def _add_lane(self, works: Works, transact: _Transact, pragma: str) -> None:
-        connection = await _connect(self._engine, self._clock, pragma)
-        self._lanes.append(_Lane(connection, works, transact, self._spread))
-
-    def _prepare(self, session: "Session") -> None:
-        with session.transaction("BEGIN IMMEDIATE"):
-            version = session.conn.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version == SCHEMA_VERSION:
-                return
-            if version == 0:
-                metadata.create_all(session.conn)
-            else:
-                self._bring_up_to_date(session.conn, version)
-            session.conn.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    def _bring_up_to_date(self, conn: Connection, version: int) -> None:
-        if not 0 < version < SCHEMA_VERSION:
-            reason = f"its tables are of version {version}, this program knows version {SCHEMA_VERSION}."
-            raise DatabaseUnusable(self.where, reason)
-        for statement in steps_from(version):
-            conn.exec_driver_sql(statement)
-        _log.info("tables_brought_up_to_date", from_version=version, to_version=SCHEMA_VERSION)
+    async def _migrate_now(self) -> Migrated:
+        connection = await _connect(self._engine, self._clock, "PRAGMA foreign_keys = OFF")
+        try:
+            return await connection.run(_migrate)
+        finally:
+            await connection.close()
 
 
 class Session:
@@ -194,6 +193,37 @@ class _Whole:
         # After some errors, a full disk for example, SQLite has done it by itself.
         if self._driver.in_transaction:
             self._driver.execute("ROLLBACK")
+
+
+def _prepare(session: Session) -> None:
+    with session.transaction("BEGIN IMMEDIATE"):
+        prepare(session.conn)
+
+
+def _migrate(session: Session) -> Migrated:
+    with session.transaction("BEGIN IMMEDIATE"):
+        found = revision(session.conn)
+        copy = None if found in (None, head()) else _copy_aside(session, str(found))
+        before, now = migrate(session.conn)
+        ensure_whole(session.driver)
+        return Migrated(before, now, copy)
+
+
+def _copy_aside(session: Session, found: str) -> str:
+    """Keeps the file as it was, beside it. Returns where."""
+    where = session.driver.execute("PRAGMA database_list").fetchone()[2]
+    copy = f"{where}.before-{head()}-was-{found}"
+    with closing(sqlite3.connect(where)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return copy
+
+
+def ensure_whole(driver: sqlite3.Connection) -> None:
+    """Raises `sqlite3.IntegrityError` where a row refers to one that is not there, or the file is damaged."""
+    broken = driver.execute("PRAGMA foreign_key_check").fetchone()
+    said = driver.execute("PRAGMA integrity_check").fetchone()[0]
+    if broken is not None or said != "ok":
+        raise sqlite3.IntegrityError(f"it is damaged: {said if broken is None else f'rows of {broken[0]} are orphans'}")
 
 
 def _write_together(jobs: _Batch, session: Session) -> None:

@@ -1,5 +1,5 @@
-"""The steps from the tables of an earlier version to those of today. Each is text, as it was when it was written: what
-tables.py says today is no help to a file of yesterday. Knows no connection.
+"""The steps from SQLite files of the first versions to the one that `migrations/` begins with. Each is text, as it was when
+it was written: what tables.py says today is no help to a file of yesterday. None will be added. Knows no connection.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from support_api.database.tables import SCHEMA_VERSION
+LAST_STEP = 2
+"""The version that they lead to: revision 0002 of `migrations/`."""
 
 STEPS: Mapping[int, Sequence[str]] = MappingProxyType(
     {
@@ -31,5 +32,5 @@ STEPS: Mapping[int, Sequence[str]] = MappingProxyType(
 
 
 def steps_from(version: int) -> list[str]:
-    """The statements that bring a file of `version` up to date. Raises KeyError for a version that has no way here."""
-    return [statement for step in range(version, SCHEMA_VERSION) for statement in STEPS[step]]
+    """The statements that make of a file of `version` one of `LAST_STEP`."""
+    return [statement for step in range(version, LAST_STEP) for statement in STEPS[step]]

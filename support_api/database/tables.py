@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -28,9 +30,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA_VERSION = 2
-"""Raised with every change of a table, together with a step in database/steps.py. New columns stand last in their table,
-where SQLite adds them to a file of an earlier version."""
+ALEMBIC = 3
+"""`PRAGMA user_version` of an SQLite file whose revision is in a table of its own (migrations/). Never to be raised."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -277,4 +278,27 @@ Index(
     outbox.c.id,
     sqlite_where=outbox.c.refused_at.is_(None),
     postgresql_where=outbox.c.refused_at.is_(None),
+)
+
+leases = Table(
+    "support_leases",
+    metadata,
+    Column("name", String(40), primary_key=True, comment="What only one process does: outbox, sweep"),
+    Column("holder", String(64), nullable=False, comment="The process that does it"),
+    Column("expires_at", UtcTime, nullable=False, comment="Until then nobody else does it; renewed while it is done"),
+    comment="Which of several processes does what is to be done by one",
+)
+
+rates = Table(
+    "support_rates",
+    metadata,
+    Column("key", String(64), primary_key=True, comment="A hash of who does what"),
+    Column(
+        "seen",
+        ARRAY(Double).with_variant(Text(), "sqlite"),
+        nullable=False,
+        comment="When they did it lately, in seconds since 1970, the oldest first",
+    ),
+    Column("expires_at", UtcTime, nullable=False, index=True, comment="After this moment the row counts for nothing"),
+    comment="How often callers did what is limited, for several processes; empty on SQLite, where one counts by itself",
 )

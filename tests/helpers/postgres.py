@@ -57,11 +57,13 @@ class PostgresServer:
         self._run("pg_ctl", "-w", "-D", self._data, "-m", mode, "stop")
 
     def ask(self, database: str, statement: str) -> list[Any]:
-        """The rows of one statement, over a connection of its own; also where an event loop runs."""
+        """What a statement returns, or some that return nothing, over a connection of its own; also where a loop runs."""
 
         async def ask() -> list[Any]:
             connection = await asyncpg.connect(self.url(database))
             try:
+                if ";" in statement:
+                    return [await connection.execute(statement)]
                 return list(await connection.fetch(statement))
             finally:
                 await connection.close()

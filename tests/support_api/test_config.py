@@ -95,7 +95,9 @@ def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path)
         ("PORT", "80a"),
         ("PORT", "٣"),
         ("HOST", " "),
-        ("DATABASE_URL", "postgresql://x"),
+        ("DATABASE_URL", "mysql://x/y"),
+        ("DATABASE_URL", "postgresql://"),
+        ("DATABASE_URL", "postgresql://user:password@host:port/name"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "sqlite:///"),
         ("RELAY_URL", "ws://127.0.0.1"),
@@ -122,6 +124,26 @@ def test_all_wrong_keys_are_named_at_once_with_what_was_expected(tmp_path: Path)
 def test_a_value_of_the_wrong_kind_is_refused(name: str, value: str) -> None:
     (problem,) = problems_of({f"SUPPORT_{name}": value})
     assert problem.startswith(f"SUPPORT_{name}: expected ")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://desk:s3cret@db:5432/desk", "postgresql://desk:***@db:5432/desk"),
+        ("postgres://desk:a:s3cret%40x@db/desk?sslmode=require", "postgres://desk:***@db/desk?sslmode=require"),
+        (
+            "postgresql:///desk?host=/run/pg&password=s3cret&user=a",
+            "postgresql:///desk?host=/run/pg&password=***&user=a",
+        ),
+        ("postgresql://desk@db/desk?sslpassword=s3cret", "postgresql://desk@db/desk?sslpassword=***"),
+        ("sqlite:////var/lib/pushdesk/desk.sqlite3", "sqlite:////var/lib/pushdesk/desk.sqlite3"),
+    ],
+)
+def test_the_password_of_a_database_is_not_shown(url: str, shown: str) -> None:
+    settings = load({"SUPPORT_DATABASE_URL": url})
+    assert settings.database_url == url
+    assert f"database_url = '{shown}'" in describe(settings)
+    assert "s3cret" not in repr(settings)
 
 
 def test_a_switch_is_a_word_in_the_environment_and_a_boolean_in_the_file(tmp_path: Path) -> None:

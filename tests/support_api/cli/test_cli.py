@@ -77,6 +77,7 @@ def test_the_list_of_commands_says_whole_sentences(env: dict[str, str], group: l
 
 def test_the_schema_is_printed(env: dict[str, str]) -> None:
     assert run(env, "schema").output == schema_sql()
+    assert run(env, "schema", "--dialect", "postgresql").output == schema_sql("postgresql")
 
 
 @pytest.mark.parametrize("command", ["serve", "first-run"])

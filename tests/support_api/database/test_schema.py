@@ -1,14 +1,20 @@
 """schema.sql and the tables of the code."""
 
-from __future__ import annotations
-
+import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from support_api.database.migrations import prepare
+from support_api.database.postgres import PostgresDatabase
 from support_api.database.schema import schema_sql
-from support_api.database.tables import SCHEMA_VERSION, metadata
+from support_api.database.tables import metadata
+from tests.helpers.postgres import PostgresServer
 
 SCHEMA_FILE = Path(__file__).parent.parent.parent.parent / "schema.sql"
 
@@ -21,15 +27,34 @@ def test_the_file_makes_the_same_database_as_the_code(tmp_path: Path) -> None:
     by_file = sqlite3.connect(tmp_path / "file.sqlite3")
     by_file.executescript(SCHEMA_FILE.read_text("utf-8"))
     engine = create_engine(f"sqlite:///{tmp_path}/code.sqlite3")
-    metadata.create_all(engine)
+    with engine.begin() as conn:
+        prepare(conn)
     engine.dispose()
     by_code = sqlite3.connect(tmp_path / "code.sqlite3")
     try:
         assert shape_of(by_file) == shape_of(by_code)
-        assert by_file.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        for what in ("PRAGMA user_version", "SELECT version_num FROM alembic_version"):
+            assert by_file.execute(what).fetchone() == by_code.execute(what).fetchone()
     finally:
         by_file.close()
         by_code.close()
+
+
+def test_what_is_printed_for_postgresql_makes_a_database_that_the_desk_takes(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    postgres_server.ask(urlsplit(postgres_url).path[1:], schema_sql("postgresql"))
+    database = PostgresDatabase(postgres_url)
+
+    async def differences() -> list[Any]:
+        await database.open()
+        try:
+            return await database.reading(lambda tx: compare_metadata(MigrationContext.configure(tx.conn), metadata))
+        finally:
+            await database.close()
+
+    # The comments stand in the file for whoever reads it.
+    assert [one for one in asyncio.run(differences()) if "comment" not in str(one[0])] == []
 
 
 def test_every_table_and_column_says_what_it_is_for() -> None:

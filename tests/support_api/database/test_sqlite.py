@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, event, insert, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from support_api.database import sqlite
 from support_api.database.engine import DatabaseUnusable, Transaction
 from support_api.database.sqlite import READERS, WRITES_AT_ONCE, SqliteDatabase
 from support_api.database.tables import messages, outbox
@@ -132,10 +133,10 @@ async def test_a_database_that_another_process_locks_is_named(database: SqliteDa
 async def test_what_the_driver_says_becomes_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, reason: str
 ) -> None:
-    def fail(_self: SqliteDatabase, _session: object) -> None:
+    def fail(_conn: object) -> None:
         raise OperationalError("PRAGMA", None, sqlite3.OperationalError(said))
 
-    monkeypatch.setattr(SqliteDatabase, "_prepare", fail)
+    monkeypatch.setattr(sqlite, "prepare", fail)
     assert (await _refusal(tmp_path / "desk.sqlite3")).endswith(f"cannot be used: {reason}")
 
 
@@ -144,7 +145,7 @@ async def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version = 99")
     other.close()
-    assert "version 99" in await _refusal(path)
+    assert "revision 0099" in await _refusal(path)
 
 
 async def test_many_who_open_a_new_file_at_once_all_open_it(tmp_path: Path) -> None:

@@ -1,0 +1,249 @@
+"""The tables as they were when Alembic came: version 2 of the files before it. A copy that does not change with tables.py."""
+
+from alembic import op
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from support_api.database.tables import UtcTime
+
+revision = "0002"
+down_revision = None
+
+# SQLite numbers rows by itself only in a column of the type INTEGER.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+operators = Table(
+    "support_operators",
+    metadata,
+    Column(
+        "id",
+        _Id,
+        Identity(),
+        primary_key=True,
+        comment="The operator's number; names the channel private-operator-{id}",
+    ),
+    Column("name", String(100), nullable=False, comment="Shown to visitors"),
+    Column("email", String(255), nullable=False, unique=True, comment="The log-in, in lower case"),
+    Column("password_hash", Text, nullable=False, comment="argon2id, with its parameters and salt"),
+    Column("created_at", UtcTime, nullable=False, comment="When the account was made"),
+    Column("disabled_at", UtcTime, comment="Set: no log-in, no session, no tickets. Rows are kept: history names them"),
+    comment="The people who answer",
+    sqlite_autoincrement=True,
+)
+
+operator_sessions = Table(
+    "support_operator_sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True, comment="SHA-256 of the session's secret, in hex"),
+    Column(
+        "user_id",
+        _Id,
+        ForeignKey("support_operators.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+        comment="Whose session; it ends with the account",
+    ),
+    Column("created_at", UtcTime, nullable=False, comment="When the operator logged in"),
+    Column("expires_at", UtcTime, nullable=False, comment="After this moment the session counts for nothing"),
+    comment="Where operators are logged in; a row is removed at log-out and at a new password",
+)
+
+operators_online = Table(
+    "support_operators_online",
+    metadata,
+    Column(
+        "user_id",
+        _Id,
+        ForeignKey("support_operators.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="The operator; the row is made and removed with the account",
+    ),
+    Column(
+        "active_tickets",
+        Integer,
+        CheckConstraint("active_tickets >= 0", name="active_tickets"),
+        nullable=False,
+        server_default=text("0"),
+        comment="Counted anew from support_tickets in each transaction that changes it",
+    ),
+    Column(
+        "max_tickets",
+        Integer,
+        CheckConstraint("max_tickets BETWEEN 0 AND 100", name="max_tickets"),
+        nullable=False,
+        server_default=text("5"),
+        comment="No new ticket at or above this many active ones",
+    ),
+    Column("last_seen", UtcTime, nullable=False, comment="The last heartbeat; an old one means not online"),
+    Column(
+        "status",
+        String(7),
+        CheckConstraint("status IN ('online', 'away', 'offline')", name="status"),
+        nullable=False,
+        server_default=text("'offline'"),
+        comment="What the operator says: online (takes tickets), away or offline",
+    ),
+    Column("last_assigned_at", UtcTime, comment="When they last got a ticket; among equals the oldest is next"),
+    comment="Who takes tickets now, and how many",
+)
+
+tickets = Table(
+    "support_tickets",
+    metadata,
+    Column(
+        "id", _Id, Identity(), primary_key=True, comment="The ticket's number; names the channel private-ticket-{id}"
+    ),
+    Column("visitor_id", String(64), nullable=False, index=True, comment="Public random id of the visitor; no secret"),
+    Column("visitor_name", String(100), nullable=False, comment="As the visitor gave it, or the default"),
+    Column("visitor_email", String(255), comment="As the visitor gave it; never proof of who they are"),
+    Column(
+        "operator_id",
+        _Id,
+        ForeignKey("support_operators.id", ondelete="RESTRICT"),
+        comment="Who serves or served it; accounts with tickets are disabled, not removed",
+    ),
+    Column(
+        "status",
+        String(7),
+        CheckConstraint("status IN ('waiting', 'active', 'closed')", name="status"),
+        nullable=False,
+        server_default=text("'waiting'"),
+        comment="waiting (for an operator), active or closed",
+    ),
+    Column("created_at", UtcTime, nullable=False, comment="When the visitor wrote first"),
+    Column("closed_at", UtcTime, comment="When it was closed"),
+    Column(
+        "closed_by",
+        String(8),
+        CheckConstraint("closed_by IN ('visitor', 'operator')", name="closed_by"),
+        comment="Which side closed it",
+    ),
+    Column("create_key", String(64), comment="The client's id of the request that made it; a repeat finds this row"),
+    Column(
+        "last_seq",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="seq of the newest message; raised in the transaction that stores the message",
+    ),
+    Column(
+        "returned_by",
+        _Id,
+        ForeignKey("support_operators.id", ondelete="SET NULL"),
+        comment="Who gave it back to the queue by hand: while it waits it is not assigned to them by itself",
+    ),
+    Column(
+        "network",
+        String(64),
+        comment="While it is open: a keyed hash of the network that it was opened from, to count those of one network",
+    ),
+    CheckConstraint(
+        "(status = 'waiting' AND operator_id IS NULL) OR (status = 'active' AND operator_id IS NOT NULL)"
+        " OR status = 'closed'",
+        name="operator",
+    ),
+    CheckConstraint("(status = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
+    UniqueConstraint("visitor_id", "create_key"),
+    # "First come, first served" reads the waiting ones in the order of their ids.
+    Index("idx_status", "status", "id"),
+    Index("idx_operator", "operator_id", "status"),
+    Index("idx_network", "network"),
+    comment="Conversations",
+    sqlite_autoincrement=True,
+)
+
+messages = Table(
+    "support_messages",
+    metadata,
+    Column("id", _Id, Identity(), primary_key=True, comment="The message's number; receivers drop an id they know"),
+    Column(
+        "ticket_id",
+        _Id,
+        ForeignKey("support_tickets.id", ondelete="CASCADE"),
+        nullable=False,
+        comment="The conversation; its messages go when it is erased",
+    ),
+    Column("seq", Integer, nullable=False, comment="1, 2, 3 … within the ticket, without gaps: the order to show"),
+    Column(
+        "sender_type",
+        String(8),
+        CheckConstraint("sender_type IN ('visitor', 'operator', 'system')", name="sender_type"),
+        nullable=False,
+        comment="visitor, operator or system",
+    ),
+    Column("sender_id", String(64), nullable=False, comment="visitor_id, the operator's id, or empty for system"),
+    Column("sender_name", String(100), nullable=False, comment="The name at that moment"),
+    Column("content", Text, nullable=False, comment="Plain text, never HTML"),
+    Column("client_id", String(64), comment="The client's id of the message; a repeat finds this row"),
+    Column("created_at", UtcTime, nullable=False, comment="When it was stored"),
+    Column(
+        "code", String(40), comment="What a message of the system says, for programs; its content says it to people"
+    ),
+    Column("params", Text, comment="What the code is about: a JSON object of texts"),
+    UniqueConstraint("ticket_id", "seq"),
+    UniqueConstraint("ticket_id", "client_id"),
+    Index("idx_ticket", "ticket_id", "created_at"),
+    comment="What was said",
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "support_outbox",
+    metadata,
+    Column("id", _Id, Identity(), primary_key=True, comment="The order of delivery"),
+    Column("channel", String(200), nullable=False, comment="The relay's channel"),
+    Column("event", String(200), nullable=False, comment="The event's name"),
+    Column("payload", Text, nullable=False, comment="The event's data: a JSON object"),
+    Column("exclude_socket", String(64), comment="The connection that must not get it: the sender's own"),
+    Column("created_at", UtcTime, nullable=False, comment="When the change was made that it tells of"),
+    Column(
+        "refused_at", UtcTime, comment="Set: the relay refused it, and it waits for `outbox retry` or `outbox skip`"
+    ),
+    Column("refusal", Text, comment="What the relay said then"),
+    Column(
+        "kind",
+        String(11),
+        CheckConstraint("kind IN ('event', 'unsubscribe', 'terminate')", name="kind"),
+        nullable=False,
+        server_default=text("'event'"),
+        comment="event, or what ends the access of the user in the payload: to the channel, to all (no channel), for good",
+    ),
+    comment="Events stored with the change that caused them, removed once the relay has them",
+    sqlite_autoincrement=True,
+)
+
+Index(
+    "ix_support_outbox_pending",
+    outbox.c.id,
+    sqlite_where=outbox.c.refused_at.is_(None),
+    postgresql_where=outbox.c.refused_at.is_(None),
+)
+
+
+def upgrade() -> None:
+    """From nothing."""
+    metadata.create_all(op.get_bind())

@@ -1,0 +1,29 @@
+"""The commands about the database as a whole."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from support_api.database.migrations import head
+from tests.support_api.cli.commands import run
+
+
+def test_tables_of_an_earlier_version_are_brought_up_to_date_when_asked(env: dict[str, str], tmp_path: Path) -> None:
+    assert run(env, "migrate").output == f"The tables are up to date (revision {head()}).\n"
+    with closing(sqlite3.connect(tmp_path / "desk.sqlite3")) as file, file:
+        for table in ("alembic_version", "support_leases", "support_rates"):
+            file.execute(f"DROP TABLE {table}")
+        file.execute("PRAGMA user_version = 2")
+    refused = run(env, "operator", "list")
+    assert refused.exit_code == 1
+    assert "end all desks that use it, then run: pushdesk-desk migrate" in refused.output
+    said = run(env, "migrate").output
+    assert said.startswith(f"The tables were brought from revision 0002 to {head()}. What was there before is in ")
+    assert Path(said.rsplit(" ", 1)[1].strip().rstrip(".")).is_file()
+    assert run(env, "operator", "list").exit_code == 0
+
+
+def test_the_tables_are_made_by_migrate_too(env: dict[str, str], tmp_path: Path) -> None:
+    new = env | {"SUPPORT_DATABASE_URL": f"sqlite:///{tmp_path}/new.sqlite3"}
+    assert run(new, "migrate").output == f"The tables were made (revision {head()}).\n"
+    assert run(new, "operator", "list").exit_code == 0
