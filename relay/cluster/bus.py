@@ -2,7 +2,8 @@
 tests/relay/cluster/contract.py.
 
 Delivery: `publish` calls `done` exactly once. After Accepted each node that listens delivers the message exactly once, as
-long as what it missed while it was cut off can be read again; else it is told of the gap (Receiver.missed). After
+long as what it missed while it was cut off can be read again, from what is kept for all channels or from a channel's own
+history; else it is told of the gap (Receiver.missed). After
 Unavailable nobody gets it, unless `is_unknown`: then it may have been executed.
 Order: all nodes deliver the accepted messages of one partition in the same order; a channel is in one partition. What one
 node says to a channel keeps its order, also against what it publishes there.

@@ -53,7 +53,7 @@ class Receiver(Protocol):
         """See Commands.show. Arrives at all nodes; the one that has the viewer shows it."""
 
     def missed(self, channels: Iterable[tuple[str, str]], /) -> None:
-        """A gap: messages to these channels (app id, channel) were lost to this node for good.
+        """A gap: messages to these channels (app id, channel) were lost to this node for good, and no history had them.
         Called before what was sent behind the gap is delivered."""
 
     # What this node holds. Read when the cluster has to be told all of it anew, and by the roster of a node that is alone.

@@ -58,9 +58,9 @@ class Roster(Protocol):
         done: Callable[[Entered | Full], None],
         /,
     ) -> None:
-        """A member's first connection of this node joins; all are told but the socket id `exclude`. A channel has at most
-        `limit` members. The node listens to the channel already. `leave` before `done` withdraws it, and `done` is not
-        called."""
+        """A member's first connection of this node joins; all are told but the socket id `exclude`. Of the first member that
+        a node has there it may not be told itself: nobody else is there to hear. A channel has at most `limit` members. The
+        node listens to the channel already. `leave` before `done` withdraws it, and `done` is not called."""
 
     def leave(self, app_id: str, channel: str, user_id: str, handover: float = 0.0, /) -> None:
         """The member's last connection of this node has left; for `handover` seconds the member is held to be there

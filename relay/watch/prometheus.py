@@ -45,7 +45,11 @@ _CLUSTER_GAUGES: Final = {
 
 _CLUSTER_COUNTERS: Final = {
     "messages_replayed": ("replayed", "Messages that were read from the log after a lost connection"),
-    "gaps": ("gaps", "Times that messages were lost to this node, as the log did not reach back"),
+    "messages_recovered": (
+        "recovered",
+        "Messages that were not in the log any more, and still in the histories of channels",
+    ),
+    "gaps": ("gaps", "Times that the log did not reach back, and what no history had was lost to this node"),
     "publishes_refused": ("refused", "Publishes that got 503"),
     "taken_for_dead": ("stale", "Times that this node had lost its lease"),
     "taken_back": ("reaped", "Times that this node began to take back what a dead one had"),

@@ -139,9 +139,10 @@ class ClusterStats(Struct, frozen=True):
 
     `problem`: why Redis is not there, "" while it is. `unanswered`: commands; `unanswered_reports`: what this node holds that
     Redis may not know yet. `lease_age`: since Redis last said that it knows this node. `replayed`: messages that were read
-    from the log after a cut; `gaps`: times that it did not reach back; `refused`: publishes that got 503; `stale`: times that
-    this node was taken for dead; `reaped`: times that it began to take back what a dead node had; `epochs`: times that Redis
-    had lost everything. All but the first two and `nodes` add up over partitions, or are the worst of them.
+    from the log after a cut; `gaps`: times that it did not reach back; `recovered`: messages that histories had then;
+    `refused`: publishes that got 503; `stale`: times that this node was taken for dead; `reaped`: times that it began to take
+    back what a dead node had; `epochs`: times that Redis had lost everything. All but the first two and `nodes` add up over
+    partitions, or are the worst of them.
     """
 
     is_up: bool
@@ -152,6 +153,7 @@ class ClusterStats(Struct, frozen=True):
     unanswered_reports: int
     lease_age: float
     replayed: int
+    recovered: int
     gaps: int
     refused: int
     stale: int

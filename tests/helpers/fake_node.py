@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from relay.apps import App, Webhook
+from relay.apps import App, ChannelHistory, Webhook
 from relay.cluster.bus import SENT_ONLY, Accepted, Bus, Kept, Outcome, Unavailable
 from relay.cluster.commands import Commands
 from relay.cluster.memory import Memory
@@ -20,9 +20,9 @@ NOBODY: Final = "0.0"
 
 
 def app_of(app_id: str) -> App:
-    """An app that tells its subscribers how many they are, and back ends what happens."""
-    hooks = (Webhook("http://127.0.0.1:9/"),)
-    return App(app_id, f"key-{app_id}", "secret", subscription_count=True, webhooks=hooks)
+    """An app that tells its subscribers how many they are, and back ends what happens; channels in "kept-" have a history."""
+    hooks, histories = (Webhook("http://127.0.0.1:9/"),), (ChannelHistory("kept-"),)
+    return App(app_id, f"key-{app_id}", "secret", subscription_count=True, webhooks=hooks, history=histories)
 
 
 class Parts(Protocol):

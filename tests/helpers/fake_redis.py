@@ -322,12 +322,22 @@ class FakeRedis:
             del stream[: max(0, len(stream) - most)]
         return entry_id
 
+    def _xtrim(self, key: bytes, _maxlen: bytes, _exactly: bytes, most: bytes) -> int:
+        stream = self._get_value(key, [])
+        gone = max(0, len(stream) - int(most))
+        del stream[:gone]
+        return gone
+
     def _xlen(self, key: bytes) -> int:
         return len(self._get_value(key, []))
 
     def _xrange(self, key: bytes, first: bytes, last: bytes, *count: bytes) -> Value:
         stream = self._get_value(key, [])
-        found = [[entry_id, list(words)] for entry_id, words in stream if _is_entry_from(entry_id, first)]
+        found = [
+            [entry_id, list(words)]
+            for entry_id, words in stream
+            if _is_entry_from(entry_id, first) and _is_entry_to(entry_id, last)
+        ]
         return found[: int(count[1])] if count else found
 
     def _xrevrange(self, key: bytes, last: bytes, first: bytes, *count: bytes) -> Value:
@@ -473,3 +483,11 @@ def _is_entry_from(entry_id: bytes, first: bytes) -> bool:
     if first[:1] == b"(":
         return _place(entry_id) > _place(first[1:])
     return _place(entry_id) >= _place(first)
+
+
+def _is_entry_to(entry_id: bytes, last: bytes) -> bool:
+    if last == b"+":
+        return True
+    if last[:1] == b"(":
+        return _place(entry_id) < _place(last[1:])
+    return _place(entry_id) <= _place(last)

@@ -32,6 +32,9 @@ CHROMIUM_ARGUMENTS: Final = (
 )
 NGINX_PATH: Final = Path("/usr/sbin/nginx")
 
+# Another one may be named, to see the relay over it: a newer Redis, or Valkey.
+REDIS_SERVER: Final = os.environ.get("PUSHDESK_REDIS_SERVER", "redis-server")
+
 NODE_MAJOR: Final = 20
 JAVA_MAJOR: Final = 11
 _VERSION_TIMEOUT: Final = 20.0
@@ -140,7 +143,7 @@ NODE_PACKAGES: Final = Part(
 )
 REDIS: Final = Part(
     "Redis",
-    lambda: None if shutil.which("redis-server") else "there is no redis-server",
+    lambda: None if shutil.which(REDIS_SERVER) else f"there is no {REDIS_SERVER}",
     "apt-get install redis-server",
 )
 POSTGRES: Final = Part(

@@ -182,7 +182,8 @@ def environment(prefix: str, settings: Mapping[str, object]) -> dict[str, str]:
 
 
 class RelayProcess(Process):
-    """A relay with one app. `settings` are further ones by their names in relay.config, such as activity_timeout."""
+    """A relay with one app. `settings` are further ones by their names in relay.config, such as activity_timeout; with
+    `config` the app is in that file."""
 
     # Digits: the SDK of PyPI takes no other app id.
     app_id = "4711"
@@ -191,7 +192,9 @@ class RelayProcess(Process):
 
     def __init__(self, **settings: object) -> None:
         port = free_port()
-        app = {"app_id": self.app_id, "app_key": self.key, "app_secret": self.secret}
+        app = (
+            {"app_id": self.app_id, "app_key": self.key, "app_secret": self.secret} if "config" not in settings else {}
+        )
         super().__init__(
             ["relay", "serve"], port, environment("RELAY_", {"host": HOST, "port": port, **app, **settings})
         )

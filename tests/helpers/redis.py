@@ -19,7 +19,7 @@ import pytest
 import redis as redis_py
 
 from relay.cluster.keys import SLOTS
-from tests.helpers.parts import REDIS, require
+from tests.helpers.parts import REDIS, REDIS_SERVER, require
 from tests.helpers.processes import HOST, free_port
 from tests.helpers.tls import make_certificate
 
@@ -102,7 +102,7 @@ class RedisServer:
 
     def _command(self) -> Sequence[str]:
         places = ("--bind", HOST, "--port", str(self.port), "--unixsocket", str(self.path), "--dir", str(self.folder))
-        return ("redis-server", *places, *_QUIET, *self._options)
+        return (REDIS_SERVER, *places, *_QUIET, *self._options)
 
     def _log(self) -> int:
         return os.open(self.folder / "log", os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC)
@@ -134,7 +134,7 @@ class SentinelServer(RedisServer):
         (folder / "sentinel.conf").write_text(places + written)
 
     def _command(self) -> Sequence[str]:
-        return ("redis-server", str(self.folder / "sentinel.conf"), "--sentinel")
+        return (REDIS_SERVER, str(self.folder / "sentinel.conf"), "--sentinel")
 
 
 def primary_port(sentinels: Sequence[SentinelServer]) -> int:

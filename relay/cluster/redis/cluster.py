@@ -16,12 +16,13 @@ from relay.cluster.keys import DEFAULT_PREFIX, LOG_ENTRIES, PARTITIONS_ALONE, PA
 from relay.cluster.receiver import Receiver
 from relay.cluster.redis.bus import RedisBus
 from relay.cluster.redis.calls import ignore
+from relay.cluster.redis.catch_up import CatchUp, CaughtUp
 from relay.cluster.redis.commands import RedisCommands
 from relay.cluster.redis.fleet import Fleet, Guide
 from relay.cluster.redis.hooks import RedisHooks
 from relay.cluster.redis.loads import Loads
 from relay.cluster.redis.memory import RedisMemory
-from relay.cluster.redis.partition import Partition, Topic
+from relay.cluster.redis.partition import Gap, Partition, Topic
 from relay.cluster.redis.partitions import Partitions
 from relay.cluster.redis.pushes import Meanings
 from relay.cluster.redis.reports import Assertion
@@ -186,7 +187,7 @@ class RedisCluster:
             unanswered_reports=sum(len(partition.reports) for partition in all_),
             lease_age=max(self._clock() - partition.lease.renewed_at for partition in all_),
             refused=self.bus.refused,
-            **{name: total(name) for name in ("replayed", "gaps", "stale", "reaped", "epochs")},
+            **{name: total(name) for name in ("replayed", "recovered", "gaps", "stale", "reaped", "epochs")},
         )
 
     # --- what a partition says: see relay.cluster.redis.partition.Host
@@ -203,11 +204,23 @@ class RedisCluster:
         if self._is_ready():
             self._down_since = None
 
-    def lost_messages(self, partition: Partition, /) -> None:
-        """See Host."""
-        channels = [topic for topic in partition.topics() if topic.kind == "t"]
-        log.warning("redis_gap", partition=partition.base.decode(), channels=len(channels))
-        self._receiver.missed([(topic.app_id, topic.name) for topic in channels])
+    def lost_messages(self, partition: Partition, gap: Gap, done: Callable[[], None], /) -> None:
+        """See Host. Histories have what the log has not; of what they have not either the node is told."""
+
+        def take(caught_up: CaughtUp) -> None:
+            lost = caught_up.lost
+            partition.figures.recovered += caught_up.events
+            base = partition.base.decode()
+            log.warning("redis_gap", partition=base, channels=len(lost), recovered=caught_up.events)
+            if lost:
+                self._receiver.missed([(topic.app_id, topic.name) for topic in lost])
+            done()
+
+        CatchUp(partition, gap, self._has_history, take).begin()
+
+    def _has_history(self, topic: Topic) -> bool:
+        app = self._receiver.app(topic.app_id)
+        return app is not None and app.history_of(topic.name) is not None
 
     def compare(self, partition: Partition, /) -> None:
         """See Host."""

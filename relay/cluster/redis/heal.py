@@ -21,11 +21,12 @@ class Heal:
     """Ask for `next_topics` until there are none, then for the entries from `first` on, one page after the other, until
     `take` leaves `is_over`.
 
-    The page begins with the entry that was seen last. If it is not there, what came behind it may be gone as well: a gap.
-    Entries pushed before the last page is in are in the pages, and to be dropped; those pushed after it are in none.
+    The page begins with the entry that was seen last. If it is not there, what came behind it may be gone as well: then
+    what is taken is behind a gap. Entries pushed before the last page is in are in the pages, and to be dropped; those pushed
+    after it are in none.
     """
 
-    __slots__ = ("_at", "_top", "_topics", "first", "is_gap", "is_over", "is_told", "page", "replayed")
+    __slots__ = ("_at", "_top", "_topics", "first", "is_doubtful", "is_gap", "is_over", "page", "replayed")
 
     def __init__(self, topics: Sequence[bytes], last: bytes | None, top: bytes, page: int = PAGE) -> None:
         """`last` is the id of the entry that was seen last, None when that is of no more use; `top` that of the newest. A
@@ -35,10 +36,11 @@ class Heal:
         self._at = 0
         self._top = top
         self.first = last or top
+        # Whether what was taken last is behind a gap.
         self.is_gap = False
+        # Whether the log may be another one than the one that was seen, so that nothing can be said of what is missing.
+        self.is_doubtful = False
         self.is_over = False
-        # Whether somebody was told of the gap.
-        self.is_told = False
         self.replayed = 0
 
     def next_topics(self) -> Sequence[bytes]:
@@ -49,6 +51,7 @@ class Heal:
 
     def take(self, page: Sequence[Any]) -> Sequence[Entry]:
         """A page of entries from `first` on: those that are new."""
+        self.is_gap = False
         if page and page[0][0] == self.first:
             fresh = page[1:]
         elif not page and self.first != self._top:

@@ -13,6 +13,9 @@ from relay.wire.frames import text_frame
 
 _POSITION: Final = re.compile(r"([0-9a-z]{8})\.([0-9]{1,15}-[0-9]{1,15})")
 
+# What is in an answer now would be delivered once more, when the node reads what it missed.
+_BEHIND: Final = Unavailable("this node is not in step with the others")
+
 
 class RedisMemory:
     """See relay.cluster.memory.Memory."""
@@ -25,6 +28,9 @@ class RedisMemory:
     def last(self, app_id: str, channel: str, done: Callable[[LastEvent | Unavailable | None], None], /) -> None:
         """See Memory."""
         partition = self._partitions.of(app_id, channel)
+        if not partition.is_ready:
+            done(_BEHIND)
+            return
 
         def take(answer: Any) -> None:
             done(_last_event(*answer) if isinstance(answer, list) else answer)
@@ -42,6 +48,9 @@ class RedisMemory:
     ) -> None:
         """See Memory."""
         partition = self._partitions.of(app_id, channel)
+        if not partition.is_ready:
+            done(_BEHIND)
+            return
         match = _POSITION.fullmatch(position)
 
         def take(answer: Any) -> None:

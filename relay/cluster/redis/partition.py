@@ -16,7 +16,7 @@ from relay.cluster.bus import Unavailable
 from relay.cluster.keys import TopicKind
 from relay.cluster.push import split_push
 from relay.cluster.redis.calls import Calls, Reply
-from relay.cluster.redis.heal import LEAST_PAGE, PAGE, TOPICS, Heal
+from relay.cluster.redis.heal import LEAST_PAGE, PAGE, TOPICS, Entry, Heal
 from relay.cluster.redis.lease import Lease
 from relay.cluster.redis.link import Link
 from relay.cluster.redis.reports import Assertion, Reports
@@ -45,6 +45,15 @@ class Topic:
         self.waiting: list[Callable[[], None]] = []
 
 
+class Gap(Struct, frozen=True, eq=False):
+    """What the log does not have any more: the entries behind `since`, up to the one that it begins with, `before`; None:
+    nothing can be said of them. `page`: so many are to be read at once."""
+
+    since: bytes
+    before: bytes | None
+    page: int
+
+
 class Host(Protocol):
     """What a partition is part of."""
 
@@ -54,8 +63,9 @@ class Host(Protocol):
     def ready(self, partition: "Partition", /) -> None:
         """The partition is healed: nothing was missed, or `lost_messages` and `compare` said so."""
 
-    def lost_messages(self, partition: "Partition", /) -> None:
-        """A gap: the log did not reach back to what was seen last. Called before what was sent behind it."""
+    def lost_messages(self, partition: "Partition", gap: Gap, done: Callable[[], None], /) -> None:
+        """A gap: the log did not reach back to what was seen last. What was sent behind it waits for `done`, which is called
+        if the gap is still the partition's `gap`."""
 
     def compare(self, partition: "Partition", /) -> None:
         """After a gap, all that is behind it is here: ask what was to be learned from the messages that are lost."""
@@ -77,6 +87,7 @@ class Figures(Struct):
     """What happened in a partition so far, for the metrics."""
 
     replayed: int = 0
+    recovered: int = 0
     gaps: int = 0
     stale: int = 0
     epochs: int = 0
@@ -127,6 +138,11 @@ class Partition:
         self._heal: Heal | None = None
         # Entries of a page of the next heal.
         self._page = PAGE
+        # What the log does not have, while others are asked for it; and up to which entry channels were delivered by that.
+        self.gap: Gap | None = None
+        self._caught_up: dict[Topic, bytes] = {}
+        # Whether there was a gap, and what was to be learned from what was lost has not been asked yet.
+        self._has_lost = False
         self.is_ready = False
         self._has_unsubscribed = False
         self._is_greeting = False
@@ -152,7 +168,7 @@ class Partition:
         """The link is lost, or not the partition's any more."""
         if self._heal is not None:
             self._page = max(LEAST_PAGE, self._page // 4)
-        self._link = self.link = self._calls.link = self._heal = None
+        self._link = self.link = self._calls.link = self._heal = self.gap = None
         self.is_ready = self._is_greeting = False
         for topic in self._own.values():
             topic.is_subscribed = False
@@ -222,7 +238,7 @@ class Partition:
             # All that is there was sent since.
             self.last = _BEGINNING
         self._heal = Heal(list(self._own), self.last, top, self._page)
-        self._heal.is_gap = is_gap or self.lease.may_lack
+        self._heal.is_doubtful = is_gap or self.lease.may_lack
         self._subscribe_next(link, self._heal)
 
     def _subscribe_next(self, link: Link, heal: Heal) -> None:
@@ -253,20 +269,58 @@ class Partition:
         link.command(("XRANGE", self.base + b"log", heal.first, "+", "COUNT", heal.page), done)
 
     def _take_page(self, link: Link, heal: Heal, page: list[Any]) -> None:
+        since = heal.first
         fresh = heal.take(page)
-        if heal.is_gap and not heal.is_told:
+        if heal.is_gap or heal.is_doubtful:
+            self._take_gap(heal, since, page, lambda: self._take_entries(link, heal, fresh))
+        else:
+            self._take_entries(link, heal, fresh)
+
+    def _take_gap(self, heal: Heal, since: bytes, page: list[Any], go_on: Callable[[], None]) -> None:
+        before = page[0][0] if page and not heal.is_doubtful else None
+        if before is not None:
+            # What is pushed while others are asked is in no page yet.
+            heal.is_over = False
+        self._has_lost = True
+        if heal.is_doubtful:
             # Also when this heal comes to nothing, and the next one finds all behind it.
-            heal.is_told = self.lease.may_lack = True
-            self._host.lost_messages(self)
+            self.lease.may_lack, heal.is_doubtful = True, False
+        gap = self.gap = Gap(since, before, heal.page)
+
+        def done() -> None:
+            if gap is self.gap:
+                self.gap = None
+                go_on()
+
+        self._host.lost_messages(self, gap, done)
+
+    def _take_entries(self, link: Link, heal: Heal, fresh: Sequence[Entry]) -> None:
         for entry_id, (_, name, _, message) in fresh:
             topic = self._own.get(name)
             if topic is not None and topic.is_heard:
                 self._hear(topic, entry_id, message)
         self.last = heal.first
+        self._caught_up.clear()
         if heal.is_over:
             self._end_heal(heal)
         else:
             self._read(link, heal)
+
+    def delivered_up_to(self, topic: Topic, gap: Gap) -> bytes:
+        """The id up to which all that was sent to a topic was delivered."""
+        return self._caught_up.get(topic, gap.since)
+
+    def catch_up(self, topic: Topic, entry_id: bytes, message: bytes) -> None:
+        """Deliver what the log does not have any more; if the link is lost now, the next heal goes on behind it."""
+        if topic.is_heard:
+            self._hear(topic, entry_id, message)
+            self._caught_up[topic] = entry_id
+
+    def give_up_gap(self, refusal: Unavailable) -> None:
+        """Nobody can say what the log does not have: begin anew, on a new link."""
+        self.gap = None
+        if self._link is not None:
+            self._give_up(self._link, refusal)
 
     def _hear(self, topic: Topic, entry_id: bytes, message: bytes) -> None:
         """One message that nobody can take must not keep this node from all that came after it."""
@@ -285,7 +339,8 @@ class Partition:
         if self.lease.must_assert:
             self.reports.assert_all(self._host.holdings(self))
         self.reports.open()
-        if heal.is_gap:
+        if self._has_lost:
+            self._has_lost = False
             self.figures.gaps += 1
             self._host.compare(self)
         for topic in list(self._own.values()):
@@ -316,7 +371,9 @@ class Partition:
 
     def ignore(self, topic_name: bytes) -> None:
         """Nothing more of the topic is delivered."""
-        if self._own.pop(topic_name, None) is not None:
+        topic = self._own.pop(topic_name, None)
+        if topic is not None:
+            topic.is_heard = False
             del self._topics[topic_name]
             if self.link is not None:
                 self._unsubscribing[topic_name] += 1

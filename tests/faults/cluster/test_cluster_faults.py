@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster.crowd import Client, Crowd, crowd, relays, tells_gap, until
+from tests.faults.cluster.crowd import NEWS, Client, Crowd, crowd, relays, tells_gap, until
 from tests.helpers.processes import HOST, RelayProcess
 from tests.helpers.proxy import Proxy
 from tests.helpers.redis import RedisServer
@@ -15,6 +16,19 @@ from tests.helpers.redis import RedisServer
 ROOM = "presence-room"
 # Seconds in which all that a dead node had is gone: docs/operations.md promises it.
 GHOSTS = 10.0
+# The least that RELAY_REDIS_LOG may be.
+LEAST_LOG = 1_000
+# A file of settings with an app whose channel has a history.
+KEPT = """
+[[apps]]
+id = "{app.app_id}"
+key = "{app.key}"
+secret = "{app.secret}"
+
+[[apps.history]]
+prefix = "{channel}"
+size = 5000
+"""
 
 
 @pytest.fixture
@@ -195,6 +209,31 @@ class TestNode:
         assert not tells_gap(stopped)
         assert (bob.removed["ann"], bob.added["ann"]) == (1, 1)
         await until(lambda: ann.members[ROOM] == {"ann", "bob"}, "ann sees both")
+
+    @pytest.mark.long
+    async def test_stopped_for_longer_than_the_log_reaches_back(
+        self, everybody: Crowd, own_redis: RedisServer, tmp_path: Path
+    ) -> None:
+        """What the log has forgotten comes from the history of the channel, and no client has to come back for it."""
+        file = tmp_path / "relay.toml"
+        file.write_text(KEPT.format(app=RelayProcess, channel=NEWS))
+        async with relays(own_redis.url, own_redis.url, config=file, redis_log=LEAST_LOG) as (stopped, other):
+            listeners = await listeners_of(everybody, stopped, other)
+            async with everybody.publishing(stopped, other):
+                await asyncio.sleep(0.5)
+            stopped.pause()
+            # As Redis does with whoever does not read. The other one is back at once.
+            own_redis.ask("CLIENT", "KILL", "TYPE", "pubsub")
+            await everybody.publish_until_accepted(other)
+            for _ in range(LEAST_LOG // 50 + 4):
+                await asyncio.gather(*(everybody.publish(other) for _ in range(50)))
+            stopped.resume()
+            async with everybody.publishing(stopped, other):
+                await everybody.publish_until_accepted(stopped)
+            await everybody.settle(stopped, other)
+            everybody.check(listeners, told_gaps=lambda _node: False)
+            assert "redis_gap" in stopped.output()
+            assert not tells_gap(stopped)
 
 
 def has_lost(client: Client, count: int) -> bool:

@@ -1,14 +1,13 @@
 #!lua
--- with: emit node
+-- with: emit node history
 -- Send an event and remember it.
 -- ARGV: topic, message without id, name of the idempotent publish ("": none), seconds that it is known, "app:channel", size of
 -- the history (0: none), its seconds, milliseconds for the cache (0: not), the event's data for the cache.
 -- once:<name>  string  id of the first publish
--- hist:…       stream  `m` what is behind the message's NUL, under the log's id
+-- hist:…       stream  `m` what is behind the message's NUL, `x` who is left out, if anybody, under the log's id
 -- pos:…        hash    `top` newest id; `gone`: up to it events may be missing in hist; `whole`: hist has all that ever came
 -- cache:…      string  id NUL data NUL what is behind the message's NUL
 -- Answers {id, 1 if it was sent earlier and is not sent again}.
-local POSITION_SECONDS = 86400
 local once, name, size = ARGV[3], ARGV[5], tonumber(ARGV[6])
 if once ~= '' then
     local earlier = call('GET', base .. 'once:' .. once)
@@ -17,7 +16,8 @@ if once ~= '' then
     end
 end
 local id = emit(ARGV[1], ARGV[2])
-local body = string.sub(ARGV[2], string.find(ARGV[2], '\0', 1, true) + 1)
+local head = string.find(ARGV[2], '\0', 1, true)
+local body = string.sub(ARGV[2], head + 1)
 if once ~= '' then
     call('SET', base .. 'once:' .. once, id, 'EX', ARGV[4])
 end
@@ -35,7 +35,11 @@ if size > 0 then
         call('HSET', pos, 'gone', going[#going][1])
         call('HDEL', pos, 'whole')
     end
-    call('XADD', hist, 'MAXLEN', size, id, 'm', body)
+    if head > 2 then
+        call('XADD', hist, 'MAXLEN', size, id, 'm', body, 'x', string.sub(ARGV[2], 2, head - 1))
+    else
+        call('XADD', hist, 'MAXLEN', size, id, 'm', body)
+    end
     call('EXPIRE', hist, ARGV[7])
     call('HSET', pos, 'top', id)
     call('EXPIRE', pos, POSITION_SECONDS)

@@ -1,16 +1,10 @@
 #!lua flags=no-writes
+-- with: history
 -- What came to a channel with a history after a position: see publish_kept.
 -- ARGV: "app:channel", id ("": the client has none; "0-0": nothing had come).
 -- Answers {the channel's newest id ("0-0": nothing came for long), 1 if nothing is missing of what came since, {id, message, …}}.
 local hist, since = base .. 'hist:' .. ARGV[1], ARGV[2]
 local top, gone, whole = unpack(call('HMGET', base .. 'pos:' .. ARGV[1], 'top', 'gone', 'whole'))
-
-local function is_before(one, other)
-    local ms, seq = string.match(one, '^(%d+)-(%d+)$')
-    local other_ms, other_seq = string.match(other, '^(%d+)-(%d+)$')
-    ms, seq, other_ms, other_seq = tonumber(ms), tonumber(seq), tonumber(other_ms), tonumber(other_seq)
-    return ms < other_ms or ms == other_ms and seq < other_seq
-end
 
 if since == '' then
     return {top or '0-0', 1, {}}

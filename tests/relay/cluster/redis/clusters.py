@@ -1,13 +1,30 @@
 """Nodes without clients over a real Redis, for tests: all in this process, each with links of its own."""
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 
 from relay.cluster.redis.cluster import Options, RedisCluster
-from relay.cluster.redis.topology import Topology, parse_url
+from relay.cluster.redis.topology import NotFound, Primary, Topology, parse_url
 from tests.helpers.fake_node import FakeNode
+from tests.relay.cluster.redis.nodes import until, wait
 
 # Seconds between two ticks; a second in a relay.
 TICK = 0.1
+
+
+class Guide:
+    """Finds the primaries, unless the node is cut off."""
+
+    def __init__(self, url: str) -> None:
+        self._topology = Topology(parse_url(url))
+        self.access, self.interval = self._topology.access, self._topology.interval
+        self.is_cut_off = False
+
+    async def find(self) -> Sequence[Primary]:
+        if self.is_cut_off:
+            raise NotFound(["cut off by the test"])
+        return await self._topology.find()
 
 
 class RedisNodes:
@@ -19,15 +36,17 @@ class RedisNodes:
         self.started: list[FakeNode] = []
         self._clusters: list[RedisCluster] = []
         self._ticks: dict[FakeNode, asyncio.Task[None]] = {}
+        self._guides: dict[FakeNode, Guide] = {}
 
     async def start(self, count: int) -> list[FakeNode]:
         """See Nodes."""
         clock = asyncio.get_running_loop().time
         nodes = []
         for _ in range(count):
-            topology = Topology(parse_url(self._url))
-            cluster = RedisCluster(topology, self._options, clock, is_sharded=self._options.partitions > 1)
+            guide = Guide(self._url)
+            cluster = RedisCluster(guide, self._options, clock, is_sharded=self._options.partitions > 1)
             node = FakeNode(cluster)
+            self._guides[node] = guide
             await cluster.start(node)
             self._clusters.append(cluster)
             self.thaw(node, cluster)
@@ -49,6 +68,22 @@ class RedisNodes:
         self.freeze(node)
         self._clusters.remove(cluster := self.cluster_of(node))
         await cluster._fleet.stop()
+
+    def cut_off(self, node: FakeNode) -> None:
+        """See GapNodes."""
+        self._guides[node].is_cut_off = True
+        for line in list(self.cluster_of(node)._fleet._lines.values()):
+            line.link.abort("cut off by the test")
+
+    async def rejoin(self, node: FakeNode) -> None:
+        """See GapNodes."""
+        self._guides[node].is_cut_off = False
+        await until(self.cluster_of(node)._is_ready, "it is back")
+
+    async def forget_log(self, node: FakeNode) -> None:
+        """See GapNodes."""
+        for partition in self.cluster_of(node)._partitions.all:
+            await wait(partial(partition.command, ("XTRIM", partition.base + b"log", "MAXLEN", "=", 1)))
 
     @staticmethod
     def cluster_of(node: FakeNode) -> RedisCluster:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
-from relay.apps import App, Webhook
+from relay.apps import App, ChannelHistory, Webhook
 from relay.cluster.bus import Accepted, Outcome, Unavailable
+from relay.cluster.redis.heal import LEAST_PAGE
 from relay.cluster.roster import ChannelInfo, Wanted
 from relay.protocol.channels import rules_for
 from relay.protocol.requests import Publish
@@ -36,8 +37,12 @@ CHANNELS = [
     "cache-f",
     "presence-cache-g",
     "#server-to-user-1",
+    "private-kept-h",
+    "presence-kept-i",
 ]
 PRESENCE = [name for name in CHANNELS if name.startswith("presence-")]
+# What channels with a history begin with.
+KEPT = ("private-kept-", "presence-kept-")
 USERS = ["1", "2", "3"]
 NODES = 3
 # Clients at the same time.
@@ -67,7 +72,10 @@ def app_under(rules: Rules) -> App:
         watchlist=model.WATCHLIST,
         client_events_per_second=1_000_000,
     )
-    return replace(app, subscription_count=rules.counting, webhooks=(Webhook("http://127.0.0.1:9/"),))
+    histories = tuple(ChannelHistory(prefix) for prefix in KEPT)
+    return replace(
+        app, subscription_count=rules.counting, webhooks=(Webhook("http://127.0.0.1:9/"),), history=histories
+    )
 
 
 class ClusterMachine(ClientsAndGuests):
@@ -78,7 +86,7 @@ class ClusterMachine(ClientsAndGuests):
         return FakeRedis()
 
     @initialize(
-        channels=st.lists(st.sampled_from([*PRESENCE, *CHANNELS]), min_size=1, max_size=3, unique=True),
+        channels=st.lists(st.sampled_from([*CHANNELS[-2:], *PRESENCE, *CHANNELS]), min_size=1, max_size=4, unique=True),
         clients=st.integers(2, MOST),
         limit=st.integers(1, 3),
         counting=st.booleans(),
@@ -99,6 +107,8 @@ class ClusterMachine(ClientsAndGuests):
         self.channels = channels
         self.nodes: dict[Client, FakeNode] = {}
         self.counts: dict[Client, dict[str, int]] = {}
+        # By client and channel: the id of the last event with a history.
+        self.last_ids: dict[tuple[Client, str], tuple[str, int, int]] = {}
         self.cuts: dict[FakeNode, int] = {}
         self.believes: set[Fact] = set()
         self.told: list[dict[str, object]] = []
@@ -230,6 +240,42 @@ class ClusterMachine(ClientsAndGuests):
         else:
             self.forget_what_was_told()
 
+    def kept(self) -> list[str]:
+        return [channel for channel in self.channels if channel.startswith(KEPT)]
+
+    @precondition(lambda self: self.kept() and len(self.cluster.nodes) > 1)
+    @rule(
+        at=any_node,
+        which=any_channel,
+        texts=st.lists(st.text("ab", max_size=3), min_size=2, max_size=6),
+        exclude=st.none() | anybody,
+        cuts=st.lists(st.integers(0, 20), max_size=2),
+    )
+    def fall_behind(self, at: int, which: int, texts: list[str], exclude: int | None, cuts: list[int]) -> None:
+        """The log does not reach back to what the node saw last; what its clients missed is in a history."""
+        self.cuts.clear()
+        late, other = self.node(at), self.node(at + 1)
+        channel = self.kept()[which % len(self.kept())]
+        listeners = [number for number, client in enumerate(self.open()) if self.nodes[client] is late]
+        for number in listeners[:2]:
+            self.join(number, self.channels.index(channel), ("1", {}))
+        but = None if exclude is None or not self.open() else self.one(exclude)[1].socket_id
+        late.cut()
+        late.is_frozen = True
+        for text in texts:
+            namespace = other.node.namespaces[self.app.id]
+            namespace.publish(Publish("x", text, (rules_for(channel),), but, frozenset()), lambda _outcome: None)
+            self.model.publish([channel], "x", text, but)
+        self.run()
+        self.cluster.redis.call(b"XTRIM", "pd:{0}:log", "MAXLEN", "=", 1)
+        late.is_frozen = False
+        # So that it takes some calls, between which it is cut.
+        late.cluster._partitions.control._page = LEAST_PAGE
+        for steps in cuts:
+            self.cluster.settle(self.chance, {late: steps})
+        self.pass_seconds(1)
+        self.compare()
+
     @rule(seconds=st.sampled_from([2, 20]), at=any_node)
     def take_redis_away(self, seconds: int, at: int) -> None:
         """For longer than a lease, perhaps: nobody could beat, so nobody is dead, and not who finds back a little later."""
@@ -293,7 +339,17 @@ class ClusterMachine(ClientsAndGuests):
         for one in told:
             if one["event"] == "pusher_internal:subscription_count":
                 self.counts[client][one["channel"]] = one["data"]["subscription_count"]
+            self.check_id(client, one)
         return [normal(one) for one in told if one["event"] != "pusher_internal:subscription_count"]
+
+    def check_id(self, client: Client, told: Message) -> None:
+        """Ids grow, as long as Redis has its data."""
+        if "id" in told:
+            epoch, place = told["id"].split(".")
+            last = epoch, *map(int, place.split("-"))
+            before = self.last_ids.get((client, told["channel"]))
+            assert before is None or before[0] != epoch or before < last
+            self.last_ids[client, told["channel"]] = last
 
     def compare(self, *, is_loose: bool = False) -> None:
         """Each client was told what the model says, and has the true lists of members."""
@@ -376,7 +432,8 @@ class ClusterMachine(ClientsAndGuests):
 
 
 def normal(one: Message) -> Message:
-    """Members in no order: after a rebuild it is that of the nodes."""
+    """Without an id, and with members in no order: after a rebuild it is that of the nodes."""
+    one = {name: value for name, value in one.items() if name != "id"}
     presence = one["data"].get("presence") if isinstance(one.get("data"), dict) else None
     if presence is None:
         return one

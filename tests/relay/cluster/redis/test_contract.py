@@ -7,11 +7,11 @@ import pytest
 from relay.cluster.keys import PARTITIONS_IN_CLUSTER
 from relay.cluster.redis.cluster import Options
 from tests.helpers.redis import Cluster, RedisServer
-from tests.relay.cluster.contract import ClusterContract, SeveralNodesContract
+from tests.relay.cluster.contract import ClusterContract, GapContract, SeveralNodesContract
 from tests.relay.cluster.redis.clusters import RedisNodes
 
 
-class TestRedisAlone(ClusterContract, SeveralNodesContract):
+class TestRedisAlone(ClusterContract, SeveralNodesContract, GapContract):
     """Over one Redis."""
 
     @pytest.fixture
@@ -22,7 +22,7 @@ class TestRedisAlone(ClusterContract, SeveralNodesContract):
 
 
 @pytest.mark.long
-class TestRedisInACluster(ClusterContract, SeveralNodesContract):
+class TestRedisInACluster(ClusterContract, SeveralNodesContract, GapContract):
     """Over three primaries."""
 
     @pytest.fixture

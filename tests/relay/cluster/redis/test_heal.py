@@ -84,9 +84,11 @@ def test_a_log_that_is_trimmed_between_two_pages_is_a_gap() -> None:
 def test_a_redis_that_is_behind_what_was_seen_is_a_gap_and_read_from_its_own_top() -> None:
     heal = Heal([], b"9-0", b"4-0")
     assert heal.take(page_of(ids(3, 4, 5), heal)) == ()
+    assert heal.is_gap
     assert not heal.is_over
     assert read(ids(3, 4, 5), heal) == ids(5)
-    assert heal.is_gap
+    # What follows is behind the gap as a whole.
+    assert not heal.is_gap
     assert heal.first == b"5-0"
 
 
