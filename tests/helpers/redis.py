@@ -5,13 +5,14 @@ once for many tests is emptied before each: the fixture `redis`, not `redis_serv
 """
 
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -275,9 +276,19 @@ def _cluster_nodes(servers: Sequence[RedisServer], own: RedisServer) -> str:
         flags = ("myself," if server is own else "") + ("master" if number < 3 else "slave")
         parent = "-" if number < 3 else f"{servers[0].port:040x}"
         slots = f" {number * SLOTS // 3}-{(number + 1) * SLOTS // 3 - 1}" if number < 3 else ""
-        place = f"{HOST}:{server.port}@{(server.folder / 'bus').read_text()}"
+        shard = f",,shard-id={servers[min(number, 3) % 3].port:040x}" if _has_shards() else ""
+        place = f"{HOST}:{server.port}@{(server.folder / 'bus').read_text()}{shard}"
         lines.append(f"{server.port:040x} {place} {flags} {parent} 0 0 {min(number, 3) + 1} connected{slots}")
     return "\n".join([*lines, "vars currentEpoch 4 lastVoteEpoch 0", ""])
+
+
+@cache
+def _has_shards() -> bool:
+    """Whether servers name the shards of a Cluster: Redis 7.2 and Valkey do, and lose their own one if it has no name."""
+    text = subprocess.run([REDIS_SERVER, "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"v=(\d+)\.(\d+)", text)
+    assert version is not None, text
+    return (int(version[1]), int(version[2])) >= (7, 2)
 
 
 def _is_whole(server: RedisServer, size: int) -> bool:
