@@ -1,6 +1,6 @@
 """The composition root: the only place where the parts of the desk meet, with their ordered start and stop."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +15,7 @@ from support_api.config import Settings
 from support_api.database.clock import Clock, utc_now
 from support_api.database.urls import database_of
 from support_api.delivery.background import repeating
+from support_api.delivery.lease import Lease, new_holder
 from support_api.delivery.notices import Notices
 from support_api.delivery.outbox import Outbox, Pace
 from support_api.delivery.sweep import Sweep
@@ -22,6 +23,7 @@ from support_api.models.outbox import TOPIC
 from support_api.models.tickets import OpenLimits
 from support_api.rules.assignment import LeastLoaded
 from support_api.services import Services, open_services
+from support_api.services.leases import topic_of
 from support_api.services.passwords import Passwords
 from support_api.services.reception import Reception
 from support_api.services.tokens import Tokens
@@ -65,8 +67,8 @@ async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIt
     async with (
         opened_services(settings, parts.clock) as services,
         relay_client(settings) as relay,
-        _outbox(settings, services, relay, parts.pace).running(),
-        repeating(Sweep(services, _silence(settings), interval).look, interval, "sweep"),
+        _delivering(settings, services, relay, parts.pace),
+        _sweeping(services, _silence(settings), interval),
     ):
         notices = Notices(relay)
         desk = _desk(settings, services, relay, notices, parts)
@@ -86,9 +88,32 @@ def relay_client(settings: Settings) -> PushlerClient:
     )
 
 
-def _outbox(settings: Settings, services: Services, relay: PushlerClient, pace: Pace) -> Outbox:
+@asynccontextmanager
+async def _delivering(settings: Settings, services: Services, relay: PushlerClient, pace: Pace) -> AsyncIterator[None]:
+    """Of several processes over one database one delivers."""
     news = services.database.news(TOPIC)
-    return Outbox(services.outbox, relay, news, pace, extensions=settings.relay_extensions)
+    lease = _lease(services, "outbox", news.set)
+    outbox = Outbox(services.outbox, relay, news, pace, extensions=settings.relay_extensions, lease=lease)
+    async with lease.running(), outbox.running():
+        yield
+
+
+@asynccontextmanager
+async def _sweeping(services: Services, silence: timedelta, interval: float) -> AsyncIterator[None]:
+    """Of several processes over one database one sweeps."""
+    lease = _lease(services, "sweep")
+    sweep = Sweep(services, silence, interval)
+
+    async def look() -> None:
+        if lease.is_held:
+            await sweep.look()
+
+    async with lease.running(), repeating(look, interval, "sweep"):
+        yield
+
+
+def _lease(services: Services, name: str, on_taken: Callable[[], None] = lambda: None) -> Lease:
+    return Lease(services.leases, name, new_holder(), services.database.news(topic_of(name)), on_taken)
 
 
 def _silence(settings: Settings) -> timedelta:

@@ -25,6 +25,7 @@ from msgspec import Struct
 from relay.client import Event as RelayEvent
 from relay.client import RelayRefused, RelayUnavailable
 from support_api.delivery.background import in_background
+from support_api.delivery.lease import Always
 from support_api.errors import StoreUnavailable
 from support_api.models.outbox import Event, EventKind, StoredEvent
 
@@ -46,8 +47,19 @@ DELIVERED: Final = 100
 # but in a setting: they wait until somebody mends it, and none is set aside any more.
 REFUSED_IN_A_ROW: Final = 3
 
+# Where there is only one process.
+ALWAYS: Final = Always()
+
+
+class LeaseLost(Exception):
+    """Another process may deliver by now: what was read is read anew by whoever does."""
+
+    def __str__(self) -> str:
+        return "this process was not sure any more that no other delivers"
+
+
 # What goes wrong when a relay or a database is away, and is no bug.
-EXPECTED: Final = (RelayUnavailable, RelayRefused, StoreUnavailable)
+EXPECTED: Final = (RelayUnavailable, RelayRefused, StoreUnavailable, LeaseLost)
 
 _log = structlog.get_logger("support_api.outbox")
 
@@ -78,6 +90,14 @@ class Publisher(Protocol):
         """Close the user's connections."""
 
 
+class Holds(Protocol):
+    """Says whether this process delivers, or another one."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is this one, now."""
+
+
 class Pace(Struct, frozen=True):
     """Times in seconds: the first pause after a failure, the longest one (they double), how often the store is looked
     into without news (another process may have stored events), how long a stop may take to deliver the rest, and how long
@@ -92,12 +112,21 @@ class Pace(Struct, frozen=True):
 
 class Outbox:
     """Delivers what is stored; `news` wakes it. Without `extensions` the relay is another Pusher server, which knows no
-    idempotency keys and cannot end a subscription, and nothing of that kind is asked of it."""
+    idempotency keys and cannot end a subscription, and nothing of that kind is asked of it. `lease`: of several processes one
+    delivers, or there would be no order."""
 
     def __init__(
-        self, queue: Queue, relay: Publisher, news: asyncio.Event, pace: Pace | None = None, *, extensions: bool = True
+        self,
+        queue: Queue,
+        relay: Publisher,
+        news: asyncio.Event,
+        pace: Pace | None = None,
+        *,
+        extensions: bool = True,
+        lease: Holds = ALWAYS,
     ) -> None:
         self._extensions = extensions
+        self._lease = lease
         self._queue = queue
         self._relay = relay
         self._news = news
@@ -158,6 +187,11 @@ class Outbox:
 
         Returns how many events went out.
         """
+        if not self._lease.is_held:
+            # Whoever delivers now reads it for themselves.
+            self._ahead, self._look_at = [], _now() + self._pace.poll
+            self._news.clear()
+            return 0
         if not self._ahead and (self._news.is_set() or _now() >= self._look_at):
             await self._read()
         together = take(self._ahead)
@@ -175,6 +209,8 @@ class Outbox:
     async def _deliver(self, lane: Sequence[StoredEvent]) -> None:
         """Deliver events one request after the other; what the relay finds at fault is set aside."""
         while lane:
+            if not self._lease.is_held:
+                raise LeaseLost
             request = lane[:BATCH]
             done = len(request)
             try:

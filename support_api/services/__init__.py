@@ -11,6 +11,7 @@ from support_api.models.assignment import Chooser
 from support_api.models.messages import Wording
 from support_api.services.assigner import Assigner
 from support_api.services.assignment import Assignment
+from support_api.services.leases import Leases
 from support_api.services.operators import Operators
 from support_api.services.outbox import StoredEvents
 from support_api.services.sessions import Sessions
@@ -31,6 +32,7 @@ class Services:
         self.sessions = Sessions(transactions, assigner)
         self.assignment = Assignment(transactions, assigner)
         self.outbox = StoredEvents(transactions)
+        self.leases = Leases(transactions)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import orjson
-from sqlalchemy import LargeBinary, bindparam, cast, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from support_api.database.engine import Transaction
 from support_api.database.tables import outbox
@@ -40,8 +40,7 @@ def set_aside(tx: Transaction, event_id: int, refusal: str) -> None:
 
 def refused(tx: Transaction) -> list[RefusedEvent]:
     """List what was set aside, the oldest first."""
-    size = func.length(cast(outbox.c.payload, LargeBinary)).label("size")
-    query = select(outbox, size).where(outbox.c.refused_at.is_not(None)).order_by(outbox.c.id)
+    query = select(outbox).where(outbox.c.refused_at.is_not(None)).order_by(outbox.c.id)
     return [_refused(row) for row in tx.conn.execute(query)]
 
 
@@ -68,7 +67,9 @@ def _padded(ids: Sequence[int]) -> list[int]:
 
 
 def _refused(row: AnyRow) -> RefusedEvent:
-    return RefusedEvent(row.id, row.channel, row.event, row.size, row.created_at, row.refused_at, row.refusal or "")
+    return RefusedEvent(
+        row.id, row.channel, row.event, len(row.payload.encode()), row.created_at, row.refused_at, row.refusal or ""
+    )
 
 
 def _stored(row: AnyRow) -> StoredEvent:
