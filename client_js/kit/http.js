@@ -23,10 +23,11 @@ export function isTemporary(error) {
 
 /**
  * @param {string} url
- * @param {{body?: object, headers?: object, credentials?: string}} [options] with a body it is a POST
+ * @param {{body?: object, headers?: object, credentials?: string, keepalive?: boolean}} [options] with a body it is a POST;
+ *   keepalive: it goes out even when the page is left
  * @returns {Promise<any>} the JSON answer; rejects with HttpError only
  */
-export async function request(url, { body, headers, credentials = 'same-origin' } = {}) {
+export async function request(url, { body, headers, credentials = 'same-origin', keepalive = false } = {}) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), REQUEST_TIMEOUT_MS);
   try {
@@ -36,6 +37,7 @@ export async function request(url, { body, headers, credentials = 'same-origin' 
       body: body && JSON.stringify(body),
       cache: 'no-store',
       credentials,
+      keepalive,
       signal: stop.signal,
     });
     if (!response.ok) throw await readError(response);

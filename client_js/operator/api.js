@@ -11,7 +11,7 @@ import { Reach } from './reach.js';
  */
 export function operatorApi(base = '', reach = new Reach()) {
   const get = (path) => reach.watch(request(base + path));
-  const post = (path, body = {}) => reach.watch(request(base + path, { body }));
+  const post = (path, body = {}, more = {}) => reach.watch(request(base + path, { body, ...more }));
 
   return {
     authEndpoint: `${base}/auth`,
@@ -28,7 +28,8 @@ export function operatorApi(base = '', reach = new Reach()) {
     colleagues: () => get('/operator/colleagues'),
 
     history: (ticketId, after) => get(`/get_messages?ticket_id=${ticketId}&after=${after}`),
-    close: (ticketId) => post('/close_ticket', { ticket_id: ticketId }),
+    // Also when the page goes.
+    close: (ticketId) => post('/close_ticket', { ticket_id: ticketId }, { keepalive: true }),
     // Whoever asks for a chat knows how many they have.
     take: (ticketId) => post('/take_ticket', { ticket_id: ticketId, over_limit: true }),
     transfer: (ticketId, operatorId, overLimit) =>

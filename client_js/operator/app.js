@@ -13,6 +13,7 @@ import { Login } from './panes/login.js';
 import { Notices } from './panes/notices.js';
 import { Top } from './panes/top.js';
 import { Transfer } from './panes/transfer.js';
+import { Undo } from './panes/undo.js';
 import { Visitor } from './panes/visitor.js';
 import { panes } from './slots.js';
 import { LOGIN, WORK } from './state.js';
@@ -37,6 +38,7 @@ function Work({ desk }) {
   return h('div', { class: 'screen' },
     h(Top, { desk }),
     h(Notices, { desk }),
+    h(Undo, { desk }),
     Pane ? h('main', { class: 'pane' }, h(Pane, { desk, rest })) : h(Columns, { desk }),
     h(Transfer, { desk }),
     h(Help, { desk }));
@@ -76,7 +78,8 @@ function actionsOf(desk) {
     take: () => desk.queue.value.length && desk.take(desk.queue.value[0].ticket_id),
     reply: () => desk.current.value !== null && desk.focusChat(),
     transfer: talking((id) => desk.controller.handOver.open(id)),
-    close: talking(() => desk.ask(true)),
+    close: talking(() => desk.closeTicket()),
+    undo: () => desk.state.value.closing.length && desk.undoClose(desk.state.value.closing.at(-1)),
     details: () => desk.toggleDetails(),
     help: () => (desk.shown.value = 'help'),
   };
@@ -84,9 +87,8 @@ function actionsOf(desk) {
 
 /** Escape: back by one step. */
 function goBack(desk) {
-  const { current, wanted, confirming } = desk.state.value;
+  const { current, wanted } = desk.state.value;
   if (desk.details.value) desk.details.value = false;
-  else if (confirming) desk.ask(false);
   else if ((current ?? wanted) !== null) desk.goBack();
 }
 

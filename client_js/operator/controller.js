@@ -10,6 +10,7 @@ import { ACTIVE, CLOSED, WAITING } from '../conversation/thread.js';
 import { isTemporary } from '../kit/http.js';
 import { backoff } from '../kit/timing.js';
 import { Chats } from './chats.js';
+import { Closing } from './closing.js';
 import { HandOver, whereOf } from './hand_over.js';
 import { initialState, LOGIN, longestWaiting, MINE, reduce, WORK } from './state.js';
 
@@ -32,7 +33,8 @@ export class Controller {
   constructor({ api, storage, Client, ticker, render, notify, isVisible }) {
     Object.assign(this, { api, storage, Client, ticker, render, notify, isVisible });
     this.state = { ...initialState, status: storage.get('status') ?? 'online' };
-    this.chats = new Chats({ api, storage, panel: this, notify, isVisible });
+    this.closing = new Closing({ panel: this });
+    this.chats = new Chats({ api, storage, panel: this, notify: (...call) => this._called(...call), isVisible });
     this.handOver = new HandOver({ api, panel: this, chats: this.chats });
     this._loads = new Map();
     this._unheardBeats = 0;
@@ -62,6 +64,7 @@ export class Controller {
   }
 
   async logout() {
+    await this.closing.finishAll();
     await this.api.logout().catch(() => {});
     this.storage.set('who', null);
     this._leave();
@@ -81,6 +84,7 @@ export class Controller {
 
   /** Open a chat, mine or a waiting one; null: none. */
   select(ticketId) {
+    if (this.state.closing.includes(ticketId)) this.closing.undo(ticketId);
     this.dispatch({ type: 'select', ticketId });
     this.chats.doubt(ticketId);
   }
@@ -101,10 +105,6 @@ export class Controller {
   /** The end of the open chat has gone out of view, or come back. */
   setScrolled(on) {
     if (on !== this.state.scrolled) this.dispatch({ type: 'scrolled', on, visible: this.isVisible() });
-  }
-
-  confirm(on) {
-    this.dispatch({ type: 'confirm', on });
   }
 
   readNotice(ticketId) {
@@ -189,6 +189,7 @@ export class Controller {
     this._unwatchRead?.();
     clearTimeout(this._beatTimer);
     this.chats.end();
+    this.closing.stop();
     const client = this._client;
     this._client = null;
     client?.off();
@@ -243,6 +244,12 @@ export class Controller {
   _assigned(data) {
     const ticket = withNumber(data);
     if (this.chats.add(ticket, true)) this.notify('assigned', ticket, false);
+  }
+
+  /** A chat of mine wants attention. */
+  _called(kind, ticket, watched) {
+    if (kind === 'message') this.closing.heard(ticket.ticket_id);
+    this.notify(kind, ticket, watched);
   }
 
   /** It was mine. */

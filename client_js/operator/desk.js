@@ -98,7 +98,6 @@ export class Desk {
 
   /** Open a chat and go where one writes in it. */
   select(ticketId) {
-    this.details.value = false;
     this.controller.select(ticketId);
     this.go(chatPath(ticketId));
     this.focusChat();
@@ -114,7 +113,6 @@ export class Desk {
   /** From the chat to its row in the list. */
   goBack() {
     const { current } = this.state.value;
-    this.details.value = false;
     this.controller.select(null);
     this.focusList(current);
   }
@@ -132,9 +130,19 @@ export class Desk {
     if (id !== null) this.select(id);
   }
 
-  /** Close the open chat and go on with the next. */
-  async closeTicket() {
-    await this.controller.closeTicket(this.state.value.current);
+  /** Close the open chat, for good after a moment, and go on with the next. */
+  closeTicket() {
+    this.controller.closing.begin(this.state.value.current);
+    this.focusOpen();
+  }
+
+  undoClose(ticketId) {
+    this.controller.closing.undo(ticketId);
+    this.select(ticketId);
+  }
+
+  /** To the chat, or, where none is open, to the list. */
+  focusOpen() {
     if (this.state.value.current === null) this.focusList();
     else this.focusChat();
   }
@@ -153,12 +161,6 @@ export class Desk {
   dismiss() {
     this.controller.dismiss(this.state.value.current);
     this.focusList();
-  }
-
-  /** Shall the open chat be closed? On: ask. */
-  ask(on) {
-    this.controller.confirm(on);
-    afterDrawing(() => focusOn(on ? '#close-yes' : '#reply'));
   }
 
   /** Where one writes, or else reads. */
@@ -194,6 +196,8 @@ export class Desk {
     this.queue = of(queueTickets);
     /** The open chat, mine or waiting; with what its history says of it; undefined: none. */
     this.ticket = of(({ tickets, queue, current, threads }) => withHistory(tickets[current] ?? queue[current], threads[current]));
+    /** What tells the open chat's visitor from others. */
+    this.visitor = computed(() => this.ticket.value && this.visitorOf(this.ticket.value));
     this.thread = of(({ tickets, threads, current }) => (tickets[current] ? threads[current] : undefined));
     this.mode = of(modeOf);
   }
@@ -205,6 +209,7 @@ export class Desk {
 
   /** The address follows the state. */
   _moved(before, { screen, current, wanted }) {
+    this.details.value = false;
     if (screen !== WORK) return;
     // Just logged in, or another address was asked for: the state follows the address.
     if (before.screen !== WORK) return this._arrive();
@@ -251,8 +256,7 @@ export class Desk {
     if (document.activeElement !== document.body || !this._held || this.state.value.screen !== WORK) return;
     // Moved in its list, it only has to be told.
     if (this._held.checkVisibility()) this._held.focus();
-    else if (this.state.value.current === null) this.focusList();
-    else this.focusChat();
+    else this.focusOpen();
   }
 }
 

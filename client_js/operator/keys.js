@@ -16,6 +16,7 @@ export const COMMANDS = [
   { name: 'reply', alone: 'KeyR', word: 'keyReply' },
   { name: 'transfer', alone: 'KeyH', alt: 'KeyH', word: 'keyTransfer' },
   { name: 'close', alone: 'KeyE', alt: 'KeyE', word: 'keyClose' },
+  { name: 'undo', alone: 'KeyZ', alt: 'KeyZ', word: 'keyUndo' },
   { name: 'details', alone: 'KeyI', alt: 'KeyI', word: 'keyDetails' },
 ];
 

@@ -67,6 +67,7 @@ listenToKeys(desk);
 controller.load();
 
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && controller.wake());
+addEventListener('pagehide', () => controller.closing.finishAll());
 addEventListener('online', () => controller.wake());
 
 function startTicker(onTick) {

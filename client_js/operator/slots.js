@@ -21,6 +21,15 @@ export const visitorSections = [
   { key: 'facts', Section: Facts },
 ];
 
+/** In the head of the open chat: {key, Action({desk, ticket, mode})}; mode: TALK, LOOK, ENDED or KEPT of desk.js. */
+export const chatActions = [];
+
+/** Below the head of the open chat, over its whole width: {key, Line({desk, ticket, thread, mode})}; null where there is nothing. */
+export const chatLines = [];
+
+/** In a row of the lists, beside the count: {key, Mark({desk, ticket})}. */
+export const rowMarks = [];
+
 /** What stands in a message's place, the first that fits: {key, fits(message), Body({desk, message})}. Else its text. */
 export const messageKinds = [];
 

@@ -48,9 +48,10 @@ export const initialState = {
   wanted: null,
   /** The end of the open chat is out of view: what comes now is not read yet. */
   scrolled: false,
-  confirming: false,
   /** The hand-over that is being chosen, see `newTransfer`, or null. */
   transfer: null,
+  /** Chats of mine that are about to be closed, see closing.js; they are in no list. */
+  closing: [],
   /** The waiting ticket that is being taken, or null. */
   taking: null,
   /** What happened to chats without the operator's doing: {ticketId, key, values}, one per ticket. */
@@ -75,8 +76,6 @@ export function reduce(state, action) {
       return { ...state, maxTickets: action.maxTickets };
     case 'connection':
       return { ...state, connection: action.state };
-    case 'confirm':
-      return { ...state, confirming: action.on };
     default:
       return reduceChats(state, action);
   }
@@ -90,6 +89,8 @@ function reduceChats(state, action) {
       return { ...state, listed: { ...state.listed, [action.list]: true } };
     case 'thread':
       return withThread(state, action.thread, action.visible);
+    case 'closing':
+      return action.on ? withClosing(state, action.ticketId) : withoutClosing(state, action.ticketId);
     case 'gone':
       return withGone(state, action.ticketId);
     case 'remove':
@@ -99,7 +100,7 @@ function reduceChats(state, action) {
     case 'queue-ticket':
       return found(leftQueue(withQueueTicket(state, action.ticket)));
     case 'select':
-      return seen({ ...opened(state, action.ticketId), confirming: false, transfer: null });
+      return seen({ ...opened(state, action.ticketId), transfer: null });
     case 'scrolled':
       return action.visible && !action.on ? seen({ ...state, scrolled: false }) : { ...state, scrolled: action.on };
     case 'seen':
@@ -116,7 +117,7 @@ function reduceChats(state, action) {
 function reduceHandOver(state, action) {
   switch (action.type) {
     case 'transfer':
-      return { ...state, confirming: false, transfer: action.ticketId && newTransfer(action.ticketId) };
+      return { ...state, transfer: action.ticketId && newTransfer(action.ticketId) };
     case 'transfer-changed':
       return state.transfer?.ticketId === action.ticketId ? { ...state, transfer: { ...state.transfer, ...action.change } } : state;
     case 'taking':
@@ -132,7 +133,8 @@ function reduceHandOver(state, action) {
 
 /** My chats: whoever waits longest for my answer first, then the answered ones, the newest first; ended ones last. */
 export function myTickets(state) {
-  const keys = new Map(Object.values(state.tickets).map((ticket) => [ticket, orderOf(state, ticket)]));
+  const open = Object.values(state.tickets).filter((ticket) => !state.closing.includes(ticket.ticket_id));
+  const keys = new Map(open.map((ticket) => [ticket, orderOf(state, ticket)]));
   return [...keys.keys()].sort((a, b) => byKeys(keys.get(a), keys.get(b)));
 }
 
@@ -188,9 +190,12 @@ export function queueTickets(state) {
   return Object.values(state.queue).sort((a, b) => a.ticket_id - b.ticket_id);
 }
 
+/** What the visitor wrote and was neither on the screen nor answered, here or elsewhere. */
 export function unreadOf(state, ticketId) {
   const thread = state.threads[ticketId];
-  return thread ? countUnread(thread, 'visitor', state.read[ticketId] ?? 0) : 0;
+  if (!thread) return 0;
+  const answered = thread.messages.findLast(({ sender_type }) => sender_type === 'operator')?.seq ?? 0;
+  return countUnread(thread, 'visitor', Math.max(answered, state.read[ticketId] ?? 0));
 }
 
 export function unreadTotal(state) {
@@ -244,15 +249,24 @@ function withThread(state, thread, visible) {
   // A late answer about a chat that was taken off the list changes nothing.
   if (!state.tickets[id]) return state;
   const next = { ...state, threads: { ...state.threads, [id]: thread } };
-  if (thread.status === CLOSED && state.current === id) Object.assign(next, { confirming: false, transfer: null });
+  if (thread.status === CLOSED && state.current === id) next.transfer = null;
   return visible && state.current === id ? seen(next) : next;
 }
 
 function withGone(state, id) {
   const ticket = state.tickets[id];
   if (!ticket) return state;
-  const next = { ...state, tickets: { ...state.tickets, [id]: { ...ticket, access: GONE, fresh: false } } };
-  return state.current === id ? { ...next, confirming: false, transfer: null } : next;
+  const next = { ...withoutClosing(state, id), tickets: { ...state.tickets, [id]: { ...ticket, access: GONE, fresh: false } } };
+  return state.current === id ? { ...next, transfer: null } : next;
+}
+
+function withClosing(state, id) {
+  const next = { ...state, closing: [...state.closing, id] };
+  return state.current === id ? { ...next, current: null, transfer: null } : next;
+}
+
+function withoutClosing(state, id) {
+  return { ...state, closing: state.closing.filter((each) => each !== id) };
 }
 
 function withoutTicket(state, id) {
@@ -260,8 +274,8 @@ function withoutTicket(state, id) {
   const { [id]: _read, ...read } = state.read;
   const { [id]: _draft, ...drafts } = state.drafts;
   const { [id]: _thread, ...threads } = state.threads;
-  const next = { ...state, threads, tickets, read, drafts };
-  return state.current === id ? { ...next, current: null, confirming: false, transfer: null } : next;
+  const next = { ...withoutClosing(state, id), threads, tickets, read, drafts };
+  return state.current === id ? { ...next, current: null, transfer: null } : next;
 }
 
 function withQueueTicket(state, ticket) {

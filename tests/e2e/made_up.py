@@ -62,25 +62,29 @@ def ticket(number: int, minutes: float, status: str = "active") -> Json:
     }
 
 
+def message(number: int, seq: int, content: str, minutes: float, *, operator: bool) -> Json:
+    """A message of the API in the ticket `number`, written so long ago."""
+    return {
+        "id": number * 1000 + seq,
+        "ticket_id": number,
+        "seq": seq,
+        "sender_type": "operator" if operator else "visitor",
+        "sender_id": str(ANNA.id) if operator else f"visitor-{number}",
+        "sender_name": ANNA.name if operator else NAMES[number % len(NAMES)],
+        "content": content,
+        "created_at": _time(minutes),
+        "client_id": None,
+    }
+
+
 def talk(number: int, count: int, minutes: float, *, answered: bool) -> list[Json]:
     """So many messages over so many minutes, by turns; the last one is the operator's where the chat is `answered`."""
     rows = []
     for seq in range(1, count + 1):
         from_end = count - seq
         operator = (from_end // 2) % 2 == (0 if answered else 1) and seq > 1
-        rows.append(
-            {
-                "id": number * 1000 + seq,
-                "ticket_id": number,
-                "seq": seq,
-                "sender_type": "operator" if operator else "visitor",
-                "sender_id": str(ANNA.id) if operator else f"visitor-{number}",
-                "sender_name": ANNA.name if operator else NAMES[number % len(NAMES)],
-                "content": ANSWERS[seq % len(ANSWERS)] if operator else QUESTIONS[(number + seq - 1) % len(QUESTIONS)],
-                "created_at": _time(minutes * from_end / count + 0.2),
-                "client_id": None,
-            }
-        )
+        content = ANSWERS[seq % len(ANSWERS)] if operator else QUESTIONS[(number + seq - 1) % len(QUESTIONS)]
+        rows.append(message(number, seq, content, minutes * from_end / count + 0.2, operator=operator))
     return rows
 
 
@@ -114,6 +118,50 @@ def busy(chats: int = 12, waiting: int = 55, long: int = 300) -> MadeUp:
         number: talk(number, 2 + number % 5, 20 - number, answered=number % 3 == 0) for number in range(1, chats + 1)
     }
     return MadeUp(mine, queue, messages | {1: talk(1, long, 30 * 60, answered=False)})
+
+
+def shop() -> MadeUp:
+    """An ordinary hour, for pictures: each chat as (visitor, minutes since, what they wrote, what was answered)."""
+    chats = (
+        (
+            "Maria Keller",
+            9,
+            ("Hello! Does the reading lamp come with a bulb?",),
+            "Hello Maria! Yes, a warm white one is in the box.",
+        ),
+        ("Ivan Petrov", 6, ("Do you ship to Kazan?", "And how long does it take?"), ""),
+        ("Lucía Fernández", 4, ("The cup arrived broken :(",), ""),
+        ("Юлия Соколова", 2, ("Добрый день! Можно изменить адрес доставки?",), ""),
+        ("Tom Baker", 30, ("Is the oak shelf back in stock?",), "It is: twelve came in this morning."),
+    )
+    mine, messages = [], {}
+    for number, (name, minutes, questions, answer) in enumerate(chats, start=1):
+        rows = [
+            message(number, seq, text, minutes - seq * 0.1, operator=False)
+            for seq, text in enumerate(questions, start=1)
+        ]
+        if answer:
+            rows.append(message(number, len(rows) + 1, answer, minutes - 1, operator=True))
+        mine.append(_named(ticket(number, minutes), name, questions[0]))
+        messages[number] = rows
+    messages[1].append(message(1, 3, "Great, thank you. And how long does delivery take?", 0.8, operator=False))
+    waiting = (
+        ("Nora Lind", 7, "Can I return a gift without the receipt?"),
+        ("李明", 3, "Do you take orders from Taiwan?"),
+    )
+    queue = [
+        _named(ticket(20 + at, minutes, "waiting"), name, text) for at, (name, minutes, text) in enumerate(waiting)
+    ]
+    return MadeUp(mine, queue, messages)
+
+
+def _named(told: Json, name: str, text: str) -> Json:
+    first = name.split(maxsplit=1)[0].lower()
+    return told | {
+        "visitor_name": name,
+        "message": text,
+        "visitor_email": f"{first}@mail.example" if first.isascii() else None,
+    }
 
 
 async def working(people: People, desk: MadeUp, viewport: ViewportSize = DESKTOP, lang: str = "en") -> Panel:

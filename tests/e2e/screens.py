@@ -237,8 +237,9 @@ class Panel(Screen):
         return await self.find("#typing").inner_text()
 
     async def close_ticket(self) -> None:
+        """Close the open chat for good, without the moment in which it can be taken back."""
         await self.find("#close-ticket").click()
-        await self.find("#close-yes").click()
+        await self.find(".undo .act").last.click()
 
     async def open_menu(self) -> None:
         """Where the seldom changed settings are."""

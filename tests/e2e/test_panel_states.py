@@ -4,14 +4,15 @@ What the desk answers is made up here, so that a state needs no hour of chatting
 states look like is saved into that folder.
 """
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Final, Literal
 
-from playwright.async_api import ViewportSize
+from playwright.async_api import Route, ViewportSize
 
 from tests.e2e.axe import findings
-from tests.e2e.made_up import MadeUp, busy, working
+from tests.e2e.made_up import busy, working
 from tests.e2e.screens import IN_BROWSER, Panel, People
 from tests.helpers.product import ANNA
 
@@ -29,8 +30,16 @@ async def test_panel_fits_and_is_accessible_from_the_log_in_to_the_empty_desk(pe
     panel = await people.panel(viewport=WIDTHS[0])
     await panel.find("#login-form").wait_for()
     seen = await look_at(panel, "log-in")
-    await MadeUp([], [], {}).answer(panel.page)
+    await panel.find("#login-email").fill(ANNA.email)
+    await panel.find("#login-password").fill("wrong")
+    await panel.find("#login-submit").click()
+    await panel.find("#login-form .error:not(:empty)").wait_for()
+    seen |= await look_at(panel, "log-in-wrong")
+    held = await hold_lists(panel)
     await panel.log_in(ANNA)
+    await panel.find(".skeleton").first.wait_for()
+    seen |= await look_at(panel, "loading")
+    held.set()
     await panel.find("#queue-title + .empty").wait_for()
     seen |= await look_at(panel, "empty")
     await panel.page.goto(f"{panel.page.url.partition('#')[0]}#/chats/4711")
@@ -45,6 +54,10 @@ async def test_panel_fits_and_is_accessible_on_a_full_day(people: People) -> Non
     await panel.open(2)
     seen |= await look_at(panel, "chat-short")
     await panel.page.set_viewport_size(WIDTHS[0])
+    await panel.find("#queue .row").first.click()
+    await panel.find("#take").wait_for()
+    seen |= await look_at(panel, "waiting")
+    await panel.page.set_viewport_size(WIDTHS[0])
     await panel.open(1)
     await panel.find("#log .message").nth(299).wait_for()
     seen |= await look_at(panel, "chat-300")
@@ -55,7 +68,7 @@ async def test_panel_fits_and_is_accessible_on_a_full_day(people: People) -> Non
 
 
 async def test_panel_fits_and_is_accessible_with_what_folds_open(people: People) -> None:
-    panel = await working(people, busy(waiting=2), WIDTHS[0])
+    panel = await working(people, busy(waiting=2), WIDTHS[0], "ru")
     await panel.open(8)
     await panel.open_menu()
     seen = await look_at(panel, "menu")
@@ -71,6 +84,10 @@ async def test_panel_fits_and_is_accessible_with_what_folds_open(people: People)
     await panel.page.set_viewport_size(WIDTHS[1])
     await panel.find("#details").click()
     seen |= await look_at(panel, "details", WIDTHS[1:])
+    await panel.page.set_viewport_size(WIDTHS[0])
+    await panel.find("#close-ticket").click()
+    await panel.find(".undo").hover()
+    seen |= await look_at(panel, "undo")
     assert seen == {}
 
 
@@ -84,6 +101,19 @@ async def test_panel_fits_and_is_accessible_while_the_desk_is_away(people: Peopl
     await panel.find("#log .pending .stuck").wait_for()
     assert await look_at(panel, "offline") == {}
     await panel.context.set_offline(False)
+
+
+async def hold_lists(panel: Panel) -> asyncio.Event:
+    """The desk answers with empty lists only once the event is set."""
+    answered = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await answered.wait()
+        await route.fulfill(json={"tickets": []})
+
+    for path in ("tickets", "queue"):
+        await panel.page.route(f"**/operator/{path}", wait)
+    return answered
 
 
 async def look_at(panel: Panel, state: str, widths: tuple[ViewportSize, ...] = WIDTHS) -> dict[str, list[str]]:

@@ -125,6 +125,36 @@ async def test_chat_that_is_closed_makes_room_for_the_one_that_waits_longest(peo
     await eventually(panel.focused, "reply")
 
 
+async def test_closing_can_be_taken_back_with_the_half_written_answer_and_by_key(people: People) -> None:
+    panel = await people.operator(ANNA)
+    widget = await people.visitor()
+    await widget.open()
+    number = await widget.start("Ivan", "Hello")
+    await panel.open(number)
+    await panel.find("#reply").fill("Half an answer")
+    await panel.page.keyboard.press("Alt+e")
+    await panel.find(".undo").wait_for()
+    assert await panel.tickets() == []
+    await panel.page.keyboard.press("Alt+z")
+    await eventually(panel.tickets, [number])
+    await eventually(panel.focused, "reply")
+    assert await panel.find("#reply").input_value() == "Half an answer"
+    await panel.send("Still here")
+    await widget.expect(("visitor", "Hello"), ("operator", "Still here"))
+
+
+async def test_chat_that_is_closed_stays_closed_over_a_reload_within_the_moment(people: People) -> None:
+    panel = await people.operator(ANNA)
+    widget = await people.visitor()
+    await widget.open()
+    await panel.open(await widget.start("Ivan", "Hello"))
+    await panel.find("#close-ticket").click()
+    await panel.find(".undo").wait_for()
+    await panel.page.reload()
+    await widget.find("#chat-new").wait_for()
+    await eventually(panel.tickets, [])
+
+
 async def test_colours_and_language_are_kept_in_this_browser(people: People) -> None:
     panel = await working(people, MadeUp([ticket(1, 1)], [], {1: []}))
     await panel.open_menu()

@@ -1,13 +1,15 @@
 """The screens as people see them, on a desk and on a phone. With PUSHDESK_SCREENSHOTS set, saved into that folder."""
 
+import base64
 import os
 from pathlib import Path
 
 import pytest
 from playwright.async_api import ViewportSize
 
-from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, People, Screen
-from tests.helpers.product import BORIS
+from tests.e2e.made_up import shop, working
+from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, People, Screen, until
+from tests.helpers.product import ANNA, BORIS
 
 pytestmark = IN_BROWSER
 
@@ -27,6 +29,12 @@ WORDS = {
         "Отлично, спасибо!",
     ),
 }
+
+CHAT = (
+    "Hello! Does the reading lamp come with a bulb?",
+    "Hello Maria! Yes, a warm white one is in the box.",
+    "Great, thank you. And how long does delivery take?",
+)
 
 
 @pytest.mark.parametrize("lang", ["en", "ru"])
@@ -55,6 +63,61 @@ async def test_screens_of_a_conversation_fit_their_window(people: People, lang: 
     await panel.ticket(waiting).wait_for(state="attached")
     await picture(widget, f"widget-{size}")
     await picture(panel, f"panel-{size}")
+
+
+async def test_pictures_of_the_documents_can_be_taken(people: People) -> None:
+    """docs/images: with PUSHDESK_SCREENSHOTS set to that folder the pictures there are taken anew."""
+    panel = await people.panel(viewport=ViewportSize(width=1240, height=720))
+    await panel.log_in(ANNA)
+    widget = await people.visitor(viewport=ViewportSize(width=560, height=720))
+    await widget.open()
+    name, question, answer, thanks = "Maria", *CHAT
+    await panel.open(await widget.start(name, question))
+    await panel.send(answer)
+    await widget.expect(("visitor", question), ("operator", answer))
+    await widget.send(thanks)
+    await panel.find("#log").get_by_text(thanks).wait_for()
+    other = await people.visitor()
+    await other.open()
+    await panel.ticket(await other.start("Ivan", "Do you ship to Kazan?")).wait_for()
+    await panel.find("#reply").press_sequentially("Two days to")
+    await until(widget.typing, "the visitor sees that the operator is typing")
+    await side_by_side(people, "conversation", widget, panel)
+
+
+async def test_pictures_of_the_operators_handbook_can_be_taken(people: People) -> None:
+    wide = ViewportSize(width=1440, height=820)
+    panel = await working(people, shop(), wide)
+    await panel.open(1)
+    await panel.find("#log .message").nth(2).wait_for()
+    await picture(panel, "desk")
+    await panel.page.emulate_media(color_scheme="dark")
+    await picture(panel, "desk-dark")
+    await panel.page.emulate_media(color_scheme="light")
+    await panel.find("#chat-title").click()
+    await panel.page.keyboard.press("?")
+    await panel.find("#help[open]").wait_for()
+    await picture(panel, "desk-keys")
+    await panel.page.keyboard.press("Escape")
+    await panel.page.set_viewport_size(PHONE)
+    await picture(panel, "desk-phone-chat")
+    await panel.find("#back").click()
+    await panel.find("#queue .row").first.wait_for()
+    await picture(panel, "desk-phone")
+
+
+async def side_by_side(people: People, name: str, *screens: Screen) -> None:
+    """One picture of several screens, as it stands in the README."""
+    shots = [base64.b64encode(await screen.page.screenshot(animations="disabled")).decode() for screen in screens]
+    page = await (await people.profile(viewport=ViewportSize(width=1880, height=760))).new_page()
+    images = "".join(f'<img src="data:image/png;base64,{shot}">' for shot in shots)
+    await page.set_content(
+        f'<body style="margin:0;display:flex;gap:20px;padding:20px;background:#e1e6ee;width:max-content">{images}</body>'
+    )
+    assert await page.locator("img").count() == len(screens)
+    folder = os.environ.get("PUSHDESK_SCREENSHOTS")
+    if folder:
+        await page.locator("body").screenshot(path=Path(folder) / f"{name}.png")
 
 
 async def picture(screen: Screen, name: str) -> None:

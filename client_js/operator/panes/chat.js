@@ -10,6 +10,7 @@ import { Avatar } from '../parts/avatar.js';
 import { Log } from '../parts/log.js';
 import { Reply } from '../parts/reply.js';
 import { nameOf } from '../people.js';
+import { chatActions, chatLines } from '../slots.js';
 import { unreadElsewhere } from '../state.js';
 
 export function Chat({ desk }) {
@@ -35,7 +36,7 @@ function Open({ desk, ticket }) {
   const thread = mode === LOOK ? lookedAt(ticket) : desk.thread.value;
   return h('div', { class: 'open' },
     h(Head, { desk, ticket, mode }),
-    desk.state.value.confirming && mode === TALK && h(Question, { desk, ticket }),
+    chatLines.map(({ key, Line }) => h(Line, { key, desk, ticket, thread, mode })),
     h(Log, { desk, thread, ticketId: id, box: log, quiet: mode === KEPT }),
     h('p', { id: 'typing', class: 'typing' }, mode === TALK && thread?.typing ? desk.t('typing', { name: titleOf(desk, ticket) }) : ''),
     mode !== TALK && h(Bar, { desk, id, mode }),
@@ -51,8 +52,9 @@ function Head({ desk, ticket, mode }) {
     h('div', { class: 'names' },
       h('h2', { id: 'chat-title', tabIndex: -1, dir: 'auto' }, name),
       h('p', { class: 'about' }, [`№ ${id}`, ticket.visitor_email].filter(Boolean).join(' · '))),
+    chatActions.map(({ key, Action }) => h(Action, { key, desk, ticket, mode })),
     mode === TALK && h(IconButton, { id: 'transfer-ticket', icon: 'transfer', label: desk.t('transfer'), text: desk.t('transfer'), onClick: () => desk.controller.handOver.open(id) }),
-    mode === TALK && h(IconButton, { id: 'close-ticket', icon: 'check', label: desk.t('close'), text: desk.t('close'), onClick: () => desk.ask(true) }),
+    mode === TALK && h(IconButton, { id: 'close-ticket', icon: 'check', label: desk.t('close'), text: desk.t('close'), onClick: () => desk.closeTicket() }),
     h(IconButton, {
       id: 'details',
       icon: 'details',
@@ -68,13 +70,6 @@ function Back({ desk }) {
   const count = elsewhere.value;
   const label = desk.t('back') + (count ? `, ${desk.t('unread', { n: count })}` : '');
   return h(IconButton, { id: 'back', icon: 'back', label, class: 'back', onClick: () => desk.goBack() }, h(Badge, { count }));
-}
-
-function Question({ desk, ticket }) {
-  return h('div', { class: 'bar', role: 'group', 'aria-labelledby': 'close-question' },
-    h('p', { id: 'close-question' }, desk.t('closeSure', { name: titleOf(desk, ticket) })),
-    h('button', { id: 'close-yes', type: 'button', class: 'main', 'aria-describedby': 'close-question', onClick: () => desk.closeTicket() }, desk.t('close')),
-    h('button', { id: 'close-no', type: 'button', class: 'quiet', onClick: () => desk.ask(false) }, desk.t('cancel')));
 }
 
 /** What stands where one writes, when the chat is not mine, or not any more. */

@@ -19,7 +19,7 @@ export function Message({ desk, message, ticketId, first, last }) {
   const { side, name, title } = speakerOf(desk, message);
   const classes = ['message', side, first && 'first', last && 'last', message.state && 'pending'];
   return h('div', { class: classes.filter(Boolean).join(' ') },
-    side === 'visitor' && first && h(Avatar, { name, of: desk.visitorOf({ ticket_id: ticketId, visitor_name: name }), small: true }),
+    side === 'visitor' && first && h(Avatar, { name, of: desk.visitor.value, small: true }),
     // For the eyes: who listens has the name before each message.
     title && first && h('span', { class: 'meta by', 'aria-hidden': 'true', dir: 'auto' }, title),
     h(Body, { desk, message, name }),

@@ -3,6 +3,7 @@
 import { h } from 'preact';
 import { CLOSED } from '../../conversation/thread.js';
 import { nameOf } from '../people.js';
+import { rowMarks } from '../slots.js';
 import { GONE, isEnded, lastSpoken, lastText, statusOf, unreadOf, waitsSince } from '../state.js';
 import { Avatar } from './avatar.js';
 import { Badge } from './controls.js';
@@ -21,6 +22,7 @@ export function MineRow({ desk, ticket }) {
       h(When, { desk, ticket }),
       h('span', { class: 'text', dir: 'auto' }, h(Said, { desk, ticket })),
       h('span', { class: 'marks' },
+        rowMarks.map(({ key, Mark }) => h(Mark, { key, desk, ticket })),
         ticket.fresh && h('span', { class: 'new' }, desk.t('fresh')),
         h(Badge, { count: unread }),
         unread > 0 && h('span', { class: 'spoken' }, desk.t('unread', { n: unread })))));

@@ -60,13 +60,16 @@ test('the queue holds waiting tickets only, the longest waiting first', () => {
 });
 
 test('a removed chat leaves nothing behind', () => {
-  const state = play(mine(1), talk(1, 1), { type: 'select', ticketId: 1 }, { type: 'confirm', on: true }, { type: 'remove', ticketId: 1 });
-  assert.deepEqual([state.tickets, state.threads, state.read, state.current, state.confirming], [{}, {}, {}, null, false]);
+  const state = play(mine(1), talk(1, 1), { type: 'select', ticketId: 1 }, { type: 'closing', ticketId: 1, on: true }, { type: 'remove', ticketId: 1 });
+  assert.deepEqual([state.tickets, state.threads, state.read, state.current, state.closing], [{}, {}, {}, null, []]);
 });
 
-test('a chat closed elsewhere takes the question away', () => {
-  const state = play(mine(1), { type: 'select', ticketId: 1 }, { type: 'confirm', on: true }, talk(1, 1, { status: 'closed' }));
-  assert.equal(state.confirming, false);
+test('a chat that is being closed is in no list, and is not open, until that is taken back', () => {
+  const state = play(mine(1), mine(2), { type: 'select', ticketId: 1 }, { type: 'closing', ticketId: 1, on: true });
+  assert.deepEqual([myTickets(state).map((ticket) => ticket.ticket_id), state.current, longestWaiting(state)], [[2], null, 2]);
+  const back = reduce(state, { type: 'closing', ticketId: 1, on: false });
+  assert.deepEqual(myTickets(back).map((ticket) => ticket.ticket_id), [1, 2]);
+  assert.deepEqual(reduce(state, { type: 'gone', ticketId: 1 }).closing, [], 'it went to somebody else meanwhile');
 });
 
 test('the list shows the last text, a pending one too', () => {
@@ -92,7 +95,7 @@ test('an unanswered heartbeat is shown until the next is answered', () => {
 
 test('what waits in other chats is counted without the open one', () => {
   const thread = (id, ...seqs) => ({ messages: seqs.map((seq) => message(seq, { ticket_id: id, sender_type: 'visitor' })) });
-  const state = { tickets: { 1: { ticket_id: 1 }, 2: { ticket_id: 2 } }, threads: { 1: thread(1, 1, 2), 2: thread(2, 1, 2, 3) }, read: { 2: 1 }, current: 1 };
+  const state = { ...initialState, tickets: { 1: { ticket_id: 1 }, 2: { ticket_id: 2 } }, threads: { 1: thread(1, 1, 2), 2: thread(2, 1, 2, 3) }, read: { 2: 1 }, current: 1 };
   assert.equal(unreadElsewhere(state), 2);
 });
 
@@ -166,8 +169,13 @@ test('a chat whose history has not come yet waits since it began', () => {
 });
 
 test('what waits are unread messages and those in the queue', () => {
-  const state = play(...conversed(1, ['visitor', 1], ['visitor', 2]), ...conversed(2, ['operator', 1]), { type: 'queue', tickets: [{ ticket_id: 5 }, { ticket_id: 6 }] });
+  const state = play(...conversed(1, ['visitor', 1], ['visitor', 2]), ...conversed(2, ['visitor', 1], ['operator', 2]), { type: 'queue', tickets: [{ ticket_id: 5 }, { ticket_id: 6 }] });
   assert.equal(countWaiting(state), 4);
+});
+
+test('what was answered elsewhere is not unread here', () => {
+  const state = play(...conversed(1, ['visitor', 1], ['operator', 2], ['visitor', 3]));
+  assert.equal(unreadOf(state, 1), 1);
 });
 
 test('what comes while the end is out of view is unread until it is in view again', () => {
