@@ -17,7 +17,7 @@ import click
 from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
 from support_api.app import running_app
-from support_api.cli.database import migrate, migrate_now
+from support_api.cli.database import backup, migrate, migrate_now, restore
 from support_api.cli.delivery import outbox
 from support_api.cli.demo import check_relay, run_both, shared_environment
 from support_api.cli.logs import set_up_logs
@@ -46,7 +46,8 @@ def main() -> None:
 
 main.add_command(operator)
 main.add_command(outbox)
-main.add_command(migrate)
+for command in (migrate, backup, restore):
+    main.add_command(command)
 
 
 @main.command()

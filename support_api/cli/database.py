@@ -1,12 +1,19 @@
 """Commands about the database as a whole. Must not know what its tables mean."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
 from support_api.cli.logs import set_up_logs
 from support_api.cli.running import load_settings, run
 from support_api.config import Settings
+from support_api.database.backups import BackupFailed, back_up
+from support_api.database.backups import restore as bring_back
 from support_api.database.engine import Migrated
 from support_api.database.urls import database_of
+from support_api.delivery.lease import has_ended
 
 
 @click.command(short_help="Bring the tables up to date.")
@@ -18,6 +25,50 @@ def migrate() -> None:
     settings = load_settings()
     set_up_logs("warning", settings.log_format)
     migrate_now(settings)
+
+
+@click.command(short_help="Copy an SQLite database while it is used.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def backup(file: Path) -> None:
+    """Copy the SQLite database to a new FILE, also while desks use it, and look whether the copy is whole.
+
+    Of PostgreSQL make copies with pg_dump.
+    """
+    database = _sqlite_file("pg_dump --format=custom --file=FILE")
+    with _refusals():
+        found = back_up(database, file)
+    click.echo(f"{database} was copied to {file} (revision {found}, {file.stat().st_size} bytes).")
+
+
+@click.command(short_help="Bring a copy of an SQLite database back.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def restore(file: Path) -> None:
+    """Bring a copy that `backup` made back in the place of the SQLite database. End all desks that use it first.
+
+    What was there before is kept beside it.
+    """
+    database = _sqlite_file("pg_restore --clean --if-exists --dbname=NAME FILE")
+    with _refusals():
+        kept = bring_back(file, database, has_ended)
+    click.echo(
+        f"{database} is as it was when {file} was made.{f' What was there before is in {kept}.' if kept else ''}"
+    )
+
+
+def _sqlite_file(instead: str) -> Path:
+    """The file of the settings. Raises `click.ClickException` where they name a PostgreSQL database."""
+    database = database_of(load_settings().database_url)
+    if database.dialect != "sqlite":
+        raise click.ClickException(f"{database.where} is a PostgreSQL database; use: {instead}")
+    return Path(database.where)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except BackupFailed as error:
+        raise click.ClickException(str(error)) from error
 
 
 def migrate_now(settings: Settings, *, is_quiet: bool = False) -> None:
