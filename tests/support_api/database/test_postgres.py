@@ -1,8 +1,10 @@
 """PostgreSQL: locks, several processes, what can be wrong with a server, and what is said of it."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from support_api.database import listening, postgres
 from support_api.database.engine import DatabaseUnusable, Transaction
 from support_api.database.postgres import PostgresDatabase
 from support_api.errors import StoreUnavailable
+from tests.helpers.parts import postgres_programs
 from tests.helpers.postgres import PostgresServer
 from tests.helpers.processes import free_port
 from tests.support_api.database.rows import channels, storing
@@ -243,6 +246,26 @@ async def test_many_who_open_a_new_database_at_once_all_open_it(postgres_url: st
 _END_LISTENING = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 )
+
+
+async def test_a_dump_is_brought_back_as_the_handbook_says(
+    database: PostgresDatabase, postgres_desk_url: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    def run(program: str, *arguments: str) -> None:
+        command = [str(postgres_programs() / program), *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+
+    dump = str(tmp_path / "desk.dump")
+    await database.writing(storing("before"))
+    await asyncio.to_thread(run, "pg_dump", "--format=custom", f"--file={dump}", postgres_desk_url)
+    await database.writing(storing("after"))
+    await database.close()
+    restored = ("--clean", "--if-exists", "--no-owner", f"--dbname={postgres_desk_url}", dump)
+    await asyncio.to_thread(run, "pg_restore", *restored)
+    async with opened(postgres_desk_url) as again:
+        assert await again.reading(channels) == ["before"]
+        await again.writing(storing("goes on"))
+        assert await again.reading(channels) == ["before", "goes on"]
 
 
 async def _has_lock(database: PostgresDatabase) -> bool:
