@@ -25,7 +25,7 @@ const CLOCK_MS = 10_000;
 /** The window has three columns; styles/layout.css says the same. */
 const WIDE = '(min-width: 1181px)';
 /** Shorter times are not told, milliseconds: they would only flicker. */
-const SHORT_MS = 30_000;
+const SHORT_MS = 60_000;
 /** Sentences kept for the screen reader. */
 const MAX_SPOKEN = 5;
 

@@ -10,14 +10,17 @@ export const PAUSE_MS = 5 * 60_000;
 /**
  * @param {object[]} messages as they are seen, stored and pending ones
  * @param {string} me sender of the pending ones, and of those with this `sender_id`
- * @returns {({day: Date} | {message: object, first: boolean, last: boolean})[]} first, last: of its group
+ * @param {number|null} newFrom seq of the message before which a line says that what follows is new; not before the very first
+ * @returns {({day: Date} | {fresh: true} | {message: object, first: boolean, last: boolean})[]} first, last: of its group
  */
-export function grouped(messages, me) {
-  const together = (one, next) => Boolean(one && next) && isTogether(one, next, me);
+export function grouped(messages, me, newFrom = null) {
+  const isNew = (message) => newFrom !== null && message.seq === newFrom && message !== messages[0];
+  const together = (one, next) => Boolean(one && next) && !isNew(next) && isTogether(one, next, me);
   const entries = [];
   messages.forEach((message, index) => {
     const [before, after] = [messages[index - 1], messages[index + 1]];
     if (!before || dayOf(before) !== dayOf(message)) entries.push({ day: new Date(message.created_at) });
+    if (isNew(message)) entries.push({ fresh: true });
     entries.push({ message, first: !together(before, message), last: !together(message, after) });
   });
   return entries;

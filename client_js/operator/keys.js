@@ -25,6 +25,7 @@ export const FIXED = [
   { keys: ['Enter'], word: 'keySend' },
   { keys: ['Shift', 'Enter'], word: 'keyLine' },
   { keys: ['Esc'], word: 'keyBack' },
+  { keys: ['↑', '↓'], word: 'keyRows' },
   { keys: ['?'], word: 'keyHelp' },
 ];
 

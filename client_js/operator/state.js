@@ -46,6 +46,8 @@ export const initialState = {
   current: null,
   /** The chat that was asked for, by its address for example, and is not in any list; null: none. */
   wanted: null,
+  /** The first message of the open chat, by seq, that was unread when it was opened; null: there was none. */
+  newFrom: null,
   /** The end of the open chat is out of view: what comes now is not read yet. */
   scrolled: false,
   /** The hand-over that is being chosen, see `newTransfer`, or null. */
@@ -193,9 +195,19 @@ export function queueTickets(state) {
 /** What the visitor wrote and was neither on the screen nor answered, here or elsewhere. */
 export function unreadOf(state, ticketId) {
   const thread = state.threads[ticketId];
-  if (!thread) return 0;
-  const answered = thread.messages.findLast(({ sender_type }) => sender_type === 'operator')?.seq ?? 0;
-  return countUnread(thread, 'visitor', Math.max(answered, state.read[ticketId] ?? 0));
+  return thread ? countUnread(thread, 'visitor', readUpTo(state, ticketId)) : 0;
+}
+
+/** Up to this seq a chat is known to be read: it was on the screen, or answered. */
+function readUpTo(state, ticketId) {
+  const answered = state.threads[ticketId].messages.findLast(({ sender_type }) => sender_type === 'operator')?.seq ?? 0;
+  return Math.max(answered, state.read[ticketId] ?? 0);
+}
+
+function firstUnread(state, ticketId) {
+  if (!unreadOf(state, ticketId)) return null;
+  const read = readUpTo(state, ticketId);
+  return state.threads[ticketId].messages.find(({ seq, sender_type }) => seq > read && sender_type === 'visitor').seq;
 }
 
 export function unreadTotal(state) {
@@ -300,7 +312,8 @@ function opened(state, id) {
   if (!isListed(state, id)) return { ...state, current: null, wanted: id };
   const ticket = state.tickets[id];
   const tickets = ticket?.fresh ? { ...state.tickets, [id]: { ...ticket, fresh: false } } : state.tickets;
-  return { ...state, tickets, current: id, wanted: null, scrolled: false };
+  const newFrom = state.current === id ? state.newFrom : firstUnread(state, id);
+  return { ...state, tickets, current: id, wanted: null, scrolled: false, newFrom };
 }
 
 function isListed(state, id) {

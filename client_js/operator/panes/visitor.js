@@ -14,7 +14,7 @@ export function Visitor({ desk }) {
     desk.details.value = false;
     document.querySelector('#details').focus();
   };
-  return h('aside', { class: 'visitor-pane', 'aria-labelledby': 'visitor-title' },
+  return h('aside', { class: 'visitor-pane', 'aria-label': desk.t('details') },
     h('div', { class: 'visitor-top' },
       h(Avatar, { name, of: desk.visitorOf(ticket) }),
       h('h2', { id: 'visitor-title', dir: 'auto' }, name),

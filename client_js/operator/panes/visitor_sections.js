@@ -1,6 +1,7 @@
 /** What is known of a visitor and of the open chat from the chat itself. */
 
 import { h } from 'preact';
+import { wholeText } from '../times.js';
 
 /** A section with a heading and rows of a name and a value. @param {{title: string, rows: [string, any][]}} props rows without a value are left out */
 export function Rows({ title, rows }) {
@@ -17,8 +18,7 @@ export function Contact({ desk, ticket: { visitor_email: email } }) {
 }
 
 export function Facts({ desk, ticket, thread }) {
-  const began = new Date(ticket.created_at);
-  const time = ticket.created_at && began.toLocaleString(desk.locale.value, { dateStyle: 'medium', timeStyle: 'short' });
+  const time = ticket.created_at && wholeText(ticket.created_at, desk.locale.value);
   const spoken = thread?.messages.filter(({ sender_type }) => sender_type !== 'system').length;
   return h(Rows, {
     title: desk.t('chat'),

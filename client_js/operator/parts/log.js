@@ -10,6 +10,7 @@ import { CLOSED, visibleMessages } from '../../conversation/thread.js';
 import { atEnd } from '../../kit/dom.js';
 import { grouped } from '../groups.js';
 import { unreadOf } from '../state.js';
+import { dayText } from '../times.js';
 import { Icon } from './icon.js';
 import { Message } from './message.js';
 
@@ -23,7 +24,8 @@ export function Log({ desk, thread, ticketId, box, quiet }) {
     place.current.following = atEnd(box.current);
     desk.controller.setScrolled(!place.current.following);
   };
-  const entries = thread ? grouped(visibleMessages(thread), String(desk.me.value.operator_id)) : [];
+  const newFrom = useComputed(() => desk.state.value.newFrom);
+  const entries = thread ? grouped(visibleMessages(thread), String(desk.me.value.operator_id), newFrom.value) : [];
   return h('div', { class: 'log-frame' },
     h('div', { id: 'log', ref: box, role: 'log', 'aria-live': 'off', 'aria-label': desk.t('history'), tabIndex: 0, onScroll: scroll },
       h('div', { ref: items, class: 'items' },
@@ -32,8 +34,9 @@ export function Log({ desk, thread, ticketId, box, quiet }) {
     h(Below, { desk, ticketId, go: () => toEnd(box.current) }));
 }
 
-function Entry({ desk, day, ticketId, message, first, last }) {
-  if (day) return h('div', { class: 'day' }, h('span', {}, dayText(day, desk)));
+function Entry({ desk, day, fresh, ticketId, message, first, last }) {
+  if (fresh) return h('div', { class: 'day new-line' }, h('span', {}, desk.t('newLine')));
+  if (day) return h('div', { class: 'day' }, h('span', {}, dayText(day, desk.now.value, desk.locale.value, (word) => desk.t(word))));
   return h(Message, { desk, message, ticketId, first, last });
 }
 
@@ -57,7 +60,8 @@ function Below({ desk, ticketId, go }) {
   return h('button', { id: 'below', type: 'button', class: `below${unread.value ? ' news' : ''}`, onClick: go }, h(Icon, { name: 'down' }), text);
 }
 
-function keyOf({ day, message }, ticketId) {
+function keyOf({ day, fresh, message }, ticketId) {
+  if (fresh) return `${ticketId} new`;
   return day ? `${ticketId} ${day.toDateString()}` : `${ticketId} ${messageKey(message)}`;
 }
 
@@ -79,13 +83,4 @@ function keepEnd(log, items, place) {
 
 function toEnd(log) {
   log.scrollTop = log.scrollHeight;
-}
-
-function dayText(day, desk) {
-  const today = new Date(desk.now.value);
-  const days = Math.round((new Date(today).setHours(0, 0, 0, 0) - new Date(day).setHours(0, 0, 0, 0)) / 86_400_000);
-  if (days === 0) return desk.t('today');
-  if (days === 1) return desk.t('yesterday');
-  const year = day.getFullYear() === today.getFullYear() ? {} : { year: 'numeric' };
-  return day.toLocaleDateString(desk.locale.value, { weekday: 'long', day: 'numeric', month: 'long', ...year });
 }

@@ -2,10 +2,11 @@
 
 import { h } from 'preact';
 import { linkParts } from '../../conversation/links.js';
-import { systemText, timeText } from '../../conversation/message_view.js';
+import { systemText } from '../../conversation/message_view.js';
 import { SENDING } from '../../conversation/outbox.js';
 import { mayRetry } from '../../conversation/refusal.js';
 import { messageKinds } from '../slots.js';
+import { clockText, wholeText } from '../times.js';
 import { Avatar } from './avatar.js';
 
 /**
@@ -37,7 +38,7 @@ function Body({ desk, message, name }) {
   // Isolated: the direction of a message is that of its own first letter.
   const spoken = h('bdi', { class: 'spoken' }, `${name}: `);
   const kind = messageKinds.find(({ fits }) => fits(message));
-  const time = new Date(message.created_at).toLocaleString(desk.locale.value, { dateStyle: 'medium', timeStyle: 'short' });
+  const time = wholeText(message.created_at, desk.locale.value);
   if (kind) return h('div', { class: 'body', title: time }, spoken, h(kind.Body, { desk, message }));
   return h('p', { dir: 'auto', title: time }, spoken, linkParts(message.content).map((part, index) => h(Part, { key: index, ...part })));
 }
@@ -50,6 +51,7 @@ function Part({ text, href, title }) {
 function Meta({ desk, message, ticketId }) {
   const { state, refusal } = message;
   const stuck = state && state !== SENDING;
+  // The day stands in its own line.
   const text = state ? desk.t(stuck ? refusal : state, message) : clockText(message.created_at, desk.locale.value);
   return h('span', { class: `meta${stuck ? ' stuck' : ''}` }, text,
     stuck && mayRetry(refusal) && h('button', { type: 'button', class: 'retry', onClick: () => desk.controller.retry(ticketId, message.client_id) }, desk.t('retry')));
@@ -58,10 +60,5 @@ function Meta({ desk, message, ticketId }) {
 /** Nobody said it: a line between the messages. */
 function System({ desk, message }) {
   return h('div', { class: 'message system' },
-    h('p', { dir: 'auto' }, systemText(message, (...words) => desk.t(...words))), h('span', { class: 'meta' }, timeText(message.created_at, desk.locale.value)));
-}
-
-/** The day stands in its own line. */
-function clockText(time, locale) {
-  return new Date(time).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+    h('p', { dir: 'auto' }, systemText(message, (...words) => desk.t(...words))), h('span', { class: 'meta' }, clockText(message.created_at, desk.locale.value)));
 }

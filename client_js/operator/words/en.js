@@ -120,6 +120,7 @@ export default {
   today: 'Today',
   yesterday: 'Yesterday',
   newBelow: 'New messages: {n}',
+  newLine: 'New',
   toEnd: 'To the end',
   emoji: 'Emoji',
   keys: 'Keyboard shortcuts',
@@ -137,5 +138,6 @@ export default {
   keySend: 'Send',
   keyLine: 'New line',
   keyBack: 'Back',
+  keyRows: 'In the lists: from row to row',
   keyHelp: 'These shortcuts',
 };

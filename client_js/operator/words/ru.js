@@ -120,6 +120,7 @@ export default {
   today: 'Сегодня',
   yesterday: 'Вчера',
   newBelow: 'Новых сообщений: {n}',
+  newLine: 'Новые',
   toEnd: 'В конец',
   emoji: 'Эмодзи',
   keys: 'Клавиши',
@@ -137,5 +138,6 @@ export default {
   keySend: 'Отправить',
   keyLine: 'Новая строка',
   keyBack: 'Назад',
+  keyRows: 'В списках: по строкам',
   keyHelp: 'Этот список',
 };

@@ -33,6 +33,14 @@ test('each day has a line, and no group goes over midnight', () => {
   assert.deepEqual(marks([said('visitor', midnight - 1000), said('visitor', midnight + 1000)]), ['day', 'firstlast', 'day', 'firstlast']);
 });
 
+test('a line stands before the first new message, and not before the very first', () => {
+  const messages = [said('visitor', 0, { seq: 1 }), said('visitor', 1, { seq: 2 }), said('visitor', 2, { seq: 3 })];
+  const kinds = (newFrom) => grouped(messages, '1', newFrom).map(({ day, fresh, message }) => (day ? 'day' : fresh ? 'new' : message.seq));
+  assert.deepEqual(kinds(2), ['day', 1, 'new', 2, 3]);
+  assert.deepEqual([kinds(1), kinds(null)], [['day', 1, 2, 3], ['day', 1, 2, 3]]);
+  assert.deepEqual(grouped(messages, '1', 2).filter(({ message }) => message).map(({ first, last }) => [first, last]), [[true, true], [true, false], [false, true]]);
+});
+
 test('nothing said is nothing shown', () => {
   assert.deepEqual(grouped([], '1'), []);
 });

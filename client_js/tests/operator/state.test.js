@@ -178,6 +178,14 @@ test('what was answered elsewhere is not unread here', () => {
   assert.equal(unreadOf(state, 1), 1);
 });
 
+test('where the new began when a chat was opened is known until another one is', () => {
+  let state = play(...conversed(1, ['visitor', 1], ['operator', 2], ['visitor', 3], ['visitor', 4]), mine(2), { type: 'select', ticketId: 1 });
+  assert.deepEqual([state.newFrom, unreadOf(state, 1)], [3, 0]);
+  state = reduce(state, { type: 'select', ticketId: 1 });
+  assert.equal(state.newFrom, 3);
+  assert.equal(reduce(state, { type: 'select', ticketId: 2 }).newFrom, null);
+});
+
 test('what comes while the end is out of view is unread until it is in view again', () => {
   let state = play(mine(1), talk(1, 1), { type: 'select', ticketId: 1 }, { type: 'scrolled', on: true, visible: true });
   state = reduce(state, talk(1, 3));
