@@ -19,7 +19,6 @@ from support_api.delivery.lease import Lease, new_holder
 from support_api.delivery.notices import Notices
 from support_api.delivery.outbox import Outbox, Pace
 from support_api.delivery.sweep import Sweep
-from support_api.models.outbox import TOPIC
 from support_api.models.tickets import OpenLimits
 from support_api.rules.assignment import LeastLoaded
 from support_api.services import Services, open_services
@@ -91,9 +90,12 @@ def relay_client(settings: Settings) -> PushlerClient:
 @asynccontextmanager
 async def _delivering(settings: Settings, services: Services, relay: PushlerClient, pace: Pace) -> AsyncIterator[None]:
     """Of several processes over one database one delivers."""
-    news = services.database.news(TOPIC)
-    lease = _lease(services, "outbox", news.set)
-    outbox = Outbox(services.outbox, relay, news, pace, extensions=settings.relay_extensions, lease=lease)
+
+    def begin() -> None:
+        outbox.wake()
+
+    lease = _lease(services, "outbox", begin)
+    outbox = Outbox(services.outbox, relay, pace, extensions=settings.relay_extensions, lease=lease)
     async with lease.running(), outbox.running():
         yield
 

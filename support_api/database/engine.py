@@ -120,6 +120,18 @@ class Database(ABC):
     async def assigning(self, work: Work[T]) -> T:
         """Run a work that says, or on which it depends, who gets which ticket: never two of them at once."""
 
+    async def following(self, topic: str, work: Work[T]) -> T:
+        """Wait until a transaction that woke the topic is stored, unless there are news of one already, and run a work that
+        only reads. It takes the news; one at a time may follow a topic."""
+        news = self.news(topic)
+        await news.wait()
+        news.clear()
+        try:
+            return await self.reading(work)
+        except BaseException:
+            news.set()  # nobody has seen them
+            raise
+
     async def ping(self) -> None:
         """Raises `StoreUnavailable` when the database does not answer."""
         await self.reading(_look)

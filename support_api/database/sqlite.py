@@ -8,7 +8,7 @@ another process was quicker, whatever the time-out says.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from support_api.database.clock import Clock, utc_now
 from support_api.database.engine import Database, DatabaseUnusable, Migrated, T, Transaction, Work, unavailable
 from support_api.database.migrations import WrongRevision, head, migrate, prepare, revision
 from support_api.database.works import Job, Works, refuse, settle
+from support_api.errors import StoreUnavailable
 
 # Seconds that a transaction waits for another process's write; then the caller is asked to try again.
 BUSY_TIMEOUT: Final = 5.0
@@ -45,7 +46,8 @@ _log = structlog.get_logger("support_api.database")
 # What comes from the driver itself, and what SQLAlchemy wraps.
 _FAULTS: Final = (sqlite3.Error, DBAPIError)
 
-_Batch = Sequence[Job[Any]]
+_Batch = list[Job[Any]]
+_Followers = dict[str, Job[Any]]
 _Transact = Callable[[_Batch, "Session"], None]
 
 
@@ -62,6 +64,8 @@ class SqliteDatabase(Database):
         self._writes = Works(WRITES_AT_ONCE)
         self._reads = Works(READS_AT_ONCE)
         self._lanes: list[_Lane] = []
+        # Who waits for news of a topic. The writer's thread takes them out.
+        self._followers: _Followers = {}
 
     @property
     def where(self) -> str:
@@ -75,7 +79,8 @@ class SqliteDatabase(Database):
         """Makes folder, file and tables where they are missing."""
         async with self._explained():
             writer = await self._when_free(self._add_writer)
-            self._lanes.append(_Lane(writer, self._writes, _write_together, self._spread))
+            write = partial(_write_together, followers=self._followers)
+            self._lanes.append(_Lane(writer, self._writes, write, self._spread))
             for _ in range(READERS):
                 reader = await _connect(self._engine, self._clock, "PRAGMA query_only = ON")
                 self._lanes.append(_Lane(reader, self._reads, _read_each, self._spread))
@@ -105,6 +110,9 @@ class SqliteDatabase(Database):
             await self._lanes.pop().close()
         for works in (self._writes, self._reads):
             works.refuse_all()
+        followers = [job for job in self._followers.values() if not job.is_over]
+        if followers:
+            refuse(followers, "the database was closed", is_busy=True)
 
     async def reading(self, work: Work[T]) -> T:
         return await self._reads.run(work)
@@ -115,6 +123,34 @@ class SqliteDatabase(Database):
     async def assigning(self, work: Work[T]) -> T:
         """The same as `writing`: there is one writer."""
         return await self._writes.run(work)
+
+    async def following(self, topic: str, work: Work[T]) -> T:
+        """Runs in the hop of the transaction that brings the news, after its COMMIT (decision 0036)."""
+        if self.news(topic).is_set():
+            return await super().following(topic, work)
+        follower = Job(work, asyncio.get_running_loop(), topic)
+        self._followers[topic] = follower
+        try:
+            return await follower.wait()
+        except asyncio.CancelledError:
+            if follower.is_settled:
+                self.news(topic).set()  # they came in the last moment, and nobody has seen them
+            raise
+
+    def _spread(self, topics: Iterable[str]) -> None:
+        """Whoever began to follow while the transaction was being stored has not seen it yet."""
+        for topic in topics:
+            follower = self._followers.pop(topic, None)
+            if follower is None or follower.is_over:
+                super()._spread((topic,))
+            else:
+                self._read_later(follower)
+
+    def _read_later(self, job: Job[Any]) -> None:
+        try:
+            self._reads.add(job)
+        except StoreUnavailable as error:
+            settle((job,), error)
 
     async def _when_free(self, work: Callable[[], Awaitable[T]]) -> T:
         """Two processes that open a new file at once wait for each other: SQLite itself does not, at a file's change to WAL
@@ -226,12 +262,20 @@ def ensure_whole(driver: sqlite3.Connection) -> None:
         raise sqlite3.IntegrityError(f"it is damaged: {said if broken is None else f'rows of {broken[0]} are orphans'}")
 
 
-def _write_together(jobs: _Batch, session: Session) -> None:
-    """All these in one transaction. Raises what nobody's own fault is: then nothing of any of them is stored."""
+def _write_together(jobs: _Batch, session: Session, followers: _Followers) -> None:
+    """All these in one transaction. Raises what nobody's own fault is: then nothing of any of them is stored.
+
+    Who follows a topic that they woke is run afterwards, and added to the batch.
+    """
     with session.transaction("BEGIN IMMEDIATE"):
         for job in jobs:
             if not job.is_over:
                 _write_one(session, job)
+    for topic in {topic for job in jobs for topic in job.topics}:
+        follower = followers.pop(topic, None)
+        if follower is not None and not follower.is_over:
+            _read_each([follower], session)
+            jobs.append(follower)
 
 
 def _write_one(session: Session, job: Job[Any]) -> None:
@@ -336,10 +380,11 @@ class _Lane:
                 self._finish(jobs)
 
     def _finish(self, jobs: _Batch) -> None:
+        seen = {job.follows for job in jobs if job.follows and not job.is_over}
         for job in jobs:
             if isinstance(job.error, OperationalError):
                 job.error = unavailable(_said(job.error), is_busy=_is_locked(_said(job.error)))
-            self._spread(job.topics)
+            self._spread(job.topics - seen)
             job.settle()
 
 

@@ -17,12 +17,14 @@ _CLOSED: Final = "the database was closed"
 
 
 class Job(Generic[T]):
-    """One work, who waits for it, and its outcome: an answer with topics, or an error."""
+    """One work, who waits for it, and its outcome: an answer with topics, or an error. `follows`: the topic whose news it
+    waits for."""
 
-    __slots__ = ("_answer", "_future", "error", "since", "topics", "work")
+    __slots__ = ("_answer", "_future", "error", "follows", "since", "topics", "work")
 
-    def __init__(self, work: Work[T], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, work: Work[T], loop: asyncio.AbstractEventLoop, follows: str | None = None) -> None:
         self.work = work
+        self.follows = follows
         self.since = loop.time()
         self.error: BaseException | None = None
         self.topics: set[str] = set()
@@ -33,6 +35,11 @@ class Job(Generic[T]):
     def is_over(self) -> bool:
         """Whether nobody waits for it any more. May be asked in any thread."""
         return self._future.done()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is over with an outcome, and not because nobody waits for it."""
+        return self._future.done() and not self._future.cancelled()
 
     async def wait(self) -> T:
         """The answer, once it was settled. Cancelling this withdraws a work that has not begun."""
@@ -72,15 +79,18 @@ class Works:
 
     async def run(self, work: Work[T]) -> T:
         """Have the work done. Raises what it raises, and `StoreUnavailable`."""
+        job = Job(work, asyncio.get_running_loop())
+        self.add(job)
+        return await job.wait()
+
+    def add(self, job: Job[Any]) -> None:
+        """Have a job done, which somebody waits for. Raises `StoreUnavailable`."""
         if self._is_closed or len(self._jobs) >= self._limit:
             raise unavailable(_CLOSED if self._is_closed else _QUEUE_FULL, is_busy=True)
-        loop = asyncio.get_running_loop()
-        job = Job(work, loop)
         self._jobs.append(job)
         if self._timer is None:
-            self._timer = loop.call_later(self._patience, self._refuse_old)
+            self._timer = asyncio.get_running_loop().call_later(self._patience, self._refuse_old)
         self._wake_one()
-        return await job.wait()
 
     async def take(self) -> list[Job[Any]]:
         """The next jobs, once there are some; none: there will be none any more."""

@@ -70,6 +70,9 @@ class Queue(Protocol):
     async def pending(self, limit: int, but_not: Collection[int] = ()) -> list[StoredEvent]:
         """List the oldest events that were neither delivered nor refused, without those of these numbers."""
 
+    async def next(self, limit: int, but_not: Collection[int] = ()) -> list[StoredEvent]:
+        """The same, once events were stored since the last time; what another process stores may be no news."""
+
     async def forget(self, ids: Collection[int]) -> None:
         """Remove delivered events."""
 
@@ -111,15 +114,14 @@ class Pace(Struct, frozen=True):
 
 
 class Outbox:
-    """Delivers what is stored; `news` wakes it. Without `extensions` the relay is another Pusher server, which knows no
-    idempotency keys and cannot end a subscription, and nothing of that kind is asked of it. `lease`: of several processes one
-    delivers, or there would be no order."""
+    """Delivers what is stored. Without `extensions` the relay is another Pusher server, which knows no idempotency keys and
+    cannot end a subscription, and nothing of that kind is asked of it. `lease`: of several processes one delivers, or there
+    would be no order."""
 
     def __init__(
         self,
         queue: Queue,
         relay: Publisher,
-        news: asyncio.Event,
         pace: Pace | None = None,
         *,
         extensions: bool = True,
@@ -129,9 +131,11 @@ class Outbox:
         self._lease = lease
         self._queue = queue
         self._relay = relay
-        self._news = news
         self._pace = pace or Pace()
         self._stop = asyncio.Event()
+        # What ends a wait for events early: the wait's time-out, or that somebody says so.
+        self._patience: asyncio.Timeout | None = None
+        self._woken = asyncio.Event()
         # What was read and not delivered; and when the store is looked into without news, by the event loop's clock.
         self._ahead: list[StoredEvent] = []
         self._look_at = 0.0
@@ -150,10 +154,17 @@ class Outbox:
                 yield
             finally:
                 self._stop.set()
-                self._news.set()
+                self.wake()
                 await asyncio.wait([task], timeout=self._pace.deadline)
         with suppress(StoreUnavailable):  # what stays is delivered again, under its key
             await self._remove()
+
+    def wake(self) -> None:
+        """Look into the store at once: this process is now the one that delivers, or there is not much time left."""
+        self._look_at = 0.0
+        self._woken.set()
+        if self._patience is not None:
+            self._patience.reschedule(0.0)
 
     async def _run(self) -> None:
         pause = self._pace.first_pause
@@ -175,25 +186,16 @@ class Outbox:
                 pause = min(pause * 2, self._pace.longest_pause)
                 continue
             pause = self._pace.first_pause
-            if not found:
-                await self._rest()
-
-    async def _rest(self) -> None:
-        until = min(self._look_at, self._remove_at) if self._delivered else self._look_at
-        await _first_of(self._news, until - _now())
 
     async def _step(self) -> int:
-        """Read what is stored, if it is time for that, deliver what goes out together, and remove what was delivered.
+        """Read events or wait for them, deliver what goes out together, and remove what was delivered.
 
-        Returns how many events went out.
+        Returns how many went out.
         """
         if not self._lease.is_held:
-            # Whoever delivers now reads it for themselves.
-            self._ahead, self._look_at = [], _now() + self._pace.poll
-            self._news.clear()
-            return 0
-        if not self._ahead and (self._news.is_set() or _now() >= self._look_at):
-            await self._read()
+            await self._leave_it_to_others()
+        elif not self._ahead:
+            await self._look()
         together = take(self._ahead)
         await _all_of([self._deliver(lane) for lane in lanes_of(together)])
         self._ahead = self._ahead[len(together) :]
@@ -201,10 +203,36 @@ class Outbox:
             await self._remove()
         return len(together)
 
-    async def _read(self) -> None:
-        self._news.clear()
-        self._ahead = await self._queue.pending(AHEAD, self._delivered)
-        self._look_at = _now() + (0.0 if len(self._ahead) == AHEAD else self._pace.poll)
+    async def _leave_it_to_others(self) -> None:
+        """Whoever delivers now reads it for themselves."""
+        self._ahead, self._look_at = [], 0.0
+        if not self._stop.is_set():
+            self._woken.clear()
+            await _first_of(self._woken, self._pace.poll)
+
+    async def _look(self) -> None:
+        """Wait for news, until it is time to look without any or to remove rows."""
+        if not self._is_time_to_look():
+            await self._follow()
+        if not self._ahead and self._is_time_to_look():
+            self._take_in(await self._queue.pending(AHEAD, self._delivered))
+
+    def _is_time_to_look(self) -> bool:
+        return self._stop.is_set() or _now() >= self._look_at
+
+    async def _follow(self) -> None:
+        until = min(self._look_at, self._remove_at) if self._delivered else self._look_at
+        try:
+            async with asyncio.timeout_at(until) as self._patience:
+                self._take_in(await self._queue.next(AHEAD, self._delivered))
+        except TimeoutError:
+            pass
+        finally:
+            self._patience = None
+
+    def _take_in(self, found: list[StoredEvent]) -> None:
+        self._ahead = found
+        self._look_at = _now() + (0.0 if len(found) == AHEAD else self._pace.poll)
 
     async def _deliver(self, lane: Sequence[StoredEvent]) -> None:
         """Deliver events one request after the other; what the relay finds at fault is set aside."""

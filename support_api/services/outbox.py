@@ -19,6 +19,11 @@ class StoredEvents:
         known = tuple(but_not)
         return await self._transactions.reading(lambda tx: outbox.pending(tx, limit, known))
 
+    async def next(self, limit: int, but_not: Collection[int] = ()) -> list[StoredEvent]:
+        """The same, once events were stored since the last time; what another process stores may be no news."""
+        known = tuple(but_not)
+        return await self._transactions.following(TOPIC, lambda tx: outbox.pending(tx, limit, known))
+
     async def forget(self, ids: Collection[int]) -> None:
         """Remove delivered events."""
         delivered = tuple(ids)

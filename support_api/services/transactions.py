@@ -28,6 +28,10 @@ class Transactions:
         """Look at one state of the database."""
         return await self._database.reading(work)
 
+    async def following(self, topic: str, work: Work[T]) -> T:
+        """Look at one state of the database, once there are news of a topic."""
+        return await self._database.following(topic, work)
+
     async def writing(self, use_case: UseCase[T]) -> T:
         """Change something: all of it is stored with what is told of it, or on any exception nothing."""
         return await self._database.writing(self._told(use_case))

@@ -15,5 +15,13 @@ def storing(channel: str) -> Work[int]:
     return lambda tx: store(tx, channel)
 
 
+def storing_loudly(channel: str, topic: str = "outbox") -> Work[None]:
+    def work(tx: Transaction) -> None:
+        store(tx, channel)
+        tx.wake(topic)
+
+    return work
+
+
 def channels(tx: Transaction) -> list[str]:
     return list(tx.conn.execute(select(outbox.c.channel).order_by(outbox.c.id)).scalars())

@@ -13,7 +13,7 @@ from support_api.database.engine import Database, Transaction
 from support_api.database.tables import messages, outbox
 from support_api.database.urls import database_of
 from support_api.errors import StoreUnavailable, TicketClosed
-from tests.support_api.database.rows import channels, store, storing
+from tests.support_api.database.rows import channels, store, storing, storing_loudly
 from tests.support_api.helpers import PATIENCE, START, SteadyClock
 
 
@@ -93,6 +93,24 @@ async def test_news_come_to_the_topics_that_were_woken(database: Database) -> No
     assert not news.is_set()
     await _heard(database, "outbox")
     assert news is database.news("outbox")
+
+
+async def test_who_follows_a_topic_reads_what_the_transaction_stored_that_woke_it(database: Database) -> None:
+    async def until_stored() -> list[str]:
+        found: list[str] = []
+        while not found:
+            found = await database.following("outbox", channels)
+        return found
+
+    following = asyncio.create_task(until_stored())
+    await asyncio.sleep(0)
+    await database.writing(storing_loudly("a"))
+    assert await asyncio.wait_for(following, PATIENCE) == ["a"]
+
+
+async def test_who_follows_a_topic_later_is_told_of_news_that_nobody_has_taken(database: Database) -> None:
+    await database.writing(storing_loudly("a"))
+    assert await asyncio.wait_for(database.following("outbox", channels), PATIENCE) == ["a"]
 
 
 async def test_a_reader_sees_one_state_and_cannot_write(database: Database, url: str) -> None:

@@ -16,7 +16,7 @@ from support_api.delivery import lease as module
 from support_api.delivery.lease import Lease, LeasePace, has_ended, new_holder
 from support_api.delivery.outbox import BATCH, Outbox, Pace
 from support_api.errors import StoreUnavailable
-from support_api.models.outbox import TOPIC, Event
+from support_api.models.outbox import Event
 from support_api.services import Services
 from tests.support_api.helpers import RecordingRelay, announced, eventually
 
@@ -141,30 +141,52 @@ def test_where_the_machine_does_not_say_which_it_is_nothing_is_known(
 
 
 class Switch:
+    """A lease, and how often somebody asked for it."""
+
     def __init__(self, *, is_held: bool) -> None:
-        self.is_held = is_held
+        self.state = is_held
+        self.asked = 0
+
+    @property
+    def is_held(self) -> bool:
+        self.asked += 1
+        return self.state
 
 
 EVENTS = [Event("private-ticket-1", f"e{number}", {}) for number in range(30)]
 
 
 async def test_only_who_holds_the_lease_delivers(services: Services, relay: RecordingRelay) -> None:
-    switch, quick, news = Switch(is_held=False), Pace(first_pause=0.01, poll=0.01), services.database.news(TOPIC)
-    async with client_of(relay) as client, Outbox(services.outbox, client, news, quick, lease=switch).running():
+    switch, quick = Switch(is_held=False), Pace(first_pause=0.01, poll=0.01)
+    async with client_of(relay) as client, Outbox(services.outbox, client, quick, lease=switch).running():
         await announced(services, EVENTS)
-        await until(lambda: not news.is_set())
+        asked = switch.asked
+        await until(lambda: switch.asked > asked + 2)
         assert relay.requests == 0
-        switch.is_held = True
+        switch.state = True
         await relay.events(len(EVENTS))
-        switch.is_held = False
+        switch.state = False
         await announced(services, EVENTS)
+    assert [one.name for one in relay.heard] == [one.name for one in EVENTS]
+
+
+async def test_who_gets_the_lease_delivers_at_once(services: Services, relay: RecordingRelay) -> None:
+    switch, slow = Switch(is_held=False), Pace(first_pause=60, longest_pause=60, poll=60)
+    await announced(services, EVENTS)
+    async with client_of(relay) as client:
+        outbox = Outbox(services.outbox, client, slow, lease=switch)
+        async with outbox.running():
+            await until(lambda: switch.asked > 0)
+            switch.state = True
+            outbox.wake()
+            await relay.events(len(EVENTS))
     assert [one.name for one in relay.heard] == [one.name for one in EVENTS]
 
 
 async def test_who_loses_the_lease_between_two_requests_leaves_the_rest_to_others(
     services: Services, relay: RecordingRelay
 ) -> None:
-    switch, quick, news = Switch(is_held=True), Pace(first_pause=0.01, poll=0.01), services.database.news(TOPIC)
+    switch, quick = Switch(is_held=True), Pace(first_pause=0.01, poll=0.01)
 
     class Losing:
         def __init__(self, client: PushlerClient) -> None:
@@ -173,15 +195,15 @@ async def test_who_loses_the_lease_between_two_requests_leaves_the_rest_to_other
             self._client = client
 
         async def trigger_batch(self, batch: Sequence[RelayEvent]) -> dict[str, Any]:
-            switch.is_held = False
+            switch.state = False
             return await self._client.trigger_batch(batch)
 
     await announced(services, EVENTS)
     async with client_of(relay) as client:
-        async with Outbox(services.outbox, Losing(client), news, quick, lease=switch).running():
+        async with Outbox(services.outbox, Losing(client), quick, lease=switch).running():
             await relay.events(1)
         assert len(relay.heard) == BATCH
-        async with Outbox(services.outbox, client, news, quick).running():
+        async with Outbox(services.outbox, client, quick).running():
             await relay.events(len(EVENTS))
     assert [one.name for one in relay.heard] == [one.name for one in EVENTS]
 

@@ -18,7 +18,7 @@ from relay.client import PushlerClient, RelayRefused
 from support_api.database.tables import outbox
 from support_api.delivery.outbox import REFUSED_IN_A_ROW, Outbox, Pace, place_of_fault
 from support_api.listeners.realtime import lost_all_channels, lost_channel, lost_connections
-from support_api.models.outbox import TOPIC, Event, StoredEvent
+from support_api.models.outbox import Event, StoredEvent
 from support_api.services import Services
 from tests.helpers.relay import RunningRelay, running_relay
 from tests.support_api.helpers import RecordingRelay, SteadyClock, announced
@@ -37,7 +37,7 @@ async def client(relay: RecordingRelay) -> Any:
 
 
 def outbox_of(services: Services, client: PushlerClient) -> Outbox:
-    return Outbox(services.outbox, client, services.database.news(TOPIC), QUICK)
+    return Outbox(services.outbox, client, QUICK)
 
 
 async def test_events_arrive_in_order_and_are_forgotten(
@@ -80,7 +80,7 @@ async def test_another_pusher_server_is_not_asked_to_end_subscriptions(
     services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     await announced(services, [lost_channel(5, 1), lost_connections(6), Event("private-ticket-1", "after", {})])
-    async with Outbox(services.outbox, client, services.database.news(TOPIC), QUICK, extensions=False).running():
+    async with Outbox(services.outbox, client, QUICK, extensions=False).running():
         heard = await relay.events(2)
     assert [one.name for one in heard] == ["terminate", "after"]
     assert await services.outbox.counts() == (0, 0)
@@ -103,17 +103,30 @@ async def test_a_new_event_wakes_the_outbox_at_once(
     services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     slow = Pace(first_pause=60, longest_pause=60, poll=60, deadline=1.0)
-    async with Outbox(services.outbox, client, services.database.news(TOPIC), slow).running():
+    async with Outbox(services.outbox, client, slow).running():
         for number in range(1, 4):
             await announce(services, f"e{number}")
             await relay.events(number)
     assert [one.name for one in relay.heard] == ["e1", "e2", "e3"]
 
 
+class Deaf:
+    """A queue that is told of nothing, as another process stores it."""
+
+    def __init__(self, services: Services) -> None:
+        self.pending = services.outbox.pending
+        self.forget = services.outbox.forget
+        self.set_aside = services.outbox.set_aside
+
+    async def next(self, limit: int, but_not: Collection[int] = ()) -> list[StoredEvent]:
+        await asyncio.Event().wait()
+        raise AssertionError(limit, but_not)
+
+
 async def test_an_event_stored_by_another_process_is_found_without_news(
     services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
-    async with Outbox(services.outbox, client, asyncio.Event(), QUICK).running():
+    async with Outbox(Deaf(services), client, QUICK).running():
         await announce(services, "e1")
         await relay.events(1)
     assert relay.heard[0].name == "e1"
@@ -320,7 +333,7 @@ async def test_another_pusher_server_is_sent_no_keys(
     services: Services, client: PushlerClient, relay: RecordingRelay
 ) -> None:
     await announce(services, "e1")
-    async with Outbox(services.outbox, client, services.database.news(TOPIC), QUICK, extensions=False).running():
+    async with Outbox(services.outbox, client, QUICK, extensions=False).running():
         await relay.events(1)
     assert relay.heard[0].key is None
 
@@ -346,7 +359,7 @@ async def test_a_stop_does_not_wait_for_a_relay_that_is_away(
     slow = Pace(first_pause=60, longest_pause=60, poll=60, deadline=60)
     await announce(services, "e1")
     async with asyncio.timeout(5):
-        async with Outbox(services.outbox, client, services.database.news(TOPIC), slow).running():
+        async with Outbox(services.outbox, client, slow).running():
             await relay.wait_for(lambda: relay.requests >= 1)
     assert await services.outbox.counts() == (1, 0)
 
@@ -369,7 +382,7 @@ class Hanging:
 async def test_a_stop_ends_at_the_deadline_when_the_relay_hangs(services: Services) -> None:
     await announce(services, "e1")
     async with asyncio.timeout(5):
-        async with Outbox(services.outbox, Hanging(), services.database.news(TOPIC), Pace(deadline=0.05)).running():
+        async with Outbox(services.outbox, Hanging(), Pace(deadline=0.05)).running():
             await asyncio.sleep(0)
     assert await services.outbox.counts() == (1, 0)
 
@@ -387,6 +400,9 @@ class Broken:
             raise RuntimeError("a bug")
         return await self._services.outbox.pending(limit, but_not)
 
+    async def next(self, limit: int, but_not: Collection[int] = ()) -> list[StoredEvent]:
+        return await self._services.outbox.next(limit, but_not)
+
     async def forget(self, ids: Collection[int]) -> None:
         await self._services.outbox.forget(ids)
 
@@ -398,7 +414,7 @@ async def test_a_bug_is_logged_and_the_delivery_goes_on(
     services: Services, client: PushlerClient, relay: RecordingRelay, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await announce(services, "e1")
-    async with Outbox(Broken(services), client, services.database.news(TOPIC), QUICK).running():
+    async with Outbox(Broken(services), client, QUICK).running():
         await relay.events(1)
     said = capsys.readouterr()
     assert "outbox_has_a_bug" in said.out + said.err
