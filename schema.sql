@@ -4,6 +4,17 @@
 
 PRAGMA user_version = 3;
 
+-- Departments: who answers which tickets
+CREATE TABLE support_groups (
+    -- The group's number
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    -- As operators and pages name it
+    name VARCHAR(100) NOT NULL,
+    -- When it was made
+    created_at VARCHAR(24) NOT NULL,
+    CONSTRAINT uq_support_groups_name UNIQUE (name)
+);
+
 -- Which of several processes does what is to be done by one
 CREATE TABLE support_leases (
     -- What only one process does: outbox, sweep
@@ -67,6 +78,18 @@ CREATE TABLE support_rates (
 );
 CREATE INDEX ix_support_rates_expires_at ON support_rates (expires_at);
 
+-- Which operators are in which groups
+CREATE TABLE support_group_members (
+    -- The group
+    group_id INTEGER NOT NULL,
+    -- Who gets its tickets
+    operator_id INTEGER NOT NULL,
+    CONSTRAINT pk_support_group_members PRIMARY KEY (group_id, operator_id),
+    CONSTRAINT fk_support_group_members_group_id FOREIGN KEY(group_id) REFERENCES support_groups (id) ON DELETE CASCADE,
+    CONSTRAINT fk_support_group_members_operator_id FOREIGN KEY(operator_id) REFERENCES support_operators (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_support_group_members_operator_id ON support_group_members (operator_id);
+
 -- Where operators are logged in; a row is removed at log-out and at a new password
 CREATE TABLE support_operator_sessions (
     -- SHA-256 of the session's secret, in hex
@@ -128,6 +151,20 @@ CREATE TABLE support_tickets (
     returned_by INTEGER,
     -- While it is open: a keyed hash of the network that it was opened from, to count those of one network
     network VARCHAR(64),
+    -- Whose members it is for; empty: for everybody
+    group_id INTEGER,
+    -- When it became its operator's
+    assigned_at VARCHAR(24),
+    -- When an operator wrote first
+    first_answer_at VARCHAR(24),
+    -- Since when the visitor is gone; empty: here, as far as is known
+    visitor_left_at VARCHAR(24),
+    -- Until then, or the next message, nobody is warned and nothing is closed
+    snoozed_until VARCHAR(24),
+    -- When the visitor was last told that it will be closed; empty: they wrote since
+    warned_at VARCHAR(24),
+    -- When it was opened again after its end
+    reopened_at VARCHAR(24),
     CONSTRAINT ck_support_tickets_operator CHECK ((status = 'waiting' AND operator_id IS NULL) OR (status = 'active' AND operator_id IS NOT NULL) OR status = 'closed'),
     CONSTRAINT ck_support_tickets_closed_at CHECK ((status = 'closed') = (closed_at IS NOT NULL)),
     CONSTRAINT uq_support_tickets_visitor_id_create_key UNIQUE (visitor_id, create_key),
@@ -137,6 +174,7 @@ CREATE TABLE support_tickets (
 CREATE INDEX idx_network ON support_tickets (network);
 CREATE INDEX idx_operator ON support_tickets (operator_id, status);
 CREATE INDEX idx_status ON support_tickets (status, id);
+CREATE INDEX ix_support_tickets_group_id ON support_tickets (group_id);
 CREATE INDEX ix_support_tickets_visitor_id ON support_tickets (visitor_id);
 
 -- What was said
@@ -169,9 +207,35 @@ CREATE TABLE support_messages (
 );
 CREATE INDEX idx_ticket ON support_messages (ticket_id, created_at);
 
+-- What operators say among themselves about a conversation; visitors never see it
+CREATE TABLE support_notes (
+    -- The note's number
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    -- The conversation that it is about
+    ticket_id INTEGER NOT NULL,
+    -- Who wrote it
+    operator_id INTEGER NOT NULL,
+    -- Their name at that moment
+    operator_name VARCHAR(100) NOT NULL,
+    -- Plain text, never HTML; for operators alone
+    content TEXT NOT NULL,
+    -- It stands behind the message with this seq
+    after_seq INTEGER NOT NULL,
+    -- note, or transfer: what the next operator is to read
+    kind VARCHAR(8) NOT NULL CONSTRAINT ck_support_notes_kind CHECK (kind IN ('note', 'transfer')),
+    -- When it was stored
+    created_at VARCHAR(24) NOT NULL,
+    -- The client's id of the note; a repeat finds this row
+    client_id VARCHAR(64),
+    CONSTRAINT uq_support_notes_ticket_id_client_id UNIQUE (ticket_id, client_id),
+    CONSTRAINT fk_support_notes_ticket_id FOREIGN KEY(ticket_id) REFERENCES support_tickets (id) ON DELETE CASCADE,
+    CONSTRAINT fk_support_notes_operator_id FOREIGN KEY(operator_id) REFERENCES support_operators (id) ON DELETE RESTRICT
+);
+CREATE INDEX idx_notes_ticket ON support_notes (ticket_id, id);
+
 -- Alembic's own: of which revision (support_api/database/migrations) the tables are
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+INSERT INTO alembic_version (version_num) VALUES ('0004');

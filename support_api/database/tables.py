@@ -148,6 +148,39 @@ operators_online = Table(
     comment="Who takes tickets now, and how many",
 )
 
+groups = Table(
+    "support_groups",
+    metadata,
+    Column("id", _Id, Identity(), primary_key=True, comment="The group's number"),
+    Column("name", String(100), nullable=False, unique=True, comment="As operators and pages name it"),
+    Column("created_at", UtcTime, nullable=False, comment="When it was made"),
+    comment="Departments: who answers which tickets",
+    sqlite_autoincrement=True,
+)
+
+group_members = Table(
+    "support_group_members",
+    metadata,
+    Column(
+        "group_id",
+        _Id,
+        ForeignKey("support_groups.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="The group",
+    ),
+    Column(
+        "operator_id",
+        _Id,
+        ForeignKey("support_operators.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+        comment="Who gets its tickets",
+    ),
+    comment="Which operators are in which groups",
+)
+
 tickets = Table(
     "support_tickets",
     metadata,
@@ -198,6 +231,21 @@ tickets = Table(
         String(64),
         comment="While it is open: a keyed hash of the network that it was opened from, to count those of one network",
     ),
+    Column(
+        "group_id",
+        _Id,
+        # No foreign key: SQLite adds one to a table only by writing the whole table anew. Who removes a group clears this.
+        index=True,
+        comment="Whose members it is for; empty: for everybody",
+    ),
+    Column("assigned_at", UtcTime, comment="When it became its operator's"),
+    Column("first_answer_at", UtcTime, comment="When an operator wrote first"),
+    Column("visitor_left_at", UtcTime, comment="Since when the visitor is gone; empty: here, as far as is known"),
+    Column("snoozed_until", UtcTime, comment="Until then, or the next message, nobody is warned and nothing is closed"),
+    Column(
+        "warned_at", UtcTime, comment="When the visitor was last told that it will be closed; empty: they wrote since"
+    ),
+    Column("reopened_at", UtcTime, comment="When it was opened again after its end"),
     CheckConstraint(
         "(status = 'waiting' AND operator_id IS NULL) OR (status = 'active' AND operator_id IS NOT NULL)"
         " OR status = 'closed'",
@@ -245,6 +293,42 @@ messages = Table(
     UniqueConstraint("ticket_id", "client_id"),
     Index("idx_ticket", "ticket_id", "created_at"),
     comment="What was said",
+    sqlite_autoincrement=True,
+)
+
+notes = Table(
+    "support_notes",
+    metadata,
+    Column("id", _Id, Identity(), primary_key=True, comment="The note's number"),
+    Column(
+        "ticket_id",
+        _Id,
+        ForeignKey("support_tickets.id", ondelete="CASCADE"),
+        nullable=False,
+        comment="The conversation that it is about",
+    ),
+    Column(
+        "operator_id",
+        _Id,
+        ForeignKey("support_operators.id", ondelete="RESTRICT"),
+        nullable=False,
+        comment="Who wrote it",
+    ),
+    Column("operator_name", String(100), nullable=False, comment="Their name at that moment"),
+    Column("content", Text, nullable=False, comment="Plain text, never HTML; for operators alone"),
+    Column("after_seq", Integer, nullable=False, comment="It stands behind the message with this seq"),
+    Column(
+        "kind",
+        String(8),
+        CheckConstraint("kind IN ('note', 'transfer')", name="kind"),
+        nullable=False,
+        comment="note, or transfer: what the next operator is to read",
+    ),
+    Column("created_at", UtcTime, nullable=False, comment="When it was stored"),
+    Column("client_id", String(64), comment="The client's id of the note; a repeat finds this row"),
+    UniqueConstraint("ticket_id", "client_id"),
+    Index("idx_notes_ticket", "ticket_id", "id"),
+    comment="What operators say among themselves about a conversation; visitors never see it",
     sqlite_autoincrement=True,
 )
 
