@@ -62,7 +62,7 @@ export function listenToKeys(desk) {
     const { screen, transfer } = desk.state.value;
     if (screen !== WORK || transfer || desk.shown.value === 'help' || isComposing(event) || event.defaultPrevented) return;
     if (event.key === 'Escape') return goBack(desk);
-    const act = actions[commandOf(event, { writing: isWriting(event.target), letters: desk.letters.value })];
+    const act = actions[commandOf(event, { writing: isWriting(event.target), letters: desk.letters.value, mac: desk.mac })];
     if (!act) return;
     event.preventDefault();
     act();

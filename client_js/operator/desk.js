@@ -126,7 +126,8 @@ export class Desk {
   }
 
   selectLongest() {
-    const id = longestWaiting(this.state.value);
+    const { current } = this.state.value;
+    const id = longestWaiting(this.state.value, current);
     if (id !== null) this.select(id);
   }
 
@@ -179,6 +180,7 @@ export class Desk {
     this.locale = computed(() => localeFor(this.lang.value, navigator.languages));
     this._translate = computed(() => translator(this.lang.value));
     this.theme = signal(storage.get('theme') ?? 'system');
+    this.mac = /^(Mac|iP)/.test(navigator.platform);
     /** Are single letters commands? */
     this.letters = signal(storage.get('letters') ?? true);
     effect(() => {

@@ -28,6 +28,11 @@ export class Drafts {
     return { get: () => this._read()[ticketId] ?? null, set: (text) => this._write(ticketId, text) };
   }
 
+  /** The draft of a ticket as far as this tab knows, without asking the storage. */
+  known(ticketId) {
+    return this._known[ticketId] ?? '';
+  }
+
   /** Put a text before the draft of a ticket, for example one that the server refused. Returns the draft. */
   prepend(ticketId, text) {
     const whole = [text, this._read()[ticketId]].filter(Boolean).join('\n');

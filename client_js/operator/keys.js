@@ -31,15 +31,21 @@ export const FIXED = [
 
 /**
  * @param {KeyboardEvent} event
- * @param {{writing: boolean, letters: boolean}} context writing: the focus is in a field; letters: single keys are wanted
+ * @param {{writing: boolean, letters: boolean, mac: boolean}} context writing: the focus is in a field; letters: single keys are
+ *   wanted; mac: its Alt and a letter write another letter, é for example
  * @returns {string|null} the command's name, 'help', or null
  */
-export function commandOf(event, { writing, letters }) {
+export function commandOf(event, { writing, letters, mac }) {
   if (event.ctrlKey || event.metaKey) return null;
-  if (event.altKey) return COMMANDS.find(({ alt }) => alt === event.code)?.name ?? null;
+  if (event.altKey) return withAlt(mac).find(({ alt }) => alt === event.code)?.name ?? null;
   if (writing || !letters) return null;
   if (asksForHelp(event)) return 'help';
   return event.shiftKey ? null : COMMANDS.find(({ alone }) => alone === event.code)?.name ?? null;
+}
+
+/** The commands that Alt gives. */
+export function withAlt(mac) {
+  return COMMANDS.filter(({ alt }) => alt && !(mac && alt.startsWith('Key')));
 }
 
 /** The question mark, or where it stands on a keyboard that has a comma there. */

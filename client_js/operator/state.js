@@ -176,9 +176,9 @@ function timeOf(row) {
   return Date.parse(row?.created_at) || 0;
 }
 
-/** The chat of mine whose visitor waits longest, or null. */
-export function longestWaiting(state) {
-  const first = myTickets(state)[0];
+/** The chat of mine whose visitor waits longest, or null. @param {number|null} [except] a chat that is not meant */
+export function longestWaiting(state, except = null) {
+  const first = myTickets(state).find((ticket) => ticket.ticket_id !== except);
   return first && orderOf(state, first)[0] === 0 ? first.ticket_id : null;
 }
 

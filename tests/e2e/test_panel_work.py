@@ -54,6 +54,28 @@ async def test_keys_lead_through_the_chats_in_any_layout_and_not_while_one_write
     assert await panel.find("#reply").input_value() == "j"
 
 
+async def test_arrows_go_from_row_to_row_and_a_half_written_answer_shows_in_its_row(people: People) -> None:
+    panel = await working(people, busy(chats=3, waiting=2))
+    first, second = (await panel.tickets())[:2]
+    await panel.open(first)
+    await panel.find("#reply").fill("Half an answer")
+    await panel.page.keyboard.press("Escape")
+    draft = (await panel.texts("operator", "en"))["draft"]
+    await panel.ticket(first).get_by_text(f"{draft}: Half an answer").wait_for()
+    for key, number in (("ArrowDown", second), ("ArrowUp", first), ("ArrowUp", first)):
+        await panel.page.keyboard.press(key)
+        assert await panel.page.evaluate("document.activeElement.dataset.ticket") == str(number)
+    assert not await panel.find("#log").is_visible(), "walking opens nothing"
+
+
+async def test_line_says_where_the_new_messages_begin(people: People) -> None:
+    panel = await working(people, busy(chats=3, waiting=0))
+    await panel.open(1)
+    await panel.find("#log .message").nth(299).wait_for()
+    after = await panel.find("#log .new-line ~ .message").all_text_contents()
+    assert len(after) == 2, "those since the last answer"
+
+
 async def test_help_sheet_shows_the_keys_and_single_letters_can_be_switched_off(people: People) -> None:
     panel = await working(people, busy(chats=2, waiting=0))
     await panel.find("#my-tickets-title").focus()

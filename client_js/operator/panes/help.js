@@ -1,7 +1,7 @@
 /** The sheet of keys. */
 
 import { h } from 'preact';
-import { COMMANDS, FIXED, keyLabel } from '../keys.js';
+import { COMMANDS, FIXED, keyLabel, withAlt } from '../keys.js';
 import { IconButton, Switch } from '../parts/controls.js';
 import { Dialog } from '../parts/dialog.js';
 
@@ -13,12 +13,13 @@ export function Help({ desk }) {
       h(IconButton, { id: 'help-close', icon: 'close', label: desk.t('helpClose'), onClick: leave })),
     h('dl', { class: 'keys' },
       FIXED.map(({ keys, word }) => h(Line, { key: word, text: desk.t(word), ways: [keys] })),
-      COMMANDS.map(({ alone, alt, word }) => h(Line, { key: word, text: desk.t(word), ways: waysOf(desk, alone, alt) }))),
+      COMMANDS.map((command) => h(Line, { key: command.word, text: desk.t(command.word), ways: waysOf(desk, command) }))),
     h(Switch, { id: 'letters', label: desk.t('letters'), on: desk.letters.value, onChange: (on) => desk.setLetters(on) }));
 }
 
-function waysOf(desk, alone, alt) {
-  return [desk.letters.value && [keyLabel(alone)], alt && ['Alt', keyLabel(alt)]].filter(Boolean);
+function waysOf(desk, command) {
+  const alt = withAlt(desk.mac).includes(command) && ['Alt', keyLabel(command.alt)];
+  return [desk.letters.value && [keyLabel(command.alone)], alt].filter(Boolean);
 }
 
 function Line({ text, ways }) {

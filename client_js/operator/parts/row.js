@@ -70,6 +70,8 @@ function Said({ desk, ticket }) {
   if (ticket.access === GONE) return desk.t('goneShort');
   if (statusOf(state, id) === CLOSED) return desk.t('closedShort');
   if (state.threads[id]?.typing) return h('em', {}, desk.t('typingShort'));
+  const draft = state.current === id ? '' : desk.controller.chats.drafts.known(id);
+  if (draft) return [h('em', {}, `${desk.t('draft')}: `), draft];
   const last = lastSpoken(state.threads[id]);
   const own = last && (!last.id || last.sender_type === 'operator');
   return own ? [h('span', { class: 'own' }, `${speaker(desk, last)}: `), lastText(state, ticket)] : lastText(state, ticket);

@@ -121,6 +121,7 @@ export default {
   yesterday: 'Yesterday',
   newBelow: 'New messages: {n}',
   newLine: 'New',
+  draft: 'Draft',
   toEnd: 'To the end',
   emoji: 'Emoji',
   keys: 'Keyboard shortcuts',

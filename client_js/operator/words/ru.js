@@ -121,6 +121,7 @@ export default {
   yesterday: 'Вчера',
   newBelow: 'Новых сообщений: {n}',
   newLine: 'Новые',
+  draft: 'Черновик',
   toEnd: 'В конец',
   emoji: 'Эмодзи',
   keys: 'Клавиши',

@@ -14,6 +14,16 @@ test('each ticket has its own draft, and a later page finds it', () => {
   assert.deepEqual([later.slot(3).get(), later.slot(4).get(), later.slot(5).get()], ['half', 'other', null]);
 });
 
+test('what is half-written is known without asking the storage', () => {
+  const storage = memoryStorage();
+  const drafts = new Drafts(storage, 1, ignore);
+  assert.equal(drafts.known(3), '');
+  drafts.slot(3).set('half');
+  assert.equal(drafts.known(3), 'half');
+  drafts.slot(3).set(null);
+  assert.equal(drafts.known(3), '');
+});
+
 test('another operator of the same browser has other drafts', () => {
   const storage = memoryStorage();
   new Drafts(storage, 1, ignore).slot(3).set('for my eyes');

@@ -23,6 +23,13 @@ test('single keys can be switched off, and those with Alt stay', () => {
   assert.equal(commandOf(press('KeyT', { altKey: true }), without), 'take');
 });
 
+test('on a Mac, where Alt and a letter write another letter, Alt is for arrows only', () => {
+  const mac = { writing: true, letters: true, mac: true };
+  assert.equal(commandOf(press('KeyE', { altKey: true, key: 'Dead' }), mac), null);
+  assert.equal(commandOf(press('ArrowUp', { altKey: true }), mac), 'previous');
+  assert.equal(commandOf(press('KeyE'), { ...mac, writing: false }), 'close');
+});
+
 test('the browser keeps its own keys', () => {
   for (const held of ['ctrlKey', 'metaKey']) assert.equal(commandOf(press('KeyT', { [held]: true }), free), null);
   assert.equal(commandOf(press('KeyT', { shiftKey: true }), free), null);

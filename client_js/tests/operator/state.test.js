@@ -152,6 +152,7 @@ test('whoever waits longest for my answer stands first, then the answered ones, 
   );
   assert.deepEqual(ids(myTickets(state)), [2, 3, 4, 1]);
   assert.equal(longestWaiting(state), 2);
+  assert.equal(longestWaiting(state, 2), 3, 'other than the open one');
 });
 
 test('a chat waits from its first unanswered question on, and no more once an answer is on its way', () => {
