@@ -40,7 +40,9 @@ class Presence(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True):
-    """Who sends a request: a visitor, an operator, both in one browser, or nobody."""
+    """Who sends a request: a visitor, an operator, both in one browser, or nobody. `session`: the hash of one that was not
+    looked up yet; until then it gives no rights."""
 
     visitor_id: str | None = None
     operator: Operator | None = None
+    session: str | None = None

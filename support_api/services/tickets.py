@@ -13,7 +13,7 @@ from support_api.models.tickets import History, NewTicket, Opened, OpenLimits, T
 from support_api.rules.access import Act, ensure_open, may
 from support_api.services.assigner import Assigner
 from support_api.services.transactions import Happened, Transactions
-from support_api.store import messages, operators, tickets
+from support_api.store import messages, operators, sessions, tickets
 
 NO_LIMITS: Final = OpenLimits()
 
@@ -48,7 +48,7 @@ class Tickets:
 
         def write(tx: Transaction, happened: Happened) -> Message:
             ticket = tickets.read_ticket(tx, ticket_id, lock=True)
-            sender = may(identity, Act.WRITE, ticket)
+            sender = may(sessions.look_up(tx, identity), Act.WRITE, ticket)
             stored = None if draft.client_id is None else messages.find_sent(tx, ticket_id, draft.client_id)
             if stored is not None:
                 return _ensure_own(stored, sender)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, insert, select
 
 from support_api.database.engine import Transaction
 from support_api.database.tables import operator_sessions, operators
-from support_api.models.operators import Operator
+from support_api.models.operators import Identity, Operator
 from support_api.store.rows import operator_of
 
 _hash = operator_sessions.c.token_hash
@@ -31,6 +31,14 @@ def find_operator(tx: Transaction, token_hash: str) -> Operator | None:
     """Find who is logged in with a session; None when it is over or the account is disabled."""
     row = tx.conn.execute(_OPERATOR, {"token_hash": token_hash, "now": tx.now}).one_or_none()
     return None if row is None else operator_of(row)
+
+
+def look_up(tx: Transaction, identity: Identity) -> Identity:
+    """Say who somebody is whose session was not looked up yet; in the transaction that acts for them, as it may just have
+    ended, and because a transaction of its own costs as much as storing a message (bench/, scenario "desk")."""
+    if identity.session is None:
+        return identity
+    return Identity(identity.visitor_id, find_operator(tx, identity.session))
 
 
 def is_live(tx: Transaction, token_hash: str) -> bool:

@@ -13,7 +13,7 @@ from support_api.rules.access import Act, may
 from support_api.serializers import Json, message_json, ticket_json
 from support_api.views.desk import DESK
 from support_api.views.fields import body_fields, query_fields
-from support_api.views.identity import identify, remember_visitor, visitor_of
+from support_api.views.identity import claim, identify, remember_visitor, visitor_of
 from support_api.views.limits import ensure_not_too_often, sender_key
 from support_api.views.proxies import network_of
 from support_api.views.responses import json_answer
@@ -51,7 +51,7 @@ async def create_ticket(request: web.Request) -> web.Response:
 
 async def send_support_message(request: web.Request) -> web.Response:
     """Stores a message in the caller's conversation."""
-    desk, fields, identity = request.app[DESK], await body_fields(request), await identify(request)
+    desk, fields, identity = request.app[DESK], await body_fields(request), claim(request)
     ticket_id = fields.ticket_id()
     draft = Draft(fields.content("content"), fields.client_id(), fields.socket_id())
     ensure_not_too_often(desk.limits.messages, sender_key(request, identity), "messages")

@@ -20,6 +20,11 @@ async def identify(request: web.Request) -> Identity:
     return Identity(visitor_of(request), await operator_of(request))
 
 
+def claim(request: web.Request) -> Identity:
+    """The same, but for the session, which the use case looks up in its own transaction."""
+    return Identity(visitor_of(request), session=session_hash_of(request))
+
+
 def visitor_of(request: web.Request) -> str | None:
     """The visitor's id by the Authorization header, or else by the cookie. A header with a bad token is not replaced by
     the cookie: the caller meant somebody else."""

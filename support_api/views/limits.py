@@ -19,9 +19,9 @@ def ensure_not_too_often(window: SlidingWindow, key: Hashable, what: str) -> Non
 
 
 def sender_key(request: web.Request, identity: Identity) -> Hashable:
-    """Whom a message counts for: the operator, the visitor, or where it came from."""
-    if identity.operator is not None:
-        return "operator", identity.operator.id
+    """Whom a message counts for: the operator's log-in, the visitor, or where it came from."""
+    if identity.session is not None:
+        return "session", identity.session
     if identity.visitor_id is not None:
         return "visitor", identity.visitor_id
     return "network", network_of(request)

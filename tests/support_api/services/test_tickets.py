@@ -427,3 +427,28 @@ async def _check(services: Services, known: Known, *, agreed: bool) -> None:
             assert not held
         elif presence.status is OperatorStatus.ONLINE and any(one.returned_by != operator.id for one in waiting):
             assert held >= presence.max_tickets
+
+
+async def test_whose_session_it_is_is_looked_up_in_the_transaction_of_the_message(services: Services) -> None:
+    olga = await online(services, "olga")
+    await services.sessions.open(olga, "hash", "h1", START + timedelta(hours=1))
+    opened = await services.tickets.create(NEW)
+    by_session = Identity(session="h1")
+    message = await services.tickets.add_message(opened.ticket.id, Draft("Hello"), by_session)
+    assert (message.sender_type, message.sender_id) == (SenderType.OPERATOR, str(olga))
+    await services.sessions.close(olga, "h1")
+    await services.tickets.create(replace(NEW, message="again"))
+    with pytest.raises(Forbidden):
+        await services.tickets.add_message(opened.ticket.id, Draft("Hello"), by_session)
+
+
+async def test_a_session_that_is_unknown_or_was_not_looked_up_gives_no_rights(services: Services) -> None:
+    opened = await services.tickets.create(NEW)
+    for identity in (Identity(session="h9"), Identity("b" * 32, session="h9")):
+        with pytest.raises(Forbidden):
+            await services.tickets.add_message(opened.ticket.id, Draft("Hello"), identity)
+        with pytest.raises(Forbidden):
+            await services.tickets.history(opened.ticket.id, 0, 10, identity)
+    of_visitor = Identity(NEW.visitor_id, session="h9")
+    message = await services.tickets.add_message(opened.ticket.id, Draft("Hello"), of_visitor)
+    assert message.sender_type is SenderType.VISITOR

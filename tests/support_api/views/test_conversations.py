@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from support_api.config import Settings
+from support_api.services.sessions import Sessions
 from tests.support_api.conftest import Running, Start
 from tests.support_api.helpers import Caller, RecordingRelay, open_ticket
 
@@ -298,6 +299,15 @@ async def test_too_many_tickets_from_one_address_wait(start: Start, settings: Se
     assert (answer.status, answer.code) == (429, "too_many")
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert "conversations" in answer.json["error"]["message"]
+
+
+async def test_a_message_is_one_transaction_whoever_sends_it(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, olga = await running.online("Olga")
+    anna = await open_ticket(running.nobody)
+    monkeypatch.setattr(Sessions, "operator_of", lambda *_: pytest.fail("a transaction of its own"))
+    for caller in (anna.caller, olga):
+        answer = await caller.post("/send_support_message", ticket_id=anna.ticket_id, content="x")
+        assert answer.status == 200
 
 
 async def test_too_many_messages_of_one_sender_wait_and_others_do_not(start: Start, settings: Settings) -> None:
