@@ -117,7 +117,22 @@ def busy(chats: int = 12, waiting: int = 55, long: int = 300) -> MadeUp:
     messages = {
         number: talk(number, 2 + number % 5, 20 - number, answered=number % 3 == 0) for number in range(1, chats + 1)
     }
+    messages[2] = _handed_over(messages[2])
     return MadeUp(mine, queue, messages | {1: talk(1, long, 30 * 60, answered=False)})
+
+
+def _handed_over(rows: list[Json]) -> list[Json]:
+    """The first two answers are a colleague's, who then handed the chat over."""
+    colleague = {"sender_id": "2", "sender_name": "Boris"}
+    before = [row | colleague if row["sender_type"] == "operator" else row for row in rows]
+    told = message(2, len(rows) + 1, "Anna has taken over this chat.", 0.1, operator=False) | {
+        "sender_type": "system",
+        "sender_id": None,
+        "sender_name": "",
+        "code": "transferred",
+        "params": {"operator_name": ANNA.name},
+    }
+    return [*before, told]
 
 
 def shop() -> MadeUp:
@@ -143,8 +158,9 @@ def shop() -> MadeUp:
         if answer:
             rows.append(message(number, len(rows) + 1, answer, minutes - 1, operator=True))
         mine.append(_named(ticket(number, minutes), name, questions[0]))
-        messages[number] = rows
-    messages[1].append(message(1, 3, "Great, thank you. And how long does delivery take?", 0.8, operator=False))
+        messages[number] = [row if row["sender_type"] == "operator" else row | {"sender_name": name} for row in rows]
+    more = message(1, 3, "Great, thank you. And how long does delivery take?", 0.8, operator=False)
+    messages[1].append(more | {"sender_name": mine[0]["visitor_name"]})
     waiting = (
         ("Nora Lind", 7, "Can I return a gift without the receipt?"),
         ("李明", 3, "Do you take orders from Taiwan?"),
