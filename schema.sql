@@ -171,8 +171,12 @@ CREATE TABLE support_tickets (
     CONSTRAINT fk_support_tickets_operator_id FOREIGN KEY(operator_id) REFERENCES support_operators (id) ON DELETE RESTRICT,
     CONSTRAINT fk_support_tickets_returned_by FOREIGN KEY(returned_by) REFERENCES support_operators (id) ON DELETE SET NULL
 );
+CREATE INDEX idx_closed ON support_tickets (closed_at, id);
+CREATE INDEX idx_created ON support_tickets (created_at, id);
 CREATE INDEX idx_network ON support_tickets (network);
 CREATE INDEX idx_operator ON support_tickets (operator_id, status);
+CREATE INDEX idx_operator_closed ON support_tickets (operator_id, closed_at, id);
+CREATE INDEX idx_operator_created ON support_tickets (operator_id, created_at, id);
 CREATE INDEX idx_status ON support_tickets (status, id);
 CREATE INDEX ix_support_tickets_group_id ON support_tickets (group_id);
 CREATE INDEX ix_support_tickets_visitor_id ON support_tickets (visitor_id);
@@ -238,4 +242,4 @@ CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO alembic_version (version_num) VALUES ('0004');
+INSERT INTO alembic_version (version_num) VALUES ('0005');

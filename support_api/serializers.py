@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from support_api.models.messages import Message, Notice
 from support_api.models.operators import Operator, Presence
-from support_api.models.tickets import Ticket, TicketSummary
+from support_api.models.tickets import Page, Ticket, TicketSummary
 
 Json = dict[str, object]
 
@@ -61,6 +61,11 @@ def ticket_json(ticket: Ticket, *, with_email: bool) -> Json:
 def summary_json(summary: TicketSummary, *, with_email: bool) -> Json:
     """A Ticket with `message`, the text that opened it."""
     return ticket_json(summary.ticket, with_email=with_email) | {"message": summary.first_message}
+
+
+def page_json(page: Page) -> Json:
+    """A part of a list, for operators."""
+    return {"tickets": [summary_json(one, with_email=True) for one in page.tickets], "has_more": page.has_more}
 
 
 def operator_json(operator: Operator) -> Json:

@@ -257,6 +257,11 @@ tickets = Table(
     Index("idx_status", "status", "id"),
     Index("idx_operator", "operator_id", "status"),
     Index("idx_network", "network"),
+    # Lists of years, read page by page: all, closed ones, those of one operator.
+    Index("idx_created", "created_at", "id"),
+    Index("idx_closed", "closed_at", "id"),
+    Index("idx_operator_created", "operator_id", "created_at", "id"),
+    Index("idx_operator_closed", "operator_id", "closed_at", "id"),
     comment="Conversations",
     sqlite_autoincrement=True,
 )

@@ -38,6 +38,35 @@ class Ticket(Struct, frozen=True):
     returned_by: int | None = None
 
 
+class Readable(Struct, frozen=True):
+    """Which tickets somebody may read: what waits, what is closed, and what this operator serves; None: all."""
+
+    operator_id: int | None
+
+
+class View(StrEnum):
+    """A list of tickets: my active ones, those that wait, those that are closed, all that I may read."""
+
+    MINE = "mine"
+    WAITING = "waiting"
+    CLOSED = "closed"
+    ALL = "all"
+
+
+class Wanted(Struct, frozen=True):
+    """What a list shall hold.
+
+    `since`, `until`: when a ticket was closed, in the list of closed ones, else when it was opened; `until` is the first
+    moment that is too late. `operator_id`: who serves or served it.
+    """
+
+    view: View
+    operator_id: int | None = None
+    group_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class NewTicket(Struct, frozen=True):
     """What a visitor sends to open a conversation. Texts are trimmed and within their limits already.
 
@@ -67,7 +96,8 @@ class Opened(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """A part of a conversation in the order of seq. `has_more`: newer messages follow after the last one here."""
+    """A part of a conversation in the order of seq. `has_more`: newer messages follow after the last one here, or, of a part
+    that was read backwards, older ones before the first."""
 
     ticket: Ticket
     messages: Sequence[Message]
@@ -79,3 +109,17 @@ class TicketSummary(Struct, frozen=True):
 
     ticket: Ticket
     first_message: str
+
+
+class Page(Struct, frozen=True):
+    """A part of a list. `has_more`: it goes on after the last one here."""
+
+    tickets: Sequence[TicketSummary]
+    has_more: bool
+
+
+class Chat(Struct, frozen=True):
+    """A ticket, and the earlier and later ones of its visitor, the newest first."""
+
+    ticket: Ticket
+    others: Page

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 from support_api.errors import Forbidden, LoginNeeded, NotYours, TicketClosed
 from support_api.models.messages import Sender, SenderType
 from support_api.models.operators import Identity, Operator
-from support_api.models.tickets import Ticket, TicketStatus
+from support_api.models.tickets import Readable, Ticket, TicketStatus
 from support_api.rules.channels import OperatorChannel, QueueChannel
 
 
@@ -35,15 +35,18 @@ _OF_ITS_VISITOR: Final = frozenset({Act.READ, Act.WRITE, Act.TYPE, Act.CLOSE, Ac
 
 _OF_ANY_OPERATOR: Final = frozenset({Act.TAKE})
 
+# What nobody serves at this moment is no secret among operators; `readable_by` says the same of many tickets.
+_OF_ANY_OPERATOR_UNLESS_SERVED: Final = _OF_ANY_OPERATOR | {Act.READ}
+
 _OF_ITS_OPERATOR: Final = _OF_ITS_VISITOR | _OF_ANY_OPERATOR | {Act.TRANSFER}
 
 
 def may(identity: Identity, act: Act, ticket: Ticket) -> Sender:
     """Say in which role the caller does this with the ticket.
 
-    Its own operator acts as operator; else the visitor who opened it as visitor. An operator whom the ticket is not assigned
-    to is nobody in it, so that an operator can try the widget in the browser they work in; and being its visitor too is no
-    right to say who serves it.
+    Its own operator acts as operator; else the visitor who opened it as visitor. Any operator may read what waits and what is
+    closed. Else an operator whom the ticket is not assigned to is nobody in it, so that an operator can try the widget in the
+    browser they work in; and being its visitor too is no right to say who serves it.
 
     Raises `Forbidden`; `NotYours` for an operator, who may have had the ticket a moment ago; `LoginNeeded` for what only
     operators do at all.
@@ -62,6 +65,11 @@ def ensure_operator(identity: Identity) -> Operator:
     if operator is None:
         raise LoginNeeded
     return operator
+
+
+def readable_by(operator: Operator) -> Readable:
+    """Say which tickets the operator may read: for lists and for the search, the same as `may` says of one."""
+    return Readable(operator.id)
 
 
 def ensure_open(ticket: Ticket) -> None:
@@ -92,7 +100,9 @@ def _active(identity: Identity) -> Operator | None:
 
 
 def _acts_of(operator: Operator, ticket: Ticket) -> AbstractSet[Act]:
-    return _OF_ITS_OPERATOR if operator.id == ticket.operator_id else _OF_ANY_OPERATOR
+    if operator.id == ticket.operator_id:
+        return _OF_ITS_OPERATOR
+    return _OF_ANY_OPERATOR if ticket.status is TicketStatus.ACTIVE else _OF_ANY_OPERATOR_UNLESS_SERVED
 
 
 def _opened(identity: Identity, ticket: Ticket) -> bool:

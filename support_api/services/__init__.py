@@ -11,6 +11,7 @@ from support_api.models.assignment import Chooser
 from support_api.models.messages import Wording
 from support_api.services.assigner import Assigner
 from support_api.services.assignment import Assignment
+from support_api.services.chats import Chats
 from support_api.services.leases import Leases
 from support_api.services.operators import Operators
 from support_api.services.outbox import StoredEvents
@@ -27,6 +28,7 @@ class Services:
         transactions, assigner = Transactions(database, [realtime.listen]), Assigner(choose, word)
         self.database = database
         self.tickets = Tickets(transactions, assigner)
+        self.chats = Chats(transactions)
         self.transfers = Transfers(transactions, assigner)
         self.operators = Operators(transactions, assigner)
         self.sessions = Sessions(transactions, assigner)

@@ -92,12 +92,20 @@ class Tickets:
         ensure_open(ticket)
         return ticket, sender
 
-    async def history(self, ticket_id: int, after: int, limit: int, identity: Identity) -> History:
-        """Read up to `limit` messages with seq > `after`. Raises `UnknownTicket` or `Forbidden`."""
+    async def history(
+        self, ticket_id: int, after: int, limit: int, identity: Identity, *, before: int | None = None
+    ) -> History:
+        """Read up to `limit` messages with seq > `after`; with `before` the last ones with seq < `before`.
+
+        Raises `UnknownTicket` or `Forbidden`.
+        """
 
         def read(tx: Transaction) -> History:
             ticket = tickets.read_ticket(tx, ticket_id)
             may(identity, Act.READ, ticket)
+            if before is not None:
+                found = messages.read_messages_back(tx, ticket_id, after, before, limit + 1)
+                return History(ticket, found[-limit:], len(found) > limit)
             found = messages.read_messages(tx, ticket_id, after, limit + 1)
             return History(ticket, found[:limit], len(found) > limit)
 

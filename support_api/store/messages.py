@@ -28,6 +28,13 @@ _PAGE: Final = (
     .limit(bindparam("most"))
 )
 
+_PAGE_BACK: Final = (
+    select(messages)
+    .where(_of_ticket & (messages.c.seq > bindparam("after")) & (messages.c.seq < bindparam("before")))
+    .order_by(messages.c.seq.desc())
+    .limit(bindparam("most"))
+)
+
 
 def add_message(tx: Transaction, ticket_id: int, sender: Sender, draft: Draft, notice: Notice | None = None) -> Message:
     """Store a message as the newest of its ticket."""
@@ -65,3 +72,9 @@ def read_messages(tx: Transaction, ticket_id: int, after: int, limit: int) -> li
     """Read up to `limit` messages of a ticket with seq > `after`, in the order of seq."""
     page = {"ticket_id": ticket_id, "after": after, "most": limit}
     return [message_of(row) for row in tx.conn.execute(_PAGE, page)]
+
+
+def read_messages_back(tx: Transaction, ticket_id: int, after: int, before: int, limit: int) -> list[Message]:
+    """Read the last `limit` messages of a ticket with `after` < seq < `before`, in the order of seq."""
+    page = {"ticket_id": ticket_id, "after": after, "before": before, "most": limit}
+    return [message_of(row) for row in tx.conn.execute(_PAGE_BACK, page)][::-1]

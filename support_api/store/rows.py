@@ -7,13 +7,13 @@ where it is composed for each call (bench/, scenario "desk").
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, func, literal, or_, select
 
 from support_api.database.tables import messages, operators, operators_online, tickets
 from support_api.models.assignment import Candidate
 from support_api.models.messages import Message, Notice, NoticeCode, SenderType
 from support_api.models.operators import Operator, OperatorStatus, Presence
-from support_api.models.tickets import Ticket, TicketStatus, TicketSummary
+from support_api.models.tickets import Readable, Ticket, TicketStatus, TicketSummary
 
 AnyRow = Row[Any]
 
@@ -38,6 +38,13 @@ HELD: Final = (
     .where((tickets.c.operator_id == operators_online.c.user_id) & (tickets.c.status == TicketStatus.ACTIVE.value))
     .scalar_subquery()
 )
+
+
+def is_readable(readable: Readable) -> ColumnElement[bool]:
+    """The condition that leaves out what is somebody else's at this moment."""
+    if readable.operator_id is None:
+        return literal(True)
+    return or_(tickets.c.status != TicketStatus.ACTIVE.value, tickets.c.operator_id == readable.operator_id)
 
 
 def ticket_of(row: AnyRow) -> Ticket:

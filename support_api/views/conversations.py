@@ -71,7 +71,8 @@ async def get_messages(request: web.Request) -> web.Response:
     desk, fields, identity = request.app[DESK], query_fields(request), await identify(request)
     ticket_id, after = fields.ticket_id(), fields.integer("after", 0, MAX_ID, default=0)
     limit = fields.integer("limit", 1, PAGE, default=PAGE)
-    history = await desk.services.tickets.history(ticket_id, after, limit, identity)
+    before = fields.optional_integer("before", 1, MAX_ID)
+    history = await desk.services.tickets.history(ticket_id, after, limit, identity, before=before)
     return json_answer(
         {
             "messages": [message_json(message) for message in history.messages],

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -92,6 +93,19 @@ class Fields:
     def optional_integer(self, name: str, low: int, high: int) -> int | None:
         """A whole number where there is one. Raises `InvalidField`."""
         return None if self._values.get(name) in (None, "") else self.integer(name, low, high)
+
+    def moment(self, name: str) -> datetime | None:
+        """A moment as RFC 3339, with its offset from UTC; None where it is absent. Raises `InvalidField`."""
+        value = self._values.get(name)
+        if value in (None, ""):
+            return None
+        try:
+            moment = datetime.fromisoformat(str(value))
+            if moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise InvalidField(name, "a moment like 2026-01-02T03:04:05Z")
 
     def boolean(self, name: str) -> bool:
         """A yes or no, also as a text or as 1 and 0; no where it is absent. Raises `InvalidField`."""

@@ -6,7 +6,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from msgspec import Struct
 
-from support_api.views import conversations, health, operators, pages, realtime_auth
+from support_api.views import chats, conversations, health, operators, pages, realtime_auth
 from support_api.views.desk import CALLERS, Callers
 
 
@@ -41,6 +41,8 @@ ROUTES: Final = (
     Route("POST", "/operator/heartbeat", operators.heartbeat),
     Route("GET", "/operator/tickets", operators.my_tickets),
     Route("GET", "/operator/queue", operators.queue),
+    Route("GET", "/operator/chats", chats.chats),
+    Route("GET", "/operator/chats/{ticket_id}", chats.chat),
     Route("GET", "/operator/colleagues", operators.colleagues),
     Route("GET", "/config", health.browser_config, Callers.ANY),
     Route("GET", "/desk_status", health.desk_status, Callers.ANY),

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from support_api.errors import Forbidden, LoginNeeded, NotYours, TicketClosed
 from support_api.models.messages import SenderType
 from support_api.models.operators import Identity, Operator
-from support_api.models.tickets import Ticket, TicketStatus
-from support_api.rules.access import Act, ensure_may_join, ensure_open, ensure_operator, may
+from support_api.models.tickets import Readable, Ticket, TicketStatus
+from support_api.rules.access import Act, ensure_may_join, ensure_open, ensure_operator, may, readable_by
 from support_api.rules.channels import OperatorChannel, QueueChannel
 from tests.support_api.helpers import START
 
@@ -71,10 +71,26 @@ def test_anybody_else_is_refused(identity: Identity, act: Act) -> None:
     assert (type(caught.value) is NotYours) == (identity.operator is PETR)
 
 
-@pytest.mark.parametrize("act", OF_BOTH_SIDES)
-def test_an_operator_is_nobody_in_a_ticket_that_waits(act: Act) -> None:
+NOT_SERVED = [ticket(None), replace(ticket(), status=TicketStatus.CLOSED, closed_at=START)]
+
+
+@pytest.mark.parametrize("act", [act for act in OF_BOTH_SIDES if act is not Act.READ])
+@pytest.mark.parametrize("unserved", NOT_SERVED, ids=["waiting", "closed"])
+def test_an_operator_does_nothing_in_a_ticket_that_waits_or_was_a_colleagues(act: Act, unserved: Ticket) -> None:
     with pytest.raises(Forbidden):
-        may(Identity(operator=OLGA), act, ticket(None))
+        may(Identity(operator=PETR), act, unserved)
+
+
+@pytest.mark.parametrize("unserved", NOT_SERVED, ids=["waiting", "closed"])
+def test_any_operator_reads_what_waits_and_what_is_closed(unserved: Ticket) -> None:
+    assert may(Identity(operator=PETR), Act.READ, unserved).type is SenderType.OPERATOR
+    for identity in (Identity(), Identity(BORIS), Identity(operator=GONE)):
+        with pytest.raises(Forbidden):
+            may(identity, Act.READ, unserved)
+
+
+def test_what_an_operator_may_read_of_many_is_what_is_theirs_or_nobodys() -> None:
+    assert readable_by(OLGA) == Readable(OLGA.id)
 
 
 @pytest.mark.parametrize("identity", [Identity(operator=OLGA), Identity(ANNA, OLGA)], ids=["operator", "and visitor"])
