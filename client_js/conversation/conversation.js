@@ -23,23 +23,28 @@ export const TYPING_EVERY_MS = 2000;
 /** The server swallows what comes sooner than a second after the one before. */
 export const TYPING_PAUSE_MS = 1100;
 
+/** What comes on the screen within this time is told to the desk at once, milliseconds. */
+export const SEEN_AFTER_MS = 500;
+
 export class Conversation {
   /**
    * @param {object} parts
    *   ticketId  integer
    *   other     'operator' or 'visitor': the side we listen to
-   *   api       {send(ticketId, item), history(ticketId, after), typing(ticketId)}
+   *   api       {send(ticketId, item), history(ticketId, after), typing(ticketId), read(ticketId, seq)}
    *   store     {get(), set()} for the outgoing queue
    *   onChange  (thread, action) after each change
    */
   constructor({ ticketId, other, api, store, onChange }) {
     Object.assign(this, { ticketId, other, api, onChange });
+    this._readField = `${other === 'operator' ? 'visitor' : 'operator'}_read_seq`;
     this.thread = newThread(ticketId);
     this.channel = null;
     this._catching = false;
     this._again = false;
     this._failures = 0;
     this._stopped = false;
+    this._seen = 0;
     this._outbox = new Outbox({
       store,
       send: (item) => this._deliver(item),
@@ -68,13 +73,15 @@ export class Conversation {
       .on('pushler:unsubscribed', () => client.subscribe(this.channel.name))
       .on('message:new', (data) => this._receive(data.message, false))
       .on(`${this.other}:typing`, () => this._showTyping())
-      .on('ticket:updated', (data) => this._apply({ type: 'ticket', ticket: data }))
-      .on('ticket:closed', (data) => this._apply({ type: 'ticket', ticket: { ...data, status: CLOSED } }));
+      .on('message:read', ({ reader, seq }) => this.setTicket({ [`${reader}_read_seq`]: seq }))
+      .on('ticket:updated', (data) => this.setTicket(data))
+      .on('ticket:closed', (data) => this.setTicket({ ...data, status: CLOSED }));
   }
 
   stop() {
     this._stopped = true;
     this._outbox.stop();
+    clearTimeout(this._seenTimer);
     clearTimeout(this._catchTimer);
     clearTimeout(this._typingTimer);
     this.channel?.unsubscribe();
@@ -101,6 +108,13 @@ export class Conversation {
     return this._outbox.clear().map((item) => item.content);
   }
 
+  /** It was on the screen up to here. A desk that keeps how far we have read is told: after a moment, the highest only. */
+  see(seq) {
+    // Behind a hole nothing was seen.
+    this._seen = Math.max(this._seen, Math.min(seq, this.thread.lastSeq));
+    if (!this._stopped && this._seen > this.thread.ticket?.[this._readField]) this._seenTimer ??= setTimeout(() => this._tellSeen(), SEEN_AFTER_MS);
+  }
+
   /** Try a message again at once. */
   retry(clientId) {
     this._outbox.retry(clientId);
@@ -109,6 +123,7 @@ export class Conversation {
   /** The network or the page is back: send and fetch what is outstanding. */
   resync() {
     this._outbox.retry();
+    this.see(0);
     return this.catchUp();
   }
 
@@ -185,6 +200,14 @@ export class Conversation {
     clearTimeout(this._typingTimer);
     this._apply({ type: 'typing', on: true });
     this._typingTimer = setTimeout(() => this._apply({ type: 'typing', on: false }), TYPING_SHOWN_MS);
+  }
+
+  async _tellSeen() {
+    const seq = this._seen;
+    // Where it fails the next message, or the next connection, has it told again.
+    await this.api.read(this.ticketId, seq).then(({ ticket }) => this.setTicket(ticket), () => {});
+    this._seenTimer = null;
+    if (this._seen > seq) this.see(0);
   }
 
   _sendTyping() {

@@ -7,6 +7,7 @@
 import { h, setText } from '../kit/dom.js';
 import { linkParts } from './links.js';
 import { SENDING } from './outbox.js';
+import { readMark } from './reading.js';
 import { mayRetry } from './refusal.js';
 
 /** Keys of the texts for the codes of the system's messages. */
@@ -16,15 +17,16 @@ const SYSTEM_TEXTS = { transferred: 'systemTransferred', returned: 'systemReturn
  * @param {object} message  stored, or pending with a `state`
  * @param {Element|undefined} known  its node of the last time
  * @param {{side: string, name: string, title: string, locale: string, t: Function, retry: Function}} context
- *   side: sender's type, for the style; name: who is said to speak; title: a name to stand above
+ *   side: sender's type, for the style; name: who is said to speak; title: a name to stand above;
+ *   read: of one's own messages, up to which seq the other side has read, if that is known
  */
-export function messageNode(message, known, { side, name, title = '', locale, t, retry }) {
+export function messageNode(message, known, { side, name, title = '', read, locale, t, retry }) {
   if (message.sender_type === 'system') return known ?? systemNode(message, locale, t);
   const node = known ?? newNode(message, side, name);
   const { state, refusal } = message;
   const stuck = state && state !== SENDING;
   node.classList.toggle('pending', Boolean(state));
-  setText(node._meta, state ? t(stuck ? refusal : state, message) : timeText(message.created_at, locale));
+  setText(node._meta, state ? t(stuck ? refusal : state, message) : timeText(message.created_at, locale) + readMark(message.seq, read));
   setText(node._title, title);
   const again = stuck && mayRetry(refusal);
   if (again && !node._retry) {

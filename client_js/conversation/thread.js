@@ -5,6 +5,8 @@
  * their conversations in this shape. Knows no network, storage, clock or page.
  */
 
+import { GROWING } from './reading.js';
+
 export const WAITING = 'waiting';
 export const ACTIVE = 'active';
 export const CLOSED = 'closed';
@@ -94,7 +96,8 @@ function withTicket(thread, ticket) {
   if (!ticket) return thread;
   const closed = thread.status === CLOSED && ticket.status !== CLOSED;
   const merged = { ...thread.ticket, ...ticket, ...(closed && { status: CLOSED }) };
-  merged.last_seq = Math.max(thread.ticket?.last_seq ?? 0, ticket.last_seq ?? 0);
+  // An answer may be older than an event.
+  for (const name of GROWING) if (name in merged) merged[name] = Math.max(thread.ticket?.[name] ?? 0, ticket[name] ?? 0);
   const status = merged.status ?? thread.status;
   return withSequence({ ...thread, ticket: merged, status, typing: thread.typing && status !== CLOSED });
 }

@@ -26,6 +26,13 @@ export function openStorage(prefix) {
     slot(name) {
       return { get: () => this.get(name), set: (value) => this.set(name, value) };
     },
+  };
+}
+
+/** The same, where a page has to know what its other tabs do. @param {string} prefix */
+export function openSharedStorage(prefix) {
+  return {
+    ...openStorage(prefix),
     /** Call `changed` whenever another tab has written the value. Returns what ends that. */
     watch(name, changed) {
       const hear = ({ key }) => key === prefix + name && changed();

@@ -39,6 +39,8 @@ export function operatorApi(base = '', reach = new Reach()) {
       return post('/send_support_message', { ticket_id: ticketId, content, client_id, socket_id: this.socketId() });
     },
 
+    read: (ticketId, seq) => post('/read', { ticket_id: ticketId, seq }),
+
     typing(ticketId) {
       return post('/typing', { ticket_id: ticketId, socket_id: this.socketId() });
     },

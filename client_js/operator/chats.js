@@ -41,6 +41,11 @@ export class Chats {
     this.drafts?.stop();
   }
 
+  /** By ticket: messages up to a seq were on the screen. */
+  see(read) {
+    for (const [id, talk] of this._talks) talk.see(read[id] ?? 0);
+  }
+
   /** It is mine. Returns whether that is new. */
   add(ticket, isNew = false) {
     const id = ticket.ticket_id;
@@ -163,7 +168,8 @@ export class Chats {
     if (thread.denied) return this.leave(ticketId, { key: 'goneAway' });
     const visible = this.isVisible();
     this.panel.dispatch({ type: 'thread', thread, visible });
-    const { current, scrolled, tickets } = this.panel.state;
+    const { current, read, scrolled, tickets } = this.panel.state;
+    this._talks.get(ticketId)?.see(read[ticketId] ?? 0);
     const ticket = tickets[ticketId];
     const speaks = action.type === 'message' && !action.own && action.message.sender_type === 'visitor';
     const watched = visible && current === ticketId && !scrolled;

@@ -147,7 +147,10 @@ export class Controller {
   dispatch(action) {
     const { read } = this.state;
     this.state = reduce(this.state, action);
-    if (this.state.read !== read && this.state.screen === WORK) this._readSlot.set(this.state.read);
+    if (this.state.read !== read && this.state.screen === WORK) {
+      this._readSlot.set(this.state.read);
+      this.chats.see(this.state.read);
+    }
     this.render(this.state);
   }
 

@@ -20,7 +20,7 @@
  */
 
 import { h, render } from 'preact';
-import { openStorage } from '../kit/storage.js';
+import { openSharedStorage } from '../kit/storage.js';
 import { PushlerClient } from '../pushler/index.js';
 import { Alerts } from './alerts.js';
 import { operatorApi } from './api.js';
@@ -32,7 +32,7 @@ import { Reach } from './reach.js';
 /** How often the operator tells that they are here, milliseconds. */
 const HEARTBEAT_MS = 20_000;
 
-const storage = openStorage('pushdesk-operator:');
+const storage = openSharedStorage('pushdesk-operator:');
 const alerts = new Alerts({ title: 'Pushdesk', onChange: () => desk && (desk.soundLocked.value = alerts.soundLocked) });
 alerts.sound = storage.get('sound') ?? true;
 alerts.desktop = storage.get('desktop') ?? false;

@@ -198,10 +198,11 @@ export function unreadOf(state, ticketId) {
   return thread ? countUnread(thread, 'visitor', readUpTo(state, ticketId)) : 0;
 }
 
-/** Up to this seq a chat is known to be read: it was on the screen, or answered. */
+/** Up to this seq a chat is known to be read: it was on the screen, here or where the desk knows of, or answered. */
 function readUpTo(state, ticketId) {
-  const answered = state.threads[ticketId].messages.findLast(({ sender_type }) => sender_type === 'operator')?.seq ?? 0;
-  return Math.max(answered, state.read[ticketId] ?? 0);
+  const { messages, ticket } = state.threads[ticketId];
+  const answered = messages.findLast(({ sender_type }) => sender_type === 'operator')?.seq ?? 0;
+  return Math.max(answered, state.read[ticketId] ?? 0, ticket?.operator_read_seq ?? 0);
 }
 
 function firstUnread(state, ticketId) {

@@ -5,6 +5,7 @@
  * subscription (subscription.js).
  */
 
+import { ensureClientEvent } from './client_event.js';
 import { Emitter } from './emitter.js';
 import { Members } from './members.js';
 import { channelKind, publicName } from './protocol.js';
@@ -36,8 +37,7 @@ export class Channel extends Emitter {
    * @returns {boolean} false when the channel is not joined at the moment: nothing was sent
    */
   trigger(event, data) {
-    if (!event.startsWith('client-')) throw new TypeError(`a client event's name starts with "client-": ${event}`);
-    if (this.kind === 'public') throw new TypeError(`client events need a private or presence channel: ${this.name}`);
+    ensureClientEvent(this, event);
     return this.subscribed && this._client._send(event, data, this.name);
   }
 
@@ -55,9 +55,8 @@ export class Channel extends Emitter {
       case 'pusher_internal:unsubscribed':
         return this._ended();
       case 'pusher_internal:member_added':
-        return this._emit(publicName(event), this.members?._add(data.user_id, data.user_info));
       case 'pusher_internal:member_removed':
-        return this._emit(publicName(event), this.members?._remove(data.user_id));
+        return this._emit(publicName(event), this.members?._change(event, data));
       default:
         return this._emit(publicName(event), data, userId === undefined ? undefined : { userId });
     }

@@ -23,19 +23,21 @@ export class Members {
     this.map.forEach((member) => callback(member));
   }
 
+  /** Who we are, as the authorisation said it. */
+  _join(channelData) {
+    this.myId = String(JSON.parse(channelData).user_id);
+  }
+
   _reset(hash) {
     this.map = new Map(Object.entries(hash ?? {}).map(([id, info]) => [id, { id, info }]));
   }
 
-  _add(id, info) {
-    const member = { id: String(id), info };
-    this.map.set(member.id, member);
-    return member;
-  }
-
-  _remove(id) {
+  /** Somebody has come or gone. Returns the member; null: one that was not here has gone. */
+  _change(event, { user_id: given, user_info: info }) {
+    const id = String(given);
+    if (event.endsWith('added')) this.map.set(id, { id, info });
     const member = this.get(id);
-    this.map.delete(String(id));
+    if (event.endsWith('removed')) this.map.delete(id);
     return member;
   }
 }

@@ -75,7 +75,7 @@ export class Subscription {
 
   _send({ auth, channel_data: channelData }) {
     const { name, members } = this._channel;
-    if (members && channelData) members.myId = String(JSON.parse(channelData).user_id);
+    if (channelData) members?._join(channelData);
     this._state = SENT;
     this._client._send('pusher:subscribe', { channel: name, auth, channel_data: channelData, since: this._position?.since });
   }

@@ -60,8 +60,9 @@ const cssAsText = {
   },
 };
 
-/** The widget joins no presence channel, does not sign in and has `resume: false`, so it goes without what these are for. */
+/** The widget joins no presence channel, sends no client events, does not sign in and has `resume: false`, so it goes without what these are for. */
 const unused = {
+  'client_event.js': 'export function ensureClientEvent() {}',
   'members.js': 'export class Members {}',
   'position.js': 'export class Position {}',
   'sign_in.js': 'export class SignIn { _begin() {} _again() {} _idle() {} _hear() {} }',
@@ -70,7 +71,7 @@ const unused = {
 const withoutUnused = {
   name: 'without-unused',
   setup(build) {
-    build.onLoad({ filter: /pushler[/\\](members|position|sign_in)\.js$/ }, ({ path }) => ({ contents: unused[path.split(/[/\\]/).at(-1)] }));
+    build.onLoad({ filter: /pushler[/\\](client_event|members|position|sign_in)\.js$/ }, ({ path }) => ({ contents: unused[path.split(/[/\\]/).at(-1)] }));
   },
 };
 

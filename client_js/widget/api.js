@@ -42,6 +42,8 @@ export function visitorApi(base, token) {
       return call('/typing', { ticket_id: ticketId, socket_id: this.socketId() });
     },
 
+    read: (ticketId, seq) => call('/read', { ticket_id: ticketId, seq }),
+
     history: (ticketId, after) => call(`/get_messages?ticket_id=${ticketId}&after=${after}`),
 
     close: (ticketId) => call('/close_ticket', { ticket_id: ticketId }),

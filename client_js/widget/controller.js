@@ -27,10 +27,11 @@ export class Controller {
    *   Client    class of the realtime client
    *   render    (state) after each change
    *   isVisible () → is the widget on the screen
+   *   isSeen    () → and, where its window is open, the last message
    *   alone     (act) → Promise of act(), which no other tab does at the same time
    */
-  constructor({ api, storage, Client, render, isVisible, alone }) {
-    Object.assign(this, { api, storage, Client, render, isVisible, alone });
+  constructor({ api, storage, Client, render, isVisible, isSeen, alone }) {
+    Object.assign(this, { api, storage, Client, render, isVisible, isSeen, alone });
     this._ended = false;
     this.state = initialState;
     this._saved = storage.get('ticket');
@@ -121,9 +122,9 @@ export class Controller {
     this._forget();
   }
 
-  /** The widget may have come into view. */
+  /** The widget, or its last message, may have come into view. */
   seen() {
-    if (this.isVisible()) this._dispatch({ type: 'seen' });
+    if (this.isSeen()) this._dispatch({ type: 'seen' });
   }
 
   /** The page is visible again, or the network is back. */
@@ -204,7 +205,7 @@ export class Controller {
 
   _threadChanged(thread) {
     if (thread.denied) return this._forget('gone');
-    this._dispatch({ type: 'thread', thread, visible: this.isVisible() });
+    this._dispatch({ type: 'thread', thread, visible: this.isSeen() });
     if (thread.status === CLOSED && !this._saved.closed) {
       this._save({ ...this._saved, closed: true });
       this._disconnect();
@@ -295,6 +296,7 @@ export class Controller {
   _dispatch(action) {
     this.state = reduce(this.state, action);
     if (this._saved && this.state.readSeq > this._saved.readSeq) this._save({ ...this._saved, readSeq: this.state.readSeq });
+    this._talk?.see(this.state.readSeq);
     this.render(this.state);
   }
 }

@@ -2,11 +2,12 @@
  * Puts the widget on a page, once, and takes it off again: joins view and controller, listens to the page.
  */
 
+// First: what is compressed is smaller when the words come before what uses them.
+import { chooseLang, translator } from './i18n.js';
 import { PushlerClient } from '../pushler/index.js';
 import { openStorage } from '../kit/storage.js';
 import { visitorApi } from './api.js';
 import { Controller } from './controller.js';
-import { chooseLang, translator } from './i18n.js';
 import { keepInPage } from './place.js';
 import { View } from './view.js';
 
@@ -49,12 +50,14 @@ function show({ base, lang, css }) {
   const storage = openStorage(`pushdesk:${base}:`);
   const ended = new AbortController();
   let view = null;
+  const isVisible = () => document.visibilityState === 'visible' && isOnPage(view.host);
   const controller = new Controller({
     api: visitorApi(base, storage.slot('token')),
     storage,
     Client: PushlerClient,
     render: (state) => view?.render(state),
-    isVisible: () => document.visibilityState === 'visible' && isOnPage(view.host),
+    isVisible,
+    isSeen: () => isVisible() && !view._scrolled,
     alone: (act) => alone(`${storage.prefix}start`, act),
   });
   view = new View({ lang, t: translator(lang), css, cssUrl: `${base}/client_js/widget.css`, actions: controller, ended: ended.signal });

@@ -110,7 +110,10 @@ export class View {
     this._items = h('div', { className: 'items' });
     this._typing = h('p', { id: 'chat-typing', className: 'line', hidden: true }, t('typing'));
     this._log.append(this._items, this._typing);
-    this._log.addEventListener('scroll', () => (this._scrolled = atEnd(this._log) ? null : this._log.scrollTop));
+    this._log.addEventListener('scroll', () => {
+      this._scrolled = atEnd(this._log) ? null : this._log.scrollTop;
+      actions.seen();
+    });
     // The log itself is silent: history must not be read out. New messages are spoken from here.
     this._live = h('div', { className: 'spoken', 'aria-live': 'polite' });
     this._buildStart();
@@ -266,6 +269,7 @@ export class View {
       name: mine ? this.t('you') : message.sender_name || this.t('operator'),
       locale: this._locale,
       title: this._speakers.get(message.seq),
+      read: mine ? this._state.thread.ticket?.operator_read_seq : undefined,
       t: this.t,
       retry: (clientId) => this.actions.retry(clientId),
     });

@@ -4,6 +4,7 @@ import { h } from 'preact';
 import { linkParts } from '../../conversation/links.js';
 import { systemText } from '../../conversation/message_view.js';
 import { SENDING } from '../../conversation/outbox.js';
+import { readMark } from '../../conversation/reading.js';
 import { mayRetry } from '../../conversation/refusal.js';
 import { messageKinds } from '../slots.js';
 import { clockText, wholeText } from '../times.js';
@@ -52,7 +53,7 @@ function Meta({ desk, message, ticketId }) {
   const { state, refusal } = message;
   const stuck = state && state !== SENDING;
   // The day stands in its own line.
-  const text = state ? desk.t(stuck ? refusal : state, message) : clockText(message.created_at, desk.locale.value);
+  const text = state ? desk.t(stuck ? refusal : state, message) : clockText(message.created_at, desk.locale.value) + markOf(desk, message);
   return h('span', { class: `meta${stuck ? ' stuck' : ''}` }, text,
     stuck && mayRetry(refusal) && h('button', { type: 'button', class: 'retry', onClick: () => desk.controller.retry(ticketId, message.client_id) }, desk.t('retry')));
 }
@@ -61,4 +62,9 @@ function Meta({ desk, message, ticketId }) {
 function System({ desk, message }) {
   return h('div', { class: 'message system' },
     h('p', { dir: 'auto' }, systemText(message, (...words) => desk.t(...words))), h('span', { class: 'meta' }, clockText(message.created_at, desk.locale.value)));
+}
+
+/** Of what operators wrote: whether the visitor has read it. */
+function markOf(desk, { seq, sender_type: side }) {
+  return side === 'operator' ? readMark(seq, desk.thread.value?.ticket?.visitor_read_seq) : '';
 }

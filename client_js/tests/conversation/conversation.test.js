@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { PushlerClient } from '../../pushler/index.js';
-import { Conversation } from '../../conversation/conversation.js';
+import { Conversation, SEEN_AFTER_MS } from '../../conversation/conversation.js';
 import { HttpError } from '../../kit/http.js';
 import { deferred, fakeSockets, json, memoryStorage, message, settle } from '../helpers/fakes.js';
 
@@ -277,4 +277,126 @@ test('after a message own typing is sent again as soon as the server lets it thr
   mock.timers.tick(1999);
   talk.type();
   assert.equal(server.typed, 2);
+});
+
+/** A desk that keeps how far the visitor has read. */
+function readable(read = 0) {
+  server.reports = [];
+  server.pointer = read;
+  const { history } = server;
+  server.history = async (...args) => {
+    const page = await history(...args);
+    return { ...page, ticket: { ...page.ticket, visitor_read_seq: server.pointer, operator_read_seq: 0 } };
+  };
+  server.read = async (ticketId, seq) => {
+    server.reports.push([ticketId, seq]);
+    server.pointer = Math.max(server.pointer, seq);
+    return { ticket: { visitor_read_seq: server.pointer } };
+  };
+}
+
+async function reading(rows, read) {
+  readable(read);
+  server.rows.push(...rows);
+  const { talk } = await listening();
+  Socket.last.confirm(CHANNEL);
+  await settle();
+  return talk;
+}
+
+async function pass(ms) {
+  mock.timers.tick(ms);
+  await settle();
+}
+
+test('what is seen within a moment is told once, by its highest seq', async () => {
+  const talk = await reading([message(1), message(2), message(3)]);
+  for (const seq of [1, 3, 2]) talk.see(seq);
+  await pass(SEEN_AFTER_MS - 1);
+  assert.deepEqual(server.reports, []);
+  await pass(1);
+  talk.see(3);
+  await pass(60_000);
+  assert.deepEqual(server.reports, [[7, 3]]);
+});
+
+test('what the desk has already, from here or from another tab, is not told', async () => {
+  const talk = await reading([message(1), message(2)], 2);
+  talk.see(2);
+  await pass(60_000);
+  server.rows.push(message(3));
+  say('message:new', { message: message(3) });
+  say('message:read', { ticket_id: 7, reader: 'visitor', seq: 3 });
+  await settle();
+  talk.see(3);
+  await pass(60_000);
+  assert.deepEqual(server.reports, []);
+});
+
+test('nothing behind a hole was seen', async () => {
+  const talk = await reading([message(1)]);
+  server.history = () => new Promise(() => {});
+  say('message:new', { message: message(3) });
+  await settle();
+  talk.see(3);
+  await pass(SEEN_AFTER_MS);
+  assert.deepEqual(server.reports, [[7, 1]]);
+});
+
+test('a report that fails is made again with the next message or connection, and not in between', async () => {
+  const talk = await reading([message(1)]);
+  const { read } = server;
+  server.read = mock.fn(() => Promise.reject(new HttpError(503)));
+  talk.see(1);
+  await pass(60_000);
+  assert.equal(server.read.mock.callCount(), 1);
+  server.read = read;
+  talk.resync();
+  await pass(SEEN_AFTER_MS);
+  assert.deepEqual(server.reports, [[7, 1]]);
+});
+
+test('what is seen while a report is on its way is told after it', async () => {
+  const talk = await reading([message(1), message(2)]);
+  const { read } = server;
+  const answer = deferred();
+  server.read = mock.fn(() => answer);
+  talk.see(1);
+  await pass(SEEN_AFTER_MS);
+  talk.see(2);
+  await pass(60_000);
+  assert.equal(server.read.mock.callCount(), 1);
+  server.read = read;
+  answer.resolve({ ticket: { visitor_read_seq: 1 } });
+  await settle();
+  await pass(SEEN_AFTER_MS);
+  assert.deepEqual(server.reports, [[7, 2]]);
+});
+
+test('a desk that keeps no pointers is told nothing', async () => {
+  server.rows.push(message(1));
+  server.read = mock.fn(async () => ({}));
+  const { talk } = await listening();
+  Socket.last.confirm(CHANNEL);
+  await settle();
+  talk.see(1);
+  await pass(60_000);
+  assert.equal(server.read.mock.callCount(), 0);
+});
+
+test('of a chat that was left nothing is told', async () => {
+  const talk = await reading([message(1)]);
+  talk.see(1);
+  talk.stop();
+  talk.see(1);
+  await pass(60_000);
+  assert.deepEqual(server.reports, []);
+});
+
+test('how far the other side has read is heard', async () => {
+  const talk = await reading([message(1)]);
+  assert.equal(talk.thread.ticket.operator_read_seq, 0);
+  say('message:read', { ticket_id: 7, reader: 'operator', seq: 1 });
+  await settle();
+  assert.equal(talk.thread.ticket.operator_read_seq, 1);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { myTickets, queueTickets, unreadOf } from '../../operator/state.js';
+import { SEEN_AFTER_MS } from '../../conversation/conversation.js';
 import { HttpError } from '../../kit/http.js';
 import { memoryStorage, message, settle } from '../helpers/fakes.js';
 import { Socket, assign, ids, notes, panel, server, tell, tick, useFakeDesk, working } from '../helpers/panel.js';
@@ -221,4 +222,25 @@ test('after a chat is closed, the one that waits longest is open', async () => {
   assert.equal(controller.state.current, 4);
   await controller.closeTicket(5);
   assert.equal(controller.state.current, 4, 'whoever closes another chat stays');
+});
+
+test('what was on the screen is told to the desk, what another browser has read is read here', async () => {
+  server.mine = [{ ticket_id: 3 }, { ticket_id: 4 }];
+  for (const id of [3, 4]) server.rows[id] = [message(1, { id, ticket_id: id, sender_type: 'visitor' })];
+  const { history } = server;
+  server.history = async (id, after) => {
+    const page = await history(id, after);
+    return { ...page, ticket: { ...page.ticket, operator_read_seq: 0, visitor_read_seq: 0 } };
+  };
+  server.read = mock.fn(async (_, seq) => ({ ticket: { operator_read_seq: seq } }));
+  const controller = await working();
+  for (const id of [3, 4]) Socket.last.confirm(`private-ticket-${id}`);
+  await settle();
+  assert.deepEqual([3, 4].map((id) => unreadOf(controller.state, id)), [1, 1]);
+  await tell('private-ticket-4', 'message:read', { ticket_id: 4, reader: 'operator', seq: 1 });
+  assert.deepEqual([3, 4].map((id) => unreadOf(controller.state, id)), [1, 0]);
+  controller.select(3);
+  mock.timers.tick(SEEN_AFTER_MS);
+  await settle();
+  assert.deepEqual([unreadOf(controller.state, 3), server.read.mock.calls.map((call) => call.arguments)], [0, [[3, 1]]]);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { PushlerClient } from '../../pushler/index.js';
+import { SEEN_AFTER_MS } from '../../conversation/conversation.js';
 import { HttpError } from '../../kit/http.js';
 import { Controller, LOOK_EVERY_MS } from '../../widget/controller.js';
 import { logItems, unread } from '../../widget/state.js';
@@ -47,7 +48,7 @@ class Client extends PushlerClient {
   }
 }
 
-const widget = () => new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, alone: (act) => act() });
+const widget = () => new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, isSeen: () => true, alone: (act) => act() });
 const visitor = { name: 'Ann', email: '', message: 'help' };
 
 async function chatting() {
@@ -148,7 +149,7 @@ test('two tabs that start at the same moment ask for one chat, and both question
 test('a tab that had to wait for the other one joins its chat', async () => {
   let queue = Promise.resolve();
   const alone = (act) => (queue = queue.then(act));
-  const tab = () => new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, alone });
+  const tab = () => new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, isSeen: () => true, alone });
   server.send = mock.fn(() => new Promise(() => {}));
   const [one, two] = [tab(), tab()];
   one.start({ ...visitor, message: 'from one' });
@@ -180,7 +181,7 @@ test('after destroy nothing is asked, shown or listened to; the chat is there fo
 test('a start that had to wait for another tab does not begin after destroy', async () => {
   const turn = deferred();
   const alone = (act) => turn.then(act);
-  const controller = new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, alone });
+  const controller = new Controller({ api: server, storage, Client, render: () => {}, isVisible: () => true, isSeen: () => true, alone });
   controller.start(visitor);
   controller.destroy();
   turn.resolve();
@@ -384,4 +385,23 @@ test('who serves a chat is not asked for, and after the end it is asked again', 
   Socket.last.say('ticket:closed', '{}', { channel: 'private-ticket-7' });
   controller.startAgain();
   assert.equal(server.status.mock.callCount(), asked + 1);
+});
+
+test('what came while the visitor had scrolled away is unread, and told to the desk once it is in view', async () => {
+  server.ticket = { ...server.ticket, visitor_read_seq: 0 };
+  server.read = mock.fn(async (_, seq) => ({ ticket: { visitor_read_seq: seq } }));
+  storage.set('ticket', { id: 7, readSeq: 0 });
+  server.rows.push(message(1));
+  const controller = widget();
+  controller.isSeen = () => false;
+  controller.load();
+  controller.open();
+  await settle();
+  assert.equal(unread(controller.state), 1);
+  mock.timers.tick(60_000);
+  assert.equal(server.read.mock.callCount(), 0);
+  controller.isSeen = () => true;
+  controller.seen();
+  mock.timers.tick(SEEN_AFTER_MS);
+  assert.deepEqual([unread(controller.state), server.read.mock.calls.map((call) => call.arguments)], [0, [[7, 1]]]);
 });
