@@ -5,6 +5,7 @@ sockets, HTTP or other apps.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, assert_never
 
 from msgspec import Struct
@@ -212,13 +213,22 @@ class Namespace:
         """Send an application's event to its channels; `done` when all have answered: see `_together`."""
         name, data = dumps(event.name), text_json(event.data)
         answer = done if len(event.channels) == 1 else _Together(len(event.channels), done)
+        if event.once is None:
+            self.stats.events_published += len(event.channels)
+        else:
+            answer = partial(self._count_unless_replay, answer)
         for rules in event.channels:
             message = events.channel_event(name, rules.name, data)
             if self.observers:
                 self.reports.published(event, rules.name, self._recipients(rules.name, event.exclude))
             kept = self._kept(rules, event, data)
             self._cluster.bus.publish(self.app.id, rules.name, message, event.exclude, kept, answer)
-        self.stats.events_published += len(event.channels)
+
+    def _count_unless_replay(self, done: Callable[[Outcome], None], outcome: Outcome) -> None:
+        """What was sent before under the same key was counted then."""
+        if not (isinstance(outcome, Accepted) and outcome.is_replay):
+            self.stats.events_published += 1
+        done(outcome)
 
     def _kept(self, rules: ChannelRules, event: Publish, data: bytes) -> Kept:
         """What becomes of an event besides being sent: nothing, mostly."""

@@ -26,8 +26,8 @@ MARGIN: Final = 3.0
 # What `lead` answers when nobody led.
 _ANEW: Final = 2
 
-# Of an event read: its number, its JSON, its cause, its place among those of the cause.
-_FIELDS: Final = 4
+# Of an event read: its number, its JSON, its cause, its place among those of the cause, when it was queued.
+_FIELDS: Final = 5
 
 
 class RedisStream:
@@ -65,9 +65,9 @@ class RedisStream:
         epoch, tag = self.partition.lease.epoch, self.partition.base.decode().rpartition("{")[2].partition("}")[0]
         events = []
         for at in range(0, len(found), _FIELDS):
-            number, text, cause, place = found[at : at + _FIELDS]
+            number, text, cause, place, queued_at = found[at : at + _FIELDS]
             event = convert(halves.loads(text), WebhookEvent)
-            events.append(Queued(event, f"{epoch}.{tag}.{number}", number, cause.decode(), place))
+            events.append(Queued(event, _name_of(epoch, tag, number, queued_at), number, cause.decode(), place))
         return Read(events, waiting, {lost[at].decode(): lost[at + 1] for at in range(0, len(lost), 2)})
 
     def finish(self, app_id: str, target: str, events: Sequence[Queued], done: Callable[[bool], None], /) -> None:
@@ -151,3 +151,8 @@ class RedisHooks:
         stream.is_begun = False
         stream.partition.ignore(stream.topic)
         reader.end(stream)
+
+
+def _name_of(epoch: str, tag: str, number: int, queued_at: bytes) -> str:
+    """What an event is called for ever; after a fail-over another one may have its number, but not its time."""
+    return f"{epoch}.{tag}.{number}" + (f".{int(queued_at):x}" if queued_at else "")

@@ -91,6 +91,13 @@ class TestIdempotency:
         assert marks == [None, "1", None]
         assert [event["event"] for event in await client.told()] == ["event", "other"]
 
+    async def test_it_is_not_counted_again(self, relay: RunningRelay) -> None:
+        for _ in range(3):
+            await relay.trigger("a", idempotency_key="k-1")
+        await relay.trigger("a")
+        (namespace,) = relay.node.namespaces.values()
+        assert namespace.stats.events_published == 2
+
     async def test_each_channel_has_keys_of_its_own(self, relay: RunningRelay) -> None:
         client = await relay.connect()
         for channel in ("a", "b"):

@@ -57,7 +57,9 @@ class RedisCounts:
                 self.later(wait / 1_000, lambda: self._ask_again(partition, key, count))
 
         flags = self._held.flag(app_id), int(count.is_told), int(is_again)
-        partition.reports.report(("count", *key), "count", (app_id, channel, count.subscriptions, *flags), take)
+        # The last one goes also where Redis takes nothing new.
+        script = "count" if count.subscriptions else "vacate"
+        partition.reports.report(("count", *key), script, (app_id, channel, count.subscriptions, *flags), take)
 
     def _ask_again(self, partition: Partition, key: Key, count: Count) -> None:
         """The count could not be told yet. A change since then asks on its own; those who are left elsewhere are told by the

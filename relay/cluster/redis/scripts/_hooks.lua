@@ -1,5 +1,6 @@
 -- Events for back ends, until the node that leads the partition's webhooks has handed them out.
--- hooks:<app>:<cause>  stream  ids N-0, N in the order of all causes; `i` the place among those of the cause, `e` JSON
+-- hooks:<app>:<cause>  stream  ids N-0, N in the order of all causes; `i` the place among those of the cause, `e` JSON, `t`
+--                              when it was queued, microseconds: a replica that becomes the primary may count N once more
 -- hookseq:<app>        hash    '' → N of the newest event; cause → its `i`
 -- hookpos:<app>        hash    target → N up to which it is told; `<target>:<cause>` → that event's `i`
 -- hooklead             string  who hands them out, for as long as it lives
@@ -26,7 +27,8 @@ local function queue_event(app, cause, json)
     end
     local seq = base .. 'hookseq:' .. app
     local number, place = call('HINCRBY', seq, '', 1), call('HINCRBY', seq, cause, 1)
-    call('XADD', base .. 'hooks:' .. app .. ':' .. cause, 'MAXLEN', '~', ROOM, number .. '-0', 'i', place, 'e', json)
+    call('XADD', base .. 'hooks:' .. app .. ':' .. cause, 'MAXLEN', '~', ROOM, number .. '-0', 'i', place, 'e', json,
+        't', now_us())
     call('@PUBLISH@', base .. 'h', '\0' .. 'h\0' .. app)
 end
 

@@ -13,6 +13,12 @@ local function now_ms()
     return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Redis' time in microseconds, as text.
+local function now_us()
+    local time = call('TIME')
+    return string.format('%.0f', time[1] * 1000000 + time[2])
+end
+
 -- Whether a node has no lease here, or lost it: what it says of its holdings must not be written, as nobody would take it
 -- back. The script then answers STALE.
 local function is_stale(node)

@@ -157,6 +157,19 @@ local function tell_count(app, channel, is_hooked)
     return 0
 end
 
+-- A node says how many subscriptions it has: see count.lua.
+local function take_count(node, app, channel, count, is_hooked, is_told, is_again)
+    set_count(node, app, channel, count, is_hooked)
+    if not is_told then
+        return 0
+    end
+    if not is_again then
+        -- Whoever is new has not been told, though they may be as many as before.
+        call('HDEL', base .. 'chan:' .. app .. ':' .. channel, 'told')
+    end
+    return tell_count(app, channel, is_hooked)
+end
+
 -- The count is to be told, and no node asks again for it: `sweep` does.
 local function tell_count_later(app, channel, is_hooked)
     local rest = tell_count(app, channel, is_hooked)

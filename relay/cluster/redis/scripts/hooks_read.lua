@@ -2,7 +2,7 @@
 -- with: node hooks
 -- The next events for a target, the oldest first; again the same until `hooks_done` says that they were told.
 -- ARGV: app, target, so many at most. Answers how many wait for the target, a list of cause, how many of it were dropped
--- unread, …, and a list of N, JSON, cause, `i`, ….
+-- unread, …, and a list of N, JSON, cause, `i`, `t` ("": queued by an earlier version), ….
 local app, target, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local pos = base .. 'hookpos:' .. app
 local from = '(' .. (call('HGET', pos, target) or '0') .. '-0'
@@ -20,7 +20,7 @@ for _, cause in ipairs(CAUSES) do
             seen = place - 1
             call('HSET', pos, target .. ':' .. cause, seen)
         end
-        table.insert(found, {tonumber(entry[1]:match('^%d+')), entry[2][4], cause, place})
+        table.insert(found, {tonumber(entry[1]:match('^%d+')), entry[2][4], cause, place, entry[2][6] or ''})
     end
     waiting = waiting + newest - seen
 end

@@ -110,6 +110,8 @@ class ClusterMachine(ClientsAndGuests):
         # By client and channel: the id of the last event with a history.
         self.last_ids: dict[tuple[Client, str], tuple[str, int, int]] = {}
         self.cuts: dict[FakeNode, int] = {}
+        # When Redis was there again, after it was away.
+        self.back_at = 0
         self.believes: set[Fact] = set()
         self.told: list[dict[str, object]] = []
         self.hooks_read = 0
@@ -285,6 +287,7 @@ class ClusterMachine(ClientsAndGuests):
             node.cut()
         self.pass_seconds(seconds)
         self.cluster.is_away = False
+        self.back_at = self.model.now
         late.is_frozen = True
         self.pass_seconds(2)
         late.is_frozen = False
@@ -410,7 +413,7 @@ class ClusterMachine(ClientsAndGuests):
         streams = [self.cluster.redis.value(f"pd:{{0}}:hooks:{self.app.id}:{cause}") or [] for cause in CAUSES]
         entries = {int(entry_id.split(b"-")[0]): words for stream in streams for entry_id, words in stream}
         for number in sorted(number for number in entries if number > self.hooks_read):
-            self.learn(msgspec.json.decode(entries[number][-1]))
+            self.learn(msgspec.json.decode(entries[number][3]))
         self.hooks_read = max(entries, default=0)
 
     def learn(self, fields: dict[str, Any]) -> None:
@@ -427,8 +430,10 @@ class ClusterMachine(ClientsAndGuests):
         facts = self.model.facts()
         assert facts <= self.believes
         for fact in self.believes - facts:
-            # The grace, the sweep once a second, and the time in which an outage may be why somebody is away.
-            assert self.model.now <= self.model.gone_at[fact] + model.GRACE + 1 + DEATH
+            # The grace, the sweep once a second, and the time in which an outage may be why somebody is away; without Redis
+            # nobody can say so.
+            since = max(self.model.gone_at[fact], self.back_at)
+            assert self.model.now <= since + model.GRACE + 1 + DEATH
 
 
 def normal(one: Message) -> Message:
@@ -497,3 +502,15 @@ def test_whoever_signs_in_while_a_link_is_lost_is_not_ended_by_an_order_of_befor
     machine.cut(2, 0)
     machine.sign_in(2, "2", USERS)
     assert machine.open()[2].transport.closed is None
+
+
+def test_of_what_ended_while_redis_was_away_back_ends_hear_when_it_is_there_again() -> None:
+    machine = ClusterMachine()
+    machine.begin(["a"], 2, 1, counting=False, is_answer_first=False, seed=0)
+    machine.join(0, 0, None)
+    machine.drop(0)
+    machine.take_redis_away(20, 0)
+    machine.wait(1)
+    assert machine.believes == {("a", None)}
+    machine.wait(6)
+    assert machine.believes == set()

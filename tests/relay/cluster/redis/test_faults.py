@@ -605,3 +605,16 @@ async def test_an_entry_that_nobody_can_take_does_not_keep_a_node_from_healing(n
     assert is_up(node)
     assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["redis_entry_not_taken"]
     logged.clear()
+
+
+async def test_the_last_subscription_of_a_channel_ends_also_while_redis_takes_nothing_new(nodes: Nodes) -> None:
+    """Else what is there no more would take the memory that is missing."""
+    node = await nodes.start()
+    node.cluster.roster.count("3", "a", 1, False)
+    await until(lambda: nodes.redis.client.exists("pd:{0}:chan:3:a"))
+    nodes.redis.client.config_set("maxmemory", 1)
+    try:
+        node.cluster.roster.count("3", "a", 0, False)
+        await until(lambda: not nodes.redis.client.zscore("pd:{0}:occ:3", "a"))
+    finally:
+        nodes.redis.client.config_set("maxmemory", 0)

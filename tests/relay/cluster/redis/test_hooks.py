@@ -49,7 +49,7 @@ class Queue:
         waiting, lost, found = self.partition.run("hooks_read", APP, target, most)
         events = [
             (found[at], json.loads(found[at + 1])["data"], found[at + 2].decode(), found[at + 3])
-            for at in range(0, len(found), 4)
+            for at in range(0, len(found), 5)
         ]
         return waiting, {lost[at].decode(): lost[at + 1] for at in range(0, len(lost), 2)}, events
 
