@@ -22,7 +22,7 @@ _COUNTERS: Final = {
     "connections_opened": "Connections that were welcomed",
     "connections_refused": "Connections of a known app that were refused",
     "client_events": "Client events that were passed on",
-    "events_published": "Events that back ends triggered, once a channel",
+    "events_published": "Events that back ends triggered, once a channel, replays of idempotent ones left out",
     "rate_limited": "Client events and API requests over a rate limit",
     "slow_clients_cut": "Connections closed because the client read too slowly",
 }

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.faults.cluster.crowd import Client, Crowd, crowd, relays, until
-from tests.helpers.processes import HOST, RelayProcess
+from tests.helpers.processes import HOST, ProcessFailed, RelayProcess
 from tests.helpers.redis import RedisServer
 
 ROOM = "presence-room"
@@ -94,3 +94,23 @@ async def test_a_node_is_added_and_taken_away_without_anybody_being_asked(
         deadline = asyncio.get_running_loop().time() + 5
         while (await everybody.ask(one, "/channels/news"))[1]["occupied"]:
             assert asyncio.get_running_loop().time() < deadline, "the node that went has left a subscription behind"
+
+
+@pytest.mark.long
+async def test_the_number_of_partitions_is_changed_while_all_nodes_are_stopped(
+    everybody: Crowd, own_redis: RedisServer
+) -> None:
+    """As docs/operations.md says it. A node with another number does not start before."""
+    async with relays(own_redis.url) as (node,):
+        await (await everybody.connect(node)).join(ROOM, "ann")
+    with pytest.raises(ProcessFailed, match="this Redis holds 1:1; here it is 1:4"):
+        async with relays(own_redis.url, redis_partitions=4):
+            pass
+    own_redis.client.delete(*own_redis.client.keys("pd:*"))
+    async with relays(own_redis.url, own_redis.url, redis_partitions=4) as (one, two):
+        listener = await everybody.listener(one)
+        await (await everybody.connect(one)).join(ROOM, "bob")
+        number = await everybody.publish_until_accepted(two)
+        await until(lambda: listener.has_last(number), "it arrives")
+        assert await everybody.users(two, ROOM) == {"bob"}
+        assert own_redis.client.get("pd:{0}:shape") == b"1:4"
