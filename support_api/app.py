@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -24,17 +25,28 @@ from support_api.rules.assignment import LeastLoaded
 from support_api.services import Services, open_services
 from support_api.services.leases import topic_of
 from support_api.services.passwords import Passwords
+from support_api.services.rates import Rates
 from support_api.services.reception import Reception
 from support_api.services.tokens import Tokens
 from support_api.services.typing import TYPING_SECONDS, Typing
 from support_api.views.assets import STATIC_FOLDER, read_assets
-from support_api.views.desk import DESK, Desk, Limits
+from support_api.views.desk import (
+    ADDRESS_LOGIN_FAILURES,
+    DESK,
+    LOGIN_FAILURES,
+    LOGIN_SECONDS,
+    Desk,
+    Limits,
+)
 from support_api.views.fields import BODY_LIMIT
 from support_api.views.middleware import add_security_headers, answer_errors
 from support_api.views.origins import guard_origins
 from support_api.views.pages import ASSETS
 from support_api.views.routes import add_routes
 from support_api.wording import wording
+
+# Seconds after which rates that count for nothing any more are removed from a database that several processes share.
+FORGET_EVERY: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +81,15 @@ async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIt
         _delivering(settings, services, relay, parts.pace),
         _sweeping(services, _silence(settings), interval),
     ):
-        notices = Notices(relay)
-        desk = _desk(settings, services, relay, notices, parts)
-        # Operators who vanish do not say so, and other processes serve some of them.
-        async with notices.running(), repeating(desk.reception.look, interval, "reception"):
+        notices, tokens = Notices(relay), Tokens(settings.keys)
+        rates = Rates(services.database, tokens.hide_network)
+        desk = _desk(settings, services, relay, notices, tokens, rates, parts)
+        async with (
+            notices.running(),
+            # Operators who vanish do not say so, and other processes serve some of them.
+            repeating(desk.reception.look, interval, "reception"),
+            repeating(rates.forget_old, FORGET_EVERY, "rates"),
+        ):
             yield _application(desk, parts.static_folder)
 
 
@@ -122,23 +139,36 @@ def _silence(settings: Settings) -> timedelta:
     return timedelta(seconds=settings.operator_timeout + settings.operator_grace)
 
 
-def _desk(settings: Settings, services: Services, relay: PushlerClient, notices: Notices, parts: Parts) -> Desk:
-    limits = Limits(
-        SlidingWindow(settings.tickets_per_minute, 60.0),
-        SlidingWindow(settings.messages_per_minute, 60.0),
-        OpenLimits(settings.open_tickets_per_visitor, settings.open_tickets_per_network),
-    )
+def _desk(
+    settings: Settings,
+    services: Services,
+    relay: PushlerClient,
+    notices: Notices,
+    tokens: Tokens,
+    rates: Rates,
+    parts: Parts,
+) -> Desk:
     timeout = timedelta(seconds=settings.operator_timeout)
     return Desk(
         settings=settings,
         services=services,
         relay=relay,
-        tokens=Tokens(settings.keys),
+        tokens=tokens,
         passwords=parts.passwords,
-        limits=limits,
+        limits=_limits(settings, rates),
         typing=Typing(services.tickets, notices, SlidingWindow(1, TYPING_SECONDS)),
         reception=Reception(services.operators, notices, timeout, services.database.now),
         origins=Origins(settings.allowed_origins),
+    )
+
+
+def _limits(settings: Settings, rates: Rates) -> Limits:
+    return Limits(
+        rates.rate("tickets", settings.tickets_per_minute, 60.0),
+        rates.rate("messages", settings.messages_per_minute, 60.0),
+        OpenLimits(settings.open_tickets_per_visitor, settings.open_tickets_per_network),
+        rates.rate("logins", LOGIN_FAILURES, LOGIN_SECONDS),
+        rates.rate("address_logins", ADDRESS_LOGIN_FAILURES, LOGIN_SECONDS),
     )
 
 

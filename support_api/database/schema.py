@@ -47,6 +47,7 @@ def _table_sql(table: Table, dialect: Dialect) -> str:
         lines += [f"    -- {column.comment}", f"    {line.strip()}"]
     lines += [line.replace("\t", "    ").rstrip() for line in created[1 + len(columns) :]]
     lines[-1] += ";"
+    lines += [f"{table.info[dialect.name]};"] if dialect.name in table.info else []
     indexes = sorted(table.indexes, key=lambda index: str(index.name))
     lines += [f"{CreateIndex(index).compile(dialect=dialect)};" for index in indexes]
     return "\n".join(lines) + "\n"

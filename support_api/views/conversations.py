@@ -39,7 +39,7 @@ async def create_ticket(request: web.Request) -> web.Response:
         client_id=client_id,
         network=desk.tokens.hide_network(network_of(request)),
     )
-    ensure_not_too_often(desk.limits.tickets, network_of(request), "new conversations from this address")
+    await ensure_not_too_often(desk.limits.tickets, network_of(request), "new conversations from this address")
     opened = await desk.services.tickets.create(new, desk.limits.open_tickets)
     token = desk.tokens.sign_visitor(visitor_id)
     ticket = ticket_json(opened.ticket, with_email=False)
@@ -54,7 +54,7 @@ async def send_support_message(request: web.Request) -> web.Response:
     desk, fields, identity = request.app[DESK], await body_fields(request), claim(request)
     ticket_id = fields.ticket_id()
     draft = Draft(fields.content("content"), fields.client_id(), fields.socket_id())
-    ensure_not_too_often(desk.limits.messages, sender_key(request, identity), "messages")
+    await ensure_not_too_often(desk.limits.messages, sender_key(request, identity), "messages")
     message = await desk.services.tickets.add_message(ticket_id, draft, identity)
     return json_answer({"message": message_json(message)})
 

@@ -1,19 +1,19 @@
 """What the handlers work with: the parts of the desk under one typed key of the application. No logic."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from aiohttp import web
 
 from pushdesk.origins import Origins
-from pushdesk.ratelimit import SlidingWindow
 from relay.client import PushlerClient
 from support_api.config import Settings
 from support_api.models.tickets import OpenLimits
 from support_api.services import Services
 from support_api.services.passwords import Passwords
+from support_api.services.rates import Rate
 from support_api.services.reception import Reception
 from support_api.services.tokens import Tokens
 from support_api.services.typing import Typing
@@ -32,11 +32,11 @@ LOGIN_SECONDS: Final = 300.0
 class Limits:
     """How often callers may do what."""
 
-    tickets: SlidingWindow
-    messages: SlidingWindow
+    tickets: Rate
+    messages: Rate
     open_tickets: OpenLimits
-    logins: SlidingWindow = field(default_factory=lambda: SlidingWindow(LOGIN_FAILURES, LOGIN_SECONDS))
-    address_logins: SlidingWindow = field(default_factory=lambda: SlidingWindow(ADDRESS_LOGIN_FAILURES, LOGIN_SECONDS))
+    logins: Rate
+    address_logins: Rate
 
 
 @dataclass(frozen=True, slots=True)

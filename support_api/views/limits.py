@@ -1,19 +1,18 @@
-"""Refuses callers who come too often. The counting is ratelimit's; here stands who counts as one caller."""
+"""Refuses callers who come too often. The counting is done by a rate; here stands who counts as one caller."""
 
-import asyncio
 from collections.abc import Hashable
 
 from aiohttp import web
 
-from pushdesk.ratelimit import SlidingWindow
 from support_api.errors import TooMany
 from support_api.models.operators import Identity
+from support_api.services.rates import Rate
 from support_api.views.proxies import network_of
 
 
-def ensure_not_too_often(window: SlidingWindow, key: Hashable, what: str) -> None:
+async def ensure_not_too_often(rate: Rate, key: Hashable, what: str) -> None:
     """Counts one more `what` of this caller. Raises `TooMany`."""
-    wait = window.count(key, asyncio.get_running_loop().time())
+    wait = await rate.count(key)
     if wait > 0:
         raise TooMany(what, wait)
 

@@ -1,20 +1,20 @@
 """The operators' calls: log in and out, the heartbeat, my tickets and the queue, and tickets that change hands."""
 
 import hashlib
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
 import structlog
 from aiohttp import web
 
-from pushdesk.ratelimit import SlidingWindow
 from support_api.errors import WrongLogin
 from support_api.models.ids import MAX_ID
 from support_api.models.operators import Credentials, Identity, OperatorStatus
 from support_api.rules.assignment import is_online
 from support_api.serializers import colleague_json, operator_json, presence_json, summary_json, ticket_json
+from support_api.services.rates import Rate
 from support_api.services.tokens import new_session_id, session_hash
 from support_api.views.desk import DESK, Desk, Limits
 from support_api.views.fields import Fields, body_fields
@@ -128,7 +128,7 @@ async def take_ticket(request: web.Request) -> web.Response:
 async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Credentials:
     email = fields.required_text("email", 255).lower()
     password = fields.password()
-    with _counted_unless_right(desk.limits, network_of(request), email):
+    async with _counted_unless_right(desk.limits, network_of(request), email):
         known = await desk.services.sessions.credentials(email)
         password_hash = None if known is None else known.password_hash
         if not await desk.passwords.matches(password_hash, password) or known is None:
@@ -142,22 +142,22 @@ def _short_hash(email: str) -> str:
     return hashlib.sha256(email.encode()).hexdigest()[:12]
 
 
-@contextmanager
-def _counted_unless_right(limits: Limits, network: str, email: str) -> Iterator[None]:
+@asynccontextmanager
+async def _counted_unless_right(limits: Limits, network: str, email: str) -> AsyncIterator[None]:
     """Counts a failed log-in, before the check, so that many attempts at once are no way around the limits."""
-    windows: list[tuple[SlidingWindow, Hashable]] = [
+    rates: list[tuple[Rate, Hashable]] = [
         (limits.logins, (network, email)),
         (limits.address_logins, network),
     ]
-    counted: list[tuple[SlidingWindow, Hashable]] = []
+    counted: list[tuple[Rate, Hashable]] = []
     try:
-        for window, key in windows:
-            ensure_not_too_often(window, key, "failed log-ins")
-            counted.append((window, key))
+        for rate, key in rates:
+            await ensure_not_too_often(rate, key, "failed log-ins")
+            counted.append((rate, key))
         yield
     except WrongLogin:
         counted.clear()
         raise
     finally:
-        for window, key in counted:
-            window.give_back(key)
+        for rate, key in counted:
+            await rate.give_back(key)

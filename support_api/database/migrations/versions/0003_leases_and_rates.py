@@ -40,3 +40,5 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_support_rates_expires_at", "support_rates", ["expires_at"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE support_rates SET UNLOGGED")
