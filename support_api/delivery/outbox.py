@@ -163,7 +163,8 @@ class Outbox:
         """Look into the store at once: this process is now the one that delivers, or there is not much time left."""
         self._look_at = 0.0
         self._woken.set()
-        if self._patience is not None:
+        # One that is over takes no other moment: who waited looks anyway.
+        if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(0.0)
 
     async def _run(self) -> None:

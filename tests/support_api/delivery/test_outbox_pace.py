@@ -295,3 +295,13 @@ async def test_a_stop_removes_the_rows_of_what_was_delivered_though_the_relay_ha
         for _ in range(20):
             await asyncio.sleep(0)
     assert [one.event.channel for one in memory.stored] == ["b"]
+
+
+async def test_it_may_be_woken_again_while_it_is_just_waking_up() -> None:
+    memory = Memory()
+    outbox = Outbox(memory, memory, STILL)
+    async with asyncio.timeout(10), outbox.running():
+        await memory.until(lambda: outbox._patience is not None)
+        for _ in range(5):
+            outbox.wake()
+            await asyncio.sleep(0)
