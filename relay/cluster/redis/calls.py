@@ -31,25 +31,22 @@ Done = Callable[[Any], None]
 class _Call:
     """A call of a script on its way."""
 
-    __slots__ = ("arguments", "calls", "done", "link", "script")
+    __slots__ = ("calls", "command", "done", "link", "script")
 
-    def __init__(self, calls: "Calls", link: Link, script: Script, arguments: Sequence[Argument], done: Done) -> None:
+    def __init__(self, calls: "Calls", link: Link, script: str, command: Sequence[Argument], done: Done) -> None:
         self.calls = calls
         self.link = link
         self.script = script
-        self.arguments = arguments
+        self.command = command
         self.done = done
-
-    def send(self) -> None:
-        self.link.command((b"EVALSHA", self.script.sha, b"1", self.calls.base, *self.arguments), self)
 
     def __call__(self, answer: Reply) -> None:
         if type(answer) is not ReplyError:
             self.done(answer)
         elif str(answer).startswith("NOSCRIPT"):
             # Redis was restarted, or forgot its scripts.
-            self.link.command((b"SCRIPT", b"LOAD", self.script.text), ignore)
-            self.send()
+            self.link.command((b"SCRIPT", b"LOAD", self.calls.text_of(self.script)), ignore)
+            self.link.command(self.command, self)
         else:
             self.done(self.calls.refusal(answer))
 
@@ -58,13 +55,17 @@ class Calls:
     """`base` begins the names of the partition's keys and is the key of all scripts. `on_elsewhere` is told of errors of a
     Redis that is not the one to ask."""
 
-    __slots__ = ("_on_elsewhere", "_scripts", "_unsent", "base", "link")
+    __slots__ = ("_heads", "_on_elsewhere", "_scripts", "_unsent", "base", "link")
 
     def __init__(self, base: bytes, scripts: Mapping[str, Script], on_elsewhere: Callable[[str], None]) -> None:
         self.base = base
         # None while there is none that takes calls.
         self.link: Link | None = None
         self._scripts = scripts
+        # What the call of each script begins with: made once (bench/, scenario "triggers" over several nodes).
+        self._heads: Mapping[str, tuple[bytes, ...]] = {
+            name: (b"EVALSHA", script.sha, b"1", base) for name, script in scripts.items()
+        }
         self._on_elsewhere = on_elsewhere
         self._unsent: Unavailable | None = None
 
@@ -74,11 +75,17 @@ class Calls:
         if link is None:
             done(DOWN)
         else:
-            _Call(self, link, self._scripts[script], arguments, done).send()
+            command = (*self._heads[script], *arguments)
+            link.command(command, _Call(self, link, script, command, done))
 
     def ask_over(self, link: Link, script: str, arguments: Sequence[Argument], done: Done) -> None:
         """Likewise over a link that takes no other calls yet."""
-        _Call(self, link, self._scripts[script], arguments, done).send()
+        command = (*self._heads[script], *arguments)
+        link.command(command, _Call(self, link, script, command, done))
+
+    def text_of(self, script: str) -> bytes:
+        """The text of a script."""
+        return self._scripts[script].text
 
     def command(self, arguments: Sequence[Argument], done: Done) -> None:
         """Likewise a command of Redis' own."""
