@@ -128,18 +128,11 @@ class Api:
         self, handled: Later[Done], request: Request, started: float, address: Callable[[], str]
     ) -> Later[Response | LongResponse]:
         """Answer when it is known what; the client may be gone by then, and it counts all the same."""
-        later: Later[Response | LongResponse] = Later(handled)
-        handled.watch(partial(self._finish, later, request, started, address))
-        return later
+        return handled.through(partial(self._finish, request, started, address))
 
     def _finish(
-        self,
-        later: Later[Response | LongResponse],
-        request: Request,
-        started: float,
-        address: Callable[[], str],
-        come: Later[Done],
-    ) -> None:
+        self, request: Request, started: float, address: Callable[[], str], come: Later[Done]
+    ) -> Response | LongResponse:
         # No function in a function: its types would be made for each request (bench/, scenario "triggers").
         try:
             done = come.get()
@@ -147,7 +140,7 @@ class Api:
         except Exception as error:
             response = self._fail(error, request, address())
         self._seen(response, request, started)
-        later.settle(response)
+        return response
 
     def _long(self, parts: Parts, request: Request, address: str) -> LongResponse:
         return LongResponse(parts, lambda error: self._fail(error, request, address))

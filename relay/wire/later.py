@@ -28,15 +28,23 @@ class _Failed(Struct, frozen=True):
 
 _OPEN: Final = object()
 
+# What is made of a value; or, when the second is True, of whatever has come, which it gets from the Later itself.
+_Step = tuple[Callable[[Any], Any], bool]
+_NO_STEPS: Final[tuple[_Step, ...]] = ()
+
 
 class Later(Struct, Generic[T], eq=False):
     """A value of the type T, or an exception, that comes once. What comes after it was given up is passed over.
 
-    A Struct, as making one costs a third of what a plain object does (bench/, scenario "triggers").
+    All steps from the answer of a node to that of a request are taken by one of them (bench/, scenario "triggers" over
+    several nodes). It holds nothing of how it came when it has come: only the collector would find that again.
     """
 
+    _steps: tuple[_Step, ...] = _NO_STEPS
     _source: "Later[Any] | None" = None
-    """What it is made of, as long as it is open: that is given up in its place."""
+    """What the present step waits for: that is given up in its place."""
+    _is_settled: bool = False
+    """The first value has come; a step may wait all the same."""
     _outcome: Any = _OPEN
     _call: "Callable[[Later[T]], None] | None" = None
 
@@ -46,20 +54,17 @@ class Later(Struct, Generic[T], eq=False):
         return self._outcome is _OPEN
 
     def settle(self, value: T) -> None:
-        """This is it."""
-        if self._outcome is _OPEN:
-            # Who watches holds what is made of this, and that holds this: kept, only the collector would find them again
-            # (bench/, scenario "triggers" over several nodes).
-            call, self._outcome, self._source, self._call = self._call, value, None, None
-            if call is not None:
-                call(self)
+        """This is it; or what the first step is taken on, where there are steps."""
+        if not self._is_settled:
+            self._is_settled = True
+            self._go_on(value)
 
     def fail(self, error: Exception) -> None:
         """There will be none."""
         self.settle(cast(T, _Failed(error)))
 
     def give_up(self) -> None:
-        """Wait no longer: TooLate is what came. What it was made of may still make something else of that."""
+        """Wait no longer: TooLate is what came. A step may still make something else of that."""
         if self._source is None:
             self.fail(TooLate())
         else:
@@ -68,7 +73,7 @@ class Later(Struct, Generic[T], eq=False):
     def get(self) -> T:
         """The value that has come. Raises the exception that came in its place, and RuntimeError as long as it is open."""
         outcome = self._outcome
-        if isinstance(outcome, _Failed):
+        if type(outcome) is _Failed:
             raise outcome.error
         if outcome is _OPEN:
             raise RuntimeError("nothing has come yet")
@@ -87,31 +92,46 @@ class Later(Struct, Generic[T], eq=False):
         self._call = None
 
     def then(self, step: "Callable[[T], U | Later[U]]") -> "Later[U]":
-        """What `step` makes of the value. An exception, or one of the step's own, is passed on."""
-        following: Later[U] = Later(self)
-        self.watch(partial(_go_on, step, following))
-        return following
+        """What `step` makes of the value: this one, from now on. An exception, or one of the step's own, is passed on."""
+        return self._add((step, False))
 
+    def through(self, step: "Callable[[Later[T]], U]") -> "Later[U]":
+        """Likewise what `step` makes of whatever has come, an exception too."""
+        return self._add((step, True))
 
-def _go_on(step: "Callable[[T], U | Later[U]]", following: Later[U], come: Later[T]) -> None:
-    try:
-        made = step(come.get())
-    except Exception as error:
-        following.fail(error)
-        return
-    if isinstance(made, Later):
-        following._source = made
-        made.watch(partial(_pass_on, following))
-    else:
-        following.settle(made)
+    def _add(self, step: _Step) -> "Later[Any]":
+        self._steps += (step,)
+        if self._outcome is not _OPEN:
+            outcome, self._outcome = self._outcome, _OPEN
+            self._go_on(outcome)
+        return self
 
+    def _go_on(self, outcome: Any) -> None:
+        """Take the steps that are left, until one has to wait."""
+        steps, self._steps = self._steps, _NO_STEPS
+        for at, (step, takes_all) in enumerate(steps, 1):
+            if type(outcome) is _Failed and not takes_all:
+                continue
+            try:
+                if takes_all:
+                    self._outcome = outcome
+                    made = step(self)
+                else:
+                    made = step(outcome)
+            except Exception as error:
+                made = _Failed(error)
+            if isinstance(made, Later):
+                self._steps, self._source, self._outcome = steps[at:], made, _OPEN
+                made.watch(self._take_source)
+                return
+            outcome = made
+        call, self._outcome, self._call = self._call, outcome, None
+        if call is not None:
+            call(self)
 
-def _pass_on(following: Later[U], come: Later[U]) -> None:
-    _go_on(_as_it_is, following, come)
-
-
-def _as_it_is(value: T) -> T:
-    return value
+    def _take_source(self, come: "Later[Any]") -> None:
+        self._source = None
+        self._go_on(come._outcome)
 
 
 class _Gathering(Generic[T]):

@@ -126,17 +126,8 @@ class Door:
     def _later(self) -> Later[Response | LongResponse]:
         """As the API does: what is given up is refused."""
         come: Later[Response | LongResponse] = Later()
-        answer: Later[Response | LongResponse] = Later(come)
-
-        def finish(_: Later[Response | LongResponse]) -> None:
-            try:
-                answer.settle(come.get())
-            except TooLate:
-                answer.settle(text_response(503, "?"))
-
-        come.watch(finish)
         self.late.append(come)
-        return answer
+        return come.through(_answered)
 
     def settle(self, at: int, body: bytes) -> None:
         """Let a late answer come."""
@@ -159,3 +150,10 @@ def answers(door: Door) -> list[bytes]:
     """The bodies of the answers so far: the first request gets "1", the second "2"."""
     heads = door.transport.written.split(b"\r\n\r\n")
     return [part[:1] for part in heads[1:]]
+
+
+def _answered(come: Later[Response | LongResponse]) -> Response | LongResponse:
+    try:
+        return come.get()
+    except TooLate:
+        return text_response(503, "?")

@@ -20,11 +20,10 @@ class Watcher:
     """Makes something of a value, and holds what it makes, as the API does."""
 
     def __init__(self, source: Later[str]) -> None:
-        self.made: Later[int] = Later(source)
-        source.watch(self.take)
+        self.made = source.through(self.take)
 
-    def take(self, come: Later[str]) -> None:
-        self.made.settle(1)
+    def take(self, come: Later[str]) -> int:
+        return 1
 
 
 class TestLater:
@@ -118,6 +117,30 @@ class TestThen:
         assert taken == []
 
 
+class TestThrough:
+    def test_a_step_gets_the_value_that_has_come(self) -> None:
+        later = Later[int]()
+        text = later.then(str).through(lambda come: come.get() * 2)
+        later.settle(7)
+        assert text.get() == "77"
+
+    def test_a_step_may_make_something_of_an_exception(self) -> None:
+        def name_of(come: Later[str]) -> str:
+            with pytest.raises(KeyError) as caught:
+                come.get()
+            return type(caught.value).__name__
+
+        later = Later[int]()
+        name = later.then(fail).through(name_of).then(str.upper)
+        later.settle(1)
+        assert name.get() == "KEYERROR"
+
+    def test_a_step_on_what_has_come_is_taken_at_once(self) -> None:
+        later = Later[int]()
+        later.settle(7)
+        assert later.then(str).through(Later.get).get() == "7"
+
+
 class TestWhatIsKept:
     @pytest.mark.parametrize("settle", [lambda later: later.settle(1), lambda later: later.fail(KeyError())])
     def test_what_has_come_is_freed_without_the_collector(self, settle: Callable[[Later[int]], None]) -> None:
@@ -132,11 +155,11 @@ class TestWhatIsKept:
         finally:
             gc.enable()
 
-    def test_who_watches_what_has_come_is_not_kept(self) -> None:
+    def test_a_step_on_what_has_come_is_not_kept(self) -> None:
         later = Later[str]()
         later.settle("7")
         freed = weakref.ref(Watcher(later))
-        assert (freed(), later.get()) == (None, "7")
+        assert freed() is None
 
 
 class TestAsked:
