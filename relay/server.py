@@ -239,7 +239,9 @@ def _reload(relay: Running) -> None:
 def _node(settings: Settings, cluster: Cluster, observers: Observers) -> tuple[Node, Abroad]:
     """This process, as one of a cluster, and what its console and those of others see of each other."""
     loop = asyncio.get_running_loop()
-    node = Node(Apps(settings.apps), cluster, settings.activity_timeout, loop.time, loop.call_soon, observers)
+    node = Node(
+        Apps(settings.apps), cluster, settings.activity_timeout, loop.time, loop.call_soon, observers, loop.call_later
+    )
     if settings.on_gap == "reconnect":
         node.arrivals.on_gap = Recall(loop.call_later).begin
     abroad = node.arrivals.viewers = Abroad(node, cluster.commands, loop.time, time.time)

@@ -16,6 +16,15 @@ from relay.watch.stats import AppStats
 # A channel joins at most so many frames before it sends them.
 JOINED_FRAMES: Final = 64
 
+# A channel with so many subscribers here, about 100 µs of writing, rests for so many seconds when it has written; events that
+# come meanwhile are joined. Only where nodes share the work: each of them gets a part of what is published at once, and would
+# write it by itself (docs/decisions/0033; bench/, scenario "fan-out").
+WIDE: Final = 32
+REST: Final = 0.002
+
+# Calls something after so many seconds.
+Later = Callable[[float, Callable[[], None]], object]
+
 # What most channels hold most of the time; never added to.
 _NOTHING: Final[list[bytes]] = []
 _NOBODY: Final[dict[str, int]] = {}
@@ -27,22 +36,25 @@ class Batch:
     """What one turn of the event loop sends: joined, so that a run of events to a channel is one write a subscriber.
 
     Events go out in the order in which they were sent, whatever their channel: only one channel holds frames back at a
-    time. `defer` is the loop's `call_soon` (bench/, scenarios "fan-out", "client-events" and "presence").
+    time. `defer` is the loop's `call_soon` (bench/, scenarios "fan-out", "client-events" and "presence"), `later` its
+    `call_later` where wide channels are to rest.
     """
 
-    __slots__ = ("_channel", "_defer", "_is_due")
+    __slots__ = ("_channel", "_defer", "_is_due", "_later", "_resting")
 
-    def __init__(self, defer: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(self, defer: Callable[[Callable[[], None]], object], later: Later | None = None) -> None:
         self._defer = defer
+        self._later = later
         self._channel: Channel | None = None
         self._is_due = False
+        self._resting: Channel | None = None
 
     def hold(self, channel: "Channel") -> None:
         """The channel holds frames back from now on; what another one holds goes out first."""
         if self._channel is not channel:
             self.flush()
             self._channel = channel
-        if not self._is_due:
+        if not self._is_due and channel is not self._resting:
             self._is_due = True
             self._defer(self._end)
 
@@ -51,10 +63,22 @@ class Batch:
         if self._channel is not None:
             self._channel.flush()
 
+    def flush_resting(self) -> None:
+        """Send what may be held back beyond its turn: somebody is about to be sent nothing more."""
+        if self._resting is not None:
+            self.flush()
+
     def _end(self) -> None:
         self._is_due = False
-        self.flush()
-        self._channel = None  # an empty channel is not kept in memory
+        channel, self._channel = self._channel, None  # an empty channel is not kept in memory
+        if channel is not None and channel.flush() >= WIDE and self._later is not None and self._resting is None:
+            self._resting = channel
+            self._later(REST, self._wake)
+
+    def _wake(self) -> None:
+        channel, self._resting = self._resting, None
+        if channel is self._channel:
+            self._end()
 
 
 class Channel:
@@ -178,22 +202,23 @@ class Channel:
                 return False
         return False
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         """Write what was sent: the same bytes to everybody, no task, await or copy a recipient (bench/, scenario "fan-out").
+        The number of those who may have got something.
 
         Writers must not subscribe or unsubscribe anybody.
         """
         frames, self._frames = self._frames, _NOTHING
         self.gone = _NOBODY_GONE
         if not frames:
-            return
+            return 0
         joined = frames[0] if len(frames) == 1 else b"".join(frames)
         late, exclude = self._late, self._exclude
         if exclude is None and not late:
             for write in self._writers.values():
                 write(joined)
             self._count(len(self._writers), frames)
-            return
+            return len(self._writers)
         recipients = 0
         for socket_id, write in self._writers.items():
             if socket_id != exclude and socket_id not in late:
@@ -204,6 +229,7 @@ class Channel:
             self._flush_late(late, frames, recipients)
         else:
             self._count(recipients, frames)
+        return len(self._writers)
 
     def _flush_late(self, late: dict[str, int], frames: list[bytes], recipients: int) -> None:
         """Write to those who subscribed in this turn what was sent after that, and count; `recipients` got all of it.

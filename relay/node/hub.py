@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, KeysView
 from typing import Final
 
 from pushdesk.addresses import AddressCounts
-from relay.node.channel import Batch, Channel
+from relay.node.channel import Batch, Channel, Later
 from relay.node.connection import Connection
 from relay.node.revocations import Revocations
 from relay.protocol.channels import ChannelRules, channel_of, rules_for
@@ -35,8 +35,8 @@ class Hub:
         "stats",
     )
 
-    def __init__(self, defer: Callable[[Callable[[], None]], object]) -> None:
-        self.batch = Batch(defer)
+    def __init__(self, defer: Callable[[Callable[[], None]], object], later: Later | None = None) -> None:
+        self.batch = Batch(defer, later)
         # By name: those that somebody is subscribed to, or is about to be. Written by `open` and `close_if_empty`.
         self.channels: dict[str, Channel] = {}
         self._users: dict[str, set[Connection]] = {}

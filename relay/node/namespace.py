@@ -15,6 +15,7 @@ from pushdesk.ratelimit import TokenBucket
 from relay.apps import App
 from relay.cluster.bus import SENT_ONLY, Accepted, History, Kept, Outcome, Unavailable
 from relay.cluster.cluster import Cluster
+from relay.node.channel import Later
 from relay.node.connection import Connection, Transport
 from relay.node.hub import Hub
 from relay.node.joining import Joining
@@ -50,7 +51,8 @@ class Surroundings(Struct, frozen=True):
 
     `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long. `clock` gives seconds,
     monotonic, `defer` calls something when the present turn of the loop ends. `deflate` compresses a frame that goes to many
-    for the first of them; of `random_pairs` socket ids are made.
+    for the first of them; of `random_pairs` socket ids are made. `later` calls something after some seconds; None where wide
+    channels do not rest.
     """
 
     cluster: Cluster
@@ -60,6 +62,7 @@ class Surroundings(Struct, frozen=True):
     observers: Observers
     deflate: Deflater
     random_pairs: Iterator[tuple[int, int]]
+    later: Later | None = None
 
 
 class Namespace:
@@ -84,7 +87,7 @@ class Namespace:
 
     def __init__(self, app: App, around: Surroundings) -> None:
         self.app = app
-        self.hub = Hub(around.defer)
+        self.hub = Hub(around.defer, around.later)
         self.stats = self.hub.stats
         self.observers = around.observers
         self.deflate = around.deflate
@@ -194,6 +197,10 @@ class Namespace:
         if user is not None and is_away:
             self._signing.is_away(user.user_id)
         self.reports.disconnected(connection, code, reason)
+
+    def flush_resting(self) -> None:
+        """Hand on what wide channels hold back beyond its turn: a transport is about to end its client."""
+        self.hub.batch.flush_resting()
 
     def gone(self, connection: Connection) -> None:
         """The way to a client that was disconnected has ended too: the client's address may have another one for it."""

@@ -12,6 +12,7 @@ from typing import Final
 from relay.apps import Apps
 from relay.cluster.cluster import Cluster
 from relay.node.arrivals import Arrivals
+from relay.node.channel import Later
 from relay.node.joining import HANDOVER
 from relay.node.namespace import Namespace, Surroundings
 from relay.node.reports import refused_connection
@@ -31,7 +32,8 @@ class Node:
     """One process of the relay.
 
     `activity_timeout` (seconds) is what clients are told: ping when nothing came for so long. `clock` gives seconds, `defer`
-    calls something when the present turn of the event loop ends. `observers` are told what happens, if there are any.
+    calls something when the present turn of the event loop ends, `later` after some seconds. `observers` are told what
+    happens, if there are any.
     """
 
     def __init__(
@@ -42,11 +44,16 @@ class Node:
         clock: Callable[[], float],
         defer: Callable[[Callable[[], None]], object],
         observers: Observers,
+        later: Later | None = None,
     ) -> None:
         self.apps = apps
         self.observers = observers
         self._cluster = cluster
-        self._around = Surroundings(cluster, activity_timeout, clock, defer, observers, Deflater(), _random_pairs())
+        # A node that is alone reads all that is published at once: nothing is to be waited for.
+        rests = None if cluster.is_alone else later
+        self._around = Surroundings(
+            cluster, activity_timeout, clock, defer, observers, Deflater(), _random_pairs(), rests
+        )
         # By app id.
         self.namespaces = {app.id: Namespace(app, self._around) for app in apps}
         self.arrivals = Arrivals(self.namespaces)

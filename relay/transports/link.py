@@ -80,6 +80,11 @@ class Link(Intake[T]):
             self._namespace.reports.slow(self._connection)
             self.close(CloseCode.OVER_CAPACITY, TOO_SLOW)
 
+    def _flush(self) -> None:
+        """Before the client is closed: write to it what was sent to its channels."""
+        if self._connection is not None:
+            self._namespace.flush_resting()
+
     def _detach(self, code: int, reason: str) -> None:
         """The client is not of its app any more."""
         connection, self._connection = self._connection, None

@@ -181,6 +181,7 @@ class PollingSession(Link[bytes]):
         """End the session: the client is told with its next lines."""
         if self._closing_line is not None:
             return
+        self._flush()
         self._closing_line = sockjs.close_frame(code, reason)
         self._detach(code, reason)
         self.wake.set()

@@ -188,6 +188,7 @@ class WebSocket(Link[Message], asyncio.Protocol):
         """Tell the client why and end; what was written before goes out first, within CLOSE_TIMEOUT."""
         if self._is_closing:
             return
+        self._flush()
         self._is_closing = True
         self._detach(code, reason)
         self.write(close_frame(code, reason))

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.node.channel import JOINED_FRAMES, Channel
+from relay.node.channel import JOINED_FRAMES, REST, WIDE, Channel
 from relay.node.hub import Hub
 from relay.protocol.channels import rules_for
 from relay.wire.frames import text_frame
@@ -134,3 +134,125 @@ def test_who_is_not_subscribed_cannot_be_removed() -> None:
     channel, _ = hub_of().open(rules_for("a"))
     with pytest.raises(KeyError):
         channel.remove(Client("1.1").connection)
+
+
+class Turns:
+    """A hub of a node among others: what it defers to the end of a turn, and its timers, are run by the test."""
+
+    def __init__(self) -> None:
+        self.deferred: list[Callable[[], None]] = []
+        self.timers: list[Callable[[], None]] = []
+        self.hub = Hub(self.deferred.append, self._later)
+
+    def channel(self, name: str, subscribers: int) -> tuple[Channel, list[list[bytes]]]:
+        """A channel, and what its subscribers got in each write."""
+        clients = [Client(f"{name}.{at}") for at in range(subscribers)]
+        channel, _ = self.hub.open(rules_for(name))
+        for client in clients:
+            channel.add(client.connection)
+        return channel, [client.transport.frames for client in clients]
+
+    def end(self) -> None:
+        """End the turn."""
+        deferred, self.deferred[:] = self.deferred[:], []
+        for call in deferred:
+            call()
+
+    def rest(self) -> None:
+        """Let REST pass."""
+        timers, self.timers[:] = self.timers[:], []
+        for call in timers:
+            call()
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        assert seconds == REST
+        self.timers.append(call)
+
+
+class TestRest:
+    def test_a_wide_channel_that_has_written_joins_what_comes_in_the_turns_of_its_rest(self) -> None:
+        turns = Turns()
+        channel, got = turns.channel("a", WIDE)
+        channel.send(ONE)
+        turns.end()
+        for frame in (TWO, THREE):
+            channel.send(frame)
+            turns.end()
+        assert got == [[ONE]] * WIDE
+        turns.rest()
+        assert got == [[ONE, TWO + THREE]] * WIDE
+
+    def test_it_rests_again_while_events_come_and_is_prompt_when_none_came(self) -> None:
+        turns = Turns()
+        channel, (got, *_) = turns.channel("a", WIDE)
+        for frame in (ONE, TWO):
+            channel.send(frame)
+            turns.end()
+        turns.rest()
+        assert (len(turns.timers), got) == (1, [ONE, TWO])
+        turns.rest()
+        assert turns.timers == []
+        channel.send(THREE)
+        turns.end()
+        assert got == [ONE, TWO, THREE]
+
+    def test_a_channel_with_fewer_subscribers_never_rests(self) -> None:
+        turns = Turns()
+        channel, (got, *_) = turns.channel("a", WIDE - 1)
+        for frame in (ONE, TWO):
+            channel.send(frame)
+            turns.end()
+        assert (turns.timers, got) == ([], [ONE, TWO])
+
+    def test_other_channels_do_not_rest_with_it_and_the_order_is_kept(self) -> None:
+        turns = Turns()
+        wide, (got, *_) = turns.channel("a", WIDE)
+        narrow, (also,) = turns.channel("b", 1)
+        wide.send(ONE)
+        turns.end()
+        wide.send(TWO)
+        turns.end()
+        narrow.send(THREE)
+        assert (got, also) == ([ONE, TWO], [])
+        turns.end()
+        assert also == [THREE]
+        wide.send(FOUR)
+        turns.end()
+        assert got == [ONE, TWO]
+        turns.rest()
+        assert got == [ONE, TWO, FOUR]
+
+    def test_a_rest_does_not_join_without_end(self) -> None:
+        turns = Turns()
+        channel, (got, *_) = turns.channel("a", WIDE)
+        channel.send(ONE)
+        turns.end()
+        for _ in range(JOINED_FRAMES + 1):
+            channel.send(TWO)
+            turns.end()
+        assert got == [ONE, TWO * JOINED_FRAMES]
+
+    def test_what_is_sent_first_of_all_can_be_sent_during_a_rest(self) -> None:
+        turns = Turns()
+        channel, (got, *_) = turns.channel("a", WIDE)
+        turns.hub.batch.flush_resting()
+        channel.send(ONE)
+        turns.hub.batch.flush_resting()
+        assert got == []
+        turns.end()
+        channel.send(TWO)
+        turns.end()
+        turns.hub.batch.flush_resting()
+        assert got == [ONE, TWO]
+
+    def test_nobody_waits_where_a_node_is_alone(self) -> None:
+        deferred: list[Callable[[], None]] = []
+        hub = Hub(deferred.append)
+        channel, _ = hub.open(rules_for("a"))
+        clients = [Client(f"1.{at}") for at in range(WIDE)]
+        for client in clients:
+            channel.add(client.connection)
+        for at, frame in enumerate((ONE, TWO)):
+            channel.send(frame)
+            deferred[at]()
+        assert clients[0].transport.frames == [ONE, TWO]

@@ -15,6 +15,7 @@ from relay.wire.frames import text_frame
 from tests.helpers.clients import APP, app_with, member, message, subscription
 from tests.helpers.loop import FakeLoop
 from tests.helpers.node import end_turn, node_of
+from tests.helpers.rest import EVENT, resting_channel
 from tests.helpers.transport import opened
 
 BACKLOG = 5_000
@@ -152,6 +153,15 @@ class TestReceiving:
             other.say("client-x", number, "private-a")
         assert [event["data"] for event in client.poll()[0]] == [0, 1, 2]
         assert client.poll() == []
+
+    def test_what_its_channel_holds_back_comes_before_the_close(self, relay: Relay) -> None:
+        channel = resting_channel(relay.node.namespaces[APP.id].hub)
+        client = relay.client().welcomed()
+        client.say("pusher:subscribe", {"channel": "wide"})
+        client.poll()
+        channel.send(EVENT)
+        client.session.close(4200, "restart")
+        assert client.poll() == [[{"event": "held", "data": "back"}], (4200, "restart")]
 
     def test_what_comes_between_two_requests_waits(self, relay: Relay) -> None:
         client = relay.client().welcomed()

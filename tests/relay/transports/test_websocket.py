@@ -22,6 +22,7 @@ from tests.helpers.json_values import MESSAGES
 from tests.helpers.loop import FakeLoop
 from tests.helpers.node import end_turn, node_of
 from tests.helpers.relay import RunningRelay, running_relay
+from tests.helpers.rest import EVENT, resting_channel
 from tests.helpers.transport import opened
 
 Lines = list[MutableMapping[str, Any]]
@@ -315,6 +316,15 @@ class TestClosing:
         assert client.take() == [(CLOSE, (4200, "restart"))]
         assert client.send(client_frame(b"x", opcode=PING), client_frame(b"\x10\x68", opcode=CLOSE)) == []
         assert client.transport.state == "closed"
+
+    def test_what_its_channel_holds_back_comes_before_our_close(self, relay_alone: Relay) -> None:
+        channel = resting_channel(relay_alone.node.namespaces[APP.id].hub)
+        client = relay_alone.client()
+        client.say("pusher:subscribe", {"channel": "wide"})
+        channel.send(EVENT)
+        assert client.transport.written == b""
+        client.protocol.close(4200, "restart")
+        assert client.take() == [(TEXT, {"event": "held", "data": "back"}), (CLOSE, (4200, "restart"))]
 
     def test_a_client_that_does_not_answer_our_close_is_dropped(self, relay_alone: Relay) -> None:
         client = relay_alone.client()
