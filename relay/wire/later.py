@@ -57,7 +57,11 @@ class Later(Struct, Generic[T], eq=False):
         """This is it; or what the first step is taken on, where there are steps."""
         if not self._is_settled:
             self._is_settled = True
-            self._go_on(value)
+            if self._steps or self._call is not None:
+                self._go_on(value)
+            else:
+                # Where a node is alone it is settled before anybody waits: a call less for each trigger.
+                self._outcome = value
 
     def fail(self, error: Exception) -> None:
         """There will be none."""
