@@ -32,6 +32,16 @@ REDIS_PUSH: Final = 0.25
 # CPU of Redis when somebody comes or goes, in µs: the topic, the count, the member.
 REDIS_CHURN: Final = 25.0
 
+# CPU of Redis for what nodes call in each partition all the time, in µs: to say that they are there, every 2 s; that they
+# would tell the back ends, every 3 s; to look for the dead and for what is due, every second.
+REDIS_BEAT: Final = 11.8
+REDIS_LEAD: Final = 3.1
+REDIS_LOOK: Final = 13.1
+
+# Above so many looks a second about so many nodes look after each partition: see relay/cluster/redis/roster/reaping.py.
+MOST_LOOKS: Final = 1_000
+LOOKING: Final = 3
+
 # How busy a Redis primary should be at most: beyond it, latencies grow.
 MOST_BUSY: Final = 0.6
 
@@ -70,6 +80,13 @@ def redis_share(load: Load) -> float:
     publishes = load.publishes * (REDIS_PUBLISH + pushes)
     client_events = load.client_events * (REDIS_CLIENT_EVENT + pushes)
     return (publishes + client_events + load.churn * REDIS_CHURN) / _SECOND
+
+
+def upkeep_share(nodes: int, partitions: int) -> float:
+    """The part of one core that all primaries use together while nobody is there."""
+    everywhere = nodes * partitions
+    looks = everywhere if everywhere <= MOST_LOOKS else LOOKING * partitions
+    return (everywhere * (REDIS_BEAT / 2 + REDIS_LEAD / 3) + looks * REDIS_LOOK) / _SECOND
 
 
 def primaries(load: Load) -> int:

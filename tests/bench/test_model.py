@@ -51,3 +51,16 @@ def test_the_table_has_a_line_for_each_load() -> None:
 def test_the_document_shows_the_table_as_it_is_computed() -> None:
     text = (Path(__file__).parents[2] / "docs/performance.md").read_text("utf-8")
     assert model.table() in text
+
+
+def test_nodes_without_clients_cost_redis_what_they_say_in_each_partition_and_a_bounded_number_of_looks() -> None:
+    few, many = model.upkeep_share(10, 64), model.upkeep_share(300, 64)
+    assert many < 30 * few
+    per_node = (model.upkeep_share(301, 64) - many) * 1e6
+    assert per_node == pytest.approx(64 * (model.REDIS_BEAT / 2 + model.REDIS_LEAD / 3))
+
+
+def test_the_document_says_what_upkeep_is_as_it_is_computed() -> None:
+    text = (Path(__file__).parents[2] / "docs/performance.md").read_text("utf-8")
+    assert f"100 nodes with 64 partitions: {model.upkeep_share(100, 64):.1%} of a core" in text
+    assert f"300 nodes: {model.upkeep_share(300, 64):.1%}" in text
