@@ -36,6 +36,11 @@ class Listener:
         self._missed = missed
         self.is_up = False
         self._said = ""
+        self._is_over = False
+
+    def end(self) -> None:
+        """Say that the task is about to be cancelled: asyncpg makes an error of its own of some cancellations."""
+        self._is_over = True
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -44,6 +49,10 @@ class Listener:
                 await self._listen()
             except LOST as error:
                 self._say(str(error) or type(error).__name__)
+            except Exception:
+                if self._is_over:
+                    return
+                _log.exception("listening_has_a_bug")
             await asyncio.sleep(LISTEN_AGAIN)
 
     async def _listen(self) -> None:

@@ -129,6 +129,7 @@ class PostgresDatabase(Database):
         self._is_closed = True
         await asyncio.gather(*self._running, return_exceptions=True)
         if self._listening is not None:
+            self._listener.end()
             self._listening.cancel()
             with suppress(asyncio.CancelledError):
                 await self._listening

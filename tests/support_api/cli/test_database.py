@@ -9,13 +9,14 @@ import pytest
 from support_api.database.migrations import head
 from tests.support_api.cli.commands import add, run
 
+DATA = Path(__file__).parent.parent / "database" / "data"
+
 
 def test_tables_of_an_earlier_version_are_brought_up_to_date_when_asked(env: dict[str, str], tmp_path: Path) -> None:
     assert run(env, "migrate").output == f"The tables are up to date (revision {head()}).\n"
-    with closing(sqlite3.connect(tmp_path / "desk.sqlite3")) as file, file:
-        for table in ("alembic_version", "support_leases", "support_rates"):
-            file.execute(f"DROP TABLE {table}")
-        file.execute("PRAGMA user_version = 2")
+    env = env | {"SUPPORT_DATABASE_URL": f"sqlite:///{tmp_path}/old.sqlite3"}
+    with closing(sqlite3.connect(tmp_path / "old.sqlite3")) as file:
+        file.executescript((DATA / "schema_2.sql").read_text("utf-8"))
     refused = run(env, "operator", "list")
     assert refused.exit_code == 1
     assert "end all desks that use it, then run: pushdesk-desk migrate" in refused.output
