@@ -32,7 +32,7 @@ def run(desk: Desk, sizes: Sizes) -> Result:
     result = Result({"growth.tickets": float(filled.tickets), "growth.messages": float(filled.messages)})
     loop = Loop()
     publisher = Publisher(desk.http, loop, lambda: None)
-    for name, call in _calls(operator, filled.long_ticket).items():
+    for name, call in _calls(operator, filled.long_ticket, filled.long_ticket + filled.tickets // 2).items():
         seconds = []
         for _ in range(sizes.growth_calls):
             request = desk.request(*call())
@@ -47,13 +47,17 @@ def run(desk: Desk, sizes: Sizes) -> Result:
     return result
 
 
-def _calls(operator: Operator, ticket_id: int) -> dict[str, Callable[[], Request]]:
+def _calls(operator: Operator, ticket_id: int, middle: int) -> dict[str, Callable[[], Request]]:
     """What people wait for; each call is made anew, as a repeated message would be found and not stored."""
     history = f"/get_messages?limit={_PAGE}&ticket_id={ticket_id}"
     said = {"ticket_id": ticket_id, "content": "Hello"}
     return {
         "mine": lambda: ("GET", "/operator/tickets", operator.headers, None),
         "queue": lambda: ("GET", "/operator/queue", operator.headers, None),
+        "all": lambda: ("GET", "/operator/chats?view=all", operator.headers, None),
+        "closed": lambda: ("GET", "/operator/chats?view=closed", operator.headers, None),
+        "deep": lambda: ("GET", f"/operator/chats?view=closed&before={middle}", operator.headers, None),
+        "chat": lambda: ("GET", f"/operator/chats/{ticket_id}", operator.headers, None),
         "history": lambda: ("GET", history, operator.headers, None),
         "end": lambda: ("GET", f"{history}&after={LONG - _PAGE}", operator.headers, None),
         "message": lambda: ("POST", PATH, operator.headers, {**said, "client_id": str(uuid4())}),
