@@ -98,6 +98,16 @@ class EmailTaken(InvalidField):
         super().__init__("email", "one that no other operator has")
 
 
+class GroupTaken(InvalidField):
+    """Another group has this name already."""
+
+    code = "group_taken"
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+        super().__init__("name", "one that no other group has")
+
+
 # --- Prove who you are ----------------------------------------------------------------------------------------------
 
 
@@ -179,6 +189,20 @@ class UnknownOperator(SupportError):
 
     def __str__(self) -> str:
         return f"There is no operator with the e-mail {self.email}."
+
+
+class UnknownGroup(SupportError):
+    """No group has this name."""
+
+    status = 404
+    code = "unknown_group"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        return f"There is no group with the name {self.name}."
 
 
 class UnknownPage(SupportError):

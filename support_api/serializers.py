@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+from support_api.models.groups import Staff
 from support_api.models.messages import Message, Notice
+from support_api.models.notes import Note
 from support_api.models.operators import Operator, Presence
 from support_api.models.tickets import Page, Ticket, TicketSummary
 
@@ -52,10 +54,42 @@ def ticket_json(ticket: Ticket, *, with_email: bool) -> Json:
         "closed_at": optional_time_text(ticket.closed_at),
         "closed_by": None if ticket.closed_by is None else str(ticket.closed_by),
         "last_seq": ticket.last_seq,
-    }
+    } | life_json(ticket)
     if with_email:
         shape["visitor_email"] = ticket.visitor_email
     return shape
+
+
+def group_json(ticket: Ticket) -> Json:
+    """Whose members a ticket is for."""
+    return {"group_id": ticket.group_id, "group_name": ticket.group_name}
+
+
+def life_json(ticket: Ticket) -> Json:
+    """Whom a ticket is for, whether its visitor is here, and until when it rests."""
+    return group_json(ticket) | {
+        "visitor_left_at": optional_time_text(ticket.visitor_left_at),
+        "snoozed_until": optional_time_text(ticket.snoozed_until),
+    }
+
+
+def note_json(note: Note) -> Json:
+    """The Note object of the API; never for a visitor."""
+    return {
+        "id": note.id,
+        "ticket_id": note.ticket_id,
+        "operator_id": note.operator_id,
+        "operator_name": note.operator_name,
+        "content": note.content,
+        "after_seq": note.after_seq,
+        "kind": str(note.kind),
+        "created_at": time_text(note.created_at),
+    }
+
+
+def staff_json(staff: Staff) -> Json:
+    """A group with the numbers of its members."""
+    return {"group_id": staff.group.id, "name": staff.group.name, "members": list(staff.members)}
 
 
 def summary_json(summary: TicketSummary, *, with_email: bool) -> Json:

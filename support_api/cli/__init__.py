@@ -20,6 +20,7 @@ from support_api.app import running_app
 from support_api.cli.database import backup, migrate, migrate_now, restore
 from support_api.cli.delivery import outbox
 from support_api.cli.demo import check_relay, run_both, shared_environment
+from support_api.cli.groups import group
 from support_api.cli.logs import set_up_logs
 from support_api.cli.operators import operator
 from support_api.cli.running import load_settings, run, with_services
@@ -45,6 +46,7 @@ def main() -> None:
 
 
 main.add_command(operator)
+main.add_command(group)
 main.add_command(outbox)
 for command in (migrate, backup, restore):
     main.add_command(command)

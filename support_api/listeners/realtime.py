@@ -18,6 +18,7 @@ from support_api.models.happenings import (
     AccountDisabled,
     Happening,
     MessageWritten,
+    NoteWritten,
     SessionEnded,
     TicketAssigned,
     TicketClosed,
@@ -26,10 +27,19 @@ from support_api.models.happenings import (
     TicketReturned,
 )
 from support_api.models.messages import Message, SenderType
+from support_api.models.notes import Note
 from support_api.models.outbox import TOPIC, Event, EventKind
 from support_api.models.tickets import Ticket
 from support_api.rules.channels import QUEUE_CHANNEL, STATUS_CHANNEL, operator_channel, operator_user, ticket_channel
-from support_api.serializers import Json, message_json, optional_time_text, time_text
+from support_api.serializers import (
+    Json,
+    group_json,
+    life_json,
+    message_json,
+    note_json,
+    optional_time_text,
+    time_text,
+)
 
 _INSERT: Final = insert(outbox)
 
@@ -57,11 +67,14 @@ def events_of(happening: Happening) -> list[Event]:
             events = [message_new(message, socket_id)]
         case TicketAssigned(summary):
             ticket = summary.ticket
-            events = [ticket_assigned(ticket, summary.first_message), queue_updated(ticket), ticket_updated(ticket)]
+            told = [queue_updated(ticket), ticket_updated(ticket), ticket_operator(ticket)]
+            events = [ticket_assigned(ticket, summary.first_message), *told]
         case TicketReturned(ticket):
             events = [queue_updated(ticket), ticket_updated(ticket)]
         case TicketHandedOver(before, after):
             events = [ticket_transferred(before, after)]
+        case NoteWritten(note, reader):
+            events = [] if reader is None else [note_new(note, reader)]
         case TicketClosed(ticket):
             events = [ticket_closed(ticket), queue_updated(ticket)]
         case AccessEnded(operator_id, ticket_id):
@@ -118,7 +131,8 @@ def ticket_assigned(ticket: Ticket, first_message: str) -> Event:
             "visitor_name": ticket.visitor_name,
             "message": first_message,
             "created_at": time_text(ticket.created_at),
-        },
+        }
+        | group_json(ticket),
     )
 
 
@@ -134,7 +148,8 @@ def ticket_new(ticket: Ticket, first_message: str) -> Event:
             "operator_id": ticket.operator_id,
             "message": first_message,
             "created_at": time_text(ticket.created_at),
-        },
+        }
+        | group_json(ticket),
     )
 
 
@@ -151,6 +166,17 @@ def queue_updated(ticket: Ticket) -> Event:
 def ticket_updated(ticket: Ticket) -> Event:
     """Tell the conversation who serves it now."""
     return Event(ticket_channel(ticket.id), "ticket:updated", _state(ticket))
+
+
+def ticket_operator(ticket: Ticket) -> Event:
+    """Tell the visitor who serves them from now on."""
+    who = {"ticket_id": ticket.id, "operator_id": ticket.operator_id, "operator_name": ticket.operator_name}
+    return Event(ticket_channel(ticket.id), "ticket:operator", who)
+
+
+def note_new(note: Note, operator_id: int) -> Event:
+    """Bring a note to the operator who serves the ticket; never to the ticket's channel, which its visitor hears."""
+    return Event(operator_channel(operator_id), "note:new", {"note": note_json(note)})
 
 
 def ticket_transferred(before: Ticket, after: Ticket) -> Event:
@@ -190,4 +216,4 @@ def _state(ticket: Ticket) -> Json:
         "status": str(ticket.status),
         "operator_id": ticket.operator_id,
         "operator_name": ticket.operator_name,
-    }
+    } | life_json(ticket)

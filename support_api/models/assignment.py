@@ -17,6 +17,15 @@ class Candidate(Struct, frozen=True):
     active_tickets: int
     max_tickets: int
     last_assigned_at: datetime | None
+    # The groups that they are in.
+    groups: frozenset[int] = frozenset()
+
+
+class Kind(Struct, frozen=True):
+    """What decides whom a waiting ticket suits: all tickets of one kind suit the same operators."""
+
+    group_id: int | None = None
+    returned_by: int | None = None
 
 
 class Taker(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from support_api.models.messages import Message
+from support_api.models.notes import Note
 from support_api.models.tickets import Ticket, TicketSummary
 
 
@@ -38,6 +39,13 @@ class TicketHandedOver(Struct, frozen=True):
     after: Ticket
 
 
+class NoteWritten(Struct, frozen=True):
+    """An operator noted something for colleagues. `reader`: who serves the ticket now, if anybody does."""
+
+    note: Note
+    reader: int | None
+
+
 class TicketClosed(Struct, frozen=True):
     """A conversation is over."""
 
@@ -69,6 +77,7 @@ Happening = (
     | TicketAssigned
     | TicketReturned
     | TicketHandedOver
+    | NoteWritten
     | TicketClosed
     | AccessEnded
     | SessionEnded

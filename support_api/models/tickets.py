@@ -36,6 +36,12 @@ class Ticket(Struct, frozen=True):
     closed_by: SenderType | None
     last_seq: int
     returned_by: int | None = None
+    # Whose members it is for; None: for everybody.
+    group_id: int | None = None
+    group_name: str | None = None
+    # Since when the visitor is gone; None: here, as far as is known.
+    visitor_left_at: datetime | None = None
+    snoozed_until: datetime | None = None
 
 
 class Readable(Struct, frozen=True):
@@ -79,6 +85,8 @@ class NewTicket(Struct, frozen=True):
     message: str
     client_id: str | None = None
     network: str | None = None
+    # The group that the page asks for, by its number.
+    group_id: int | None = None
 
 
 class OpenLimits(Struct, frozen=True):

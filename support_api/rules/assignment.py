@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from support_api.models.assignment import Candidate, Choice
+from support_api.models.assignment import Candidate, Choice, Kind
 from support_api.models.operators import OperatorStatus, Presence
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -30,6 +30,13 @@ class LeastLoaded(Struct, frozen=True):
             return Choice(None, "everybody is at the limit")
         chosen = min(free, key=_turn)
         return Choice(chosen.operator_id, f"has {chosen.active_tickets} of {chosen.max_tickets}")
+
+
+def suits(operator: Candidate, ticket: Kind) -> bool:
+    """Whether a waiting ticket may become this operator's by itself: it is for everybody, or for a group of theirs, and they
+    are not who gave it back. By hand anybody may take it."""
+    is_for_them = ticket.group_id is None or ticket.group_id in operator.groups
+    return is_for_them and operator.operator_id != ticket.returned_by
 
 
 def is_online(operator: Candidate | Presence, timeout: timedelta, now: datetime) -> bool:

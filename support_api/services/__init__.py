@@ -12,6 +12,7 @@ from support_api.models.messages import Wording
 from support_api.services.assigner import Assigner
 from support_api.services.assignment import Assignment
 from support_api.services.chats import Chats
+from support_api.services.groups import Groups
 from support_api.services.leases import Leases
 from support_api.services.operators import Operators
 from support_api.services.outbox import StoredEvents
@@ -30,6 +31,7 @@ class Services:
         self.tickets = Tickets(transactions, assigner)
         self.chats = Chats(transactions)
         self.transfers = Transfers(transactions, assigner)
+        self.groups = Groups(transactions, assigner)
         self.operators = Operators(transactions, assigner)
         self.sessions = Sessions(transactions, assigner)
         self.assignment = Assignment(transactions, assigner)

@@ -10,10 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from support_api.database.engine import Transaction
-from support_api.models.assignment import Candidate, Choice, Chooser
+from support_api.models.assignment import Candidate, Choice, Chooser, Kind
 from support_api.models.happenings import AccessEnded, MessageWritten, TicketAssigned, TicketReturned
 from support_api.models.messages import Draft, Message, Notice, NoticeCode, Sender, SenderType, Wording
 from support_api.models.tickets import Ticket, TicketStatus, TicketSummary
+from support_api.rules.assignment import suits
 from support_api.services.transactions import Happened
 from support_api.store import messages, operators, tickets
 
@@ -73,28 +74,34 @@ class Assigner(Struct, frozen=True):
         return len(taken)
 
     def assign_waiting(self, tx: Transaction, happened: Happened) -> list[TicketSummary]:
-        """Assign the oldest waiting tickets, as long as the chooser finds somebody; to report it is left to the caller.
+        """Assign the oldest waiting tickets, as long as the chooser finds somebody whom one suits; to report it is left to
+        the caller.
 
         Who gave a ticket back to the queue does not get it again by itself: it waits for another operator, or to be taken.
         """
         free = operators.candidates(tx)
-        if (first := self._choose(free, None, tx.now).operator_id) is None:
+        if self.choose(free, tx.now).operator_id is None:
             return []
-        # The only operator with room: what they gave back would fill a whole look at the queue for nothing.
-        only = None if self._choose(free, first, tx.now).operator_id is not None else first
         taken: list[TicketSummary] = []
-        for summary in tickets.waiting(tx, AT_ONCE, but_not_of=only):
-            choice = self._choose(free, summary.ticket.returned_by, tx.now)
-            if choice.operator_id is not None:
+        kinds = tickets.waiting_kinds(tx)
+        # Each look is at those only whom somebody free suits: others, however many, hold nobody up behind them.
+        while len(taken) < AT_ONCE and (kinds := self._assignable(kinds, free, tx.now)):
+            for summary in tickets.waiting_of(tx, kinds, AT_ONCE - len(taken)):
+                choice = self._choose(free, _kind_of(summary.ticket), tx.now)
+                if choice.operator_id is None:
+                    break
                 taken.append(self.assign(tx, happened, summary, choice.operator_id))
                 free = [_after(one, choice.operator_id, tx.now) for one in free]
-            elif summary.ticket.returned_by is None:
+            else:
                 break
         operators.recount(tx, [summary.ticket.operator_id for summary in taken])
         return taken
 
-    def _choose(self, operators_: Sequence[Candidate], but_not: int | None, now: datetime) -> Choice:
-        return self.choose([one for one in operators_ if one.operator_id != but_not], now)
+    def _assignable(self, kinds: Sequence[Kind], free: Sequence[Candidate], now: datetime) -> list[Kind]:
+        return [kind for kind in kinds if self._choose(free, kind, now).operator_id is not None]
+
+    def _choose(self, operators_: Sequence[Candidate], kind: Kind, now: datetime) -> Choice:
+        return self.choose([one for one in operators_ if suits(one, kind)], now)
 
     def _say(self, tx: Transaction, happened: Happened, ticket_id: int, notice: Notice) -> Message:
         message = messages.add_message(tx, ticket_id, _SYSTEM, Draft(self.word(notice)), notice)
@@ -106,6 +113,10 @@ def _end_access(happened: Happened, before: Ticket) -> None:
     """Before anything else is said in the conversation, whoever had it until now stops to hear it."""
     if before.operator_id is not None:
         happened.append(AccessEnded(before.operator_id, before.id))
+
+
+def _kind_of(ticket: Ticket) -> Kind:
+    return Kind(ticket.group_id, ticket.returned_by)
 
 
 def _after(candidate: Candidate, operator_id: int, now: datetime) -> Candidate:

@@ -1,19 +1,21 @@
 """Conversations: open, write, read, close. Who may, access says in the transaction that does it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from support_api.database.engine import Transaction
-from support_api.errors import InvalidField, TooManyOpen
+from support_api.errors import InvalidField, NotYours, TooManyOpen
 from support_api.models.happenings import MessageWritten, TicketAssigned, TicketClosed, TicketOpened
 from support_api.models.messages import Draft, Message, Sender, SenderType
+from support_api.models.notes import Note
 from support_api.models.operators import Identity
 from support_api.models.tickets import History, NewTicket, Opened, OpenLimits, Ticket, TicketStatus, TicketSummary
-from support_api.rules.access import Act, ensure_open, may
+from support_api.rules.access import Act, ensure_open, ensure_operator, may
 from support_api.services.assigner import Assigner
 from support_api.services.transactions import Happened, Transactions
-from support_api.store import messages, operators, sessions, tickets
+from support_api.store import groups, messages, notes, operators, sessions, tickets
 
 NO_LIMITS: Final = OpenLimits()
 
@@ -36,7 +38,7 @@ class Tickets:
             if made is not None:
                 return made
             _ensure_few_open(tx, new, limits)
-            return self._open(tx, happened, new)
+            return self._open(tx, happened, _for_a_known_group(tx, new))
 
         return await self._transactions.assigning(create)
 
@@ -111,6 +113,18 @@ class Tickets:
 
         return await self._transactions.reading(read)
 
+    async def notes(self, ticket_id: int, identity: Identity) -> Sequence[Note]:
+        """List what operators noted about a ticket, oldest first. Raises `LoginNeeded`, `UnknownTicket` or `Forbidden`."""
+        ensure_operator(identity)
+
+        def read(tx: Transaction) -> Sequence[Note]:
+            sender = may(identity, Act.READ, tickets.read_ticket(tx, ticket_id))
+            if sender.type is not SenderType.OPERATOR:
+                raise NotYours
+            return notes.read_notes(tx, ticket_id)
+
+        return await self._transactions.reading(read)
+
     async def active_of(self, operator_id: int) -> list[TicketSummary]:
         """List the active tickets of one operator, oldest first."""
         return await self._transactions.reading(lambda tx: tickets.active_of(tx, operator_id))
@@ -133,6 +147,12 @@ class Tickets:
 def _find_created(tx: Transaction, new: NewTicket) -> Opened | None:
     ticket = None if new.client_id is None else tickets.find_created(tx, new.visitor_id, new.client_id)
     return None if ticket is None else Opened(ticket, messages.first_message(tx, ticket.id))
+
+
+def _for_a_known_group(tx: Transaction, new: NewTicket) -> NewTicket:
+    """A page may still name a group that was removed: then the ticket is for everybody."""
+    is_known = new.group_id is None or groups.find_group(tx, new.group_id) is not None
+    return new if is_known else replace(new, group_id=None)
 
 
 def _ensure_few_open(tx: Transaction, new: NewTicket, limits: OpenLimits) -> None:

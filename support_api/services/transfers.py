@@ -3,14 +3,16 @@
 from support_api.database.engine import Transaction
 from support_api.errors import InvalidField, LoginNeeded, OperatorFull, TicketTaken
 from support_api.models.assignment import Taker
-from support_api.models.happenings import TicketAssigned, TicketHandedOver
+from support_api.models.happenings import NoteWritten, TicketAssigned, TicketHandedOver
+from support_api.models.notes import Note, NoteKind
 from support_api.models.operators import Identity
 from support_api.models.tickets import Ticket, TicketStatus, TicketSummary
 from support_api.rules.access import Act, ensure_open, ensure_operator, may
 from support_api.services.assigner import Assigner
+from support_api.services.groups import for_group
 from support_api.services.sessions import ensure_live
 from support_api.services.transactions import Happened, Transactions
-from support_api.store import operators, tickets
+from support_api.store import notes, operators, tickets
 
 
 class Transfers:
@@ -20,8 +22,16 @@ class Transfers:
         self._transactions = transactions
         self._assigner = assigner
 
-    async def transfer(self, ticket_id: int, target_id: int, identity: Identity, *, over_limit: bool = False) -> Ticket:
-        """Give an active ticket to another operator, online or not.
+    async def transfer(
+        self,
+        ticket_id: int,
+        target_id: int,
+        identity: Identity,
+        *,
+        over_limit: bool = False,
+        note: str | None = None,
+    ) -> Ticket:
+        """Give an active ticket to another operator, online or not. `note`: what they are to read first.
 
         Raises `UnknownTicket`, `Forbidden`, `TicketClosed`, `InvalidField` for a target that is the same or cannot have
         tickets, or, unless `over_limit`, `OperatorFull`.
@@ -33,22 +43,27 @@ class Transfers:
             if target is None or target_id == summary.ticket.operator_id:
                 raise InvalidField("operator_id", "another operator whose account is not disabled")
             _ensure_room(target, over_limit=over_limit)
+            written = _write_note(tx, identity, summary.ticket, note)
             moved = self._assigner.assign(tx, happened, summary, target_id)
             happened.append(TicketAssigned(moved))
-            return self._finish(tx, happened, summary.ticket, moved.ticket)
+            return self._finish(tx, happened, summary.ticket, moved.ticket, written)
 
         return await self._transactions.assigning(transfer)
 
-    async def put_back(self, ticket_id: int, identity: Identity) -> Ticket:
-        """Give an active ticket back to the queue. Whoever else is free gets it at once; who gave it back only by `take`.
+    async def put_back(
+        self, ticket_id: int, identity: Identity, *, group_id: int | None = None, note: str | None = None
+    ) -> Ticket:
+        """Give an active ticket back to the queue, for the members of a group from now on where one is named.
 
-        Raises `UnknownTicket`, `Forbidden` or `TicketClosed`.
+        Whoever else is free gets it at once; who gave it back only by `take`. Raises `UnknownTicket`, `Forbidden`,
+        `TicketClosed`, or `InvalidField` for a group that there is not.
         """
 
         def put_back(tx: Transaction, happened: Happened) -> Ticket:
             summary = _read_to_give_away(tx, ticket_id, identity)
-            self._assigner.put_back(tx, happened, [summary], returned_by=summary.ticket.operator_id)
-            return self._finish(tx, happened, summary.ticket, tickets.read_ticket(tx, ticket_id))
+            written = _write_note(tx, identity, summary.ticket, note)
+            returned = self._put_back(tx, happened, summary, group_id)
+            return self._finish(tx, happened, summary.ticket, returned, written)
 
         return await self._transactions.assigning(put_back)
 
@@ -83,12 +98,26 @@ class Transfers:
 
         return await self._transactions.assigning(take)
 
-    def _finish(self, tx: Transaction, happened: Happened, before: Ticket, after: Ticket) -> Ticket:
-        """What follows when `before.operator_id` has handed the ticket over. Returns the ticket as it is in the end."""
+    def _put_back(self, tx: Transaction, happened: Happened, summary: TicketSummary, group_id: int | None) -> Ticket:
+        """`group_id` None: for whom it was until now."""
+        ticket = summary.ticket
+        before = ticket if group_id is None else for_group(tx, ticket, group_id)
+        moved = TicketSummary(before, summary.first_message)
+        self._assigner.put_back(tx, happened, [moved], returned_by=ticket.operator_id)
+        return tickets.read_ticket(tx, ticket.id)
+
+    def _finish(
+        self, tx: Transaction, happened: Happened, before: Ticket, after: Ticket, written: Note | None
+    ) -> Ticket:
+        """What follows when `before.operator_id` has lost the ticket by hand. Returns the ticket as it is in the end."""
         operators.recount(tx, [before.operator_id, after.operator_id])
-        happened.append(TicketHandedOver(before, after))
+        if before.operator_id is not None:
+            happened.append(TicketHandedOver(before, after))
         self._assigner.fill(tx, happened)
-        return tickets.read_ticket(tx, before.id)
+        ended = tickets.read_ticket(tx, before.id)
+        if written is not None:
+            happened.append(NoteWritten(written, ended.operator_id))
+        return ended
 
 
 def _read_to_give_away(tx: Transaction, ticket_id: int, identity: Identity) -> TicketSummary:
@@ -96,6 +125,12 @@ def _read_to_give_away(tx: Transaction, ticket_id: int, identity: Identity) -> T
     may(identity, Act.TRANSFER, summary.ticket)
     ensure_open(summary.ticket)
     return summary
+
+
+def _write_note(tx: Transaction, identity: Identity, ticket: Ticket, note: str | None) -> Note | None:
+    if note is None:
+        return None
+    return notes.add_note(tx, ticket, ensure_operator(identity), note, NoteKind.TRANSFER)
 
 
 def _ensure_room(taker: Taker, *, over_limit: bool) -> None:

@@ -11,6 +11,7 @@ from support_api.errors import UnknownOperator
 from support_api.models.assignment import Candidate, Taker
 from support_api.models.ids import MAX_ID
 from support_api.models.operators import Credentials, Operator, Presence
+from support_api.store.groups import groups_of_all
 from support_api.store.rows import HELD, candidate_of, operator_of, presence_of
 
 _is_enabled = operators.c.disabled_at.is_(None)
@@ -90,7 +91,8 @@ def set_presence(tx: Transaction, operator_id: int, changes: dict[str, Any]) -> 
 
 def candidates(tx: Transaction) -> list[Candidate]:
     """List all operators whose accounts are not disabled, as the assignment sees them."""
-    return [candidate_of(row) for row in tx.conn.execute(_CANDIDATES)]
+    groups = groups_of_all(tx)
+    return [candidate_of(row, groups.get(row.user_id, frozenset())) for row in tx.conn.execute(_CANDIDATES)]
 
 
 def find_taker(tx: Transaction, operator_id: int) -> Taker | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, Row, func, literal, or_, select
 
-from support_api.database.tables import messages, operators, operators_online, tickets
+from support_api.database.tables import groups, messages, operators, operators_online, tickets
 from support_api.models.assignment import Candidate
 from support_api.models.messages import Message, Notice, NoticeCode, SenderType
 from support_api.models.operators import Operator, OperatorStatus, Presence
@@ -17,16 +17,19 @@ from support_api.models.tickets import Readable, Ticket, TicketStatus, TicketSum
 
 AnyRow = Row[Any]
 
-_with_operator = tickets.outerjoin(operators, operators.c.id == tickets.c.operator_id)
+_with_operator = tickets.outerjoin(operators, operators.c.id == tickets.c.operator_id).outerjoin(
+    groups, groups.c.id == tickets.c.group_id
+)
 _first = messages.alias("first_message")
 _operator_name = operators.c.name.label("operator_name")
+_group_name = groups.c.name.label("group_name")
 
 # Tickets with their operators' names, for `ticket_of`.
-TICKETS: Final = select(tickets, _operator_name).select_from(_with_operator)
+TICKETS: Final = select(tickets, _operator_name, _group_name).select_from(_with_operator)
 
 # Tickets with the text of their first message, oldest first, for `summary_of`.
 SUMMARIES: Final = (
-    select(tickets, _operator_name, _first.c.content.label("first_message"))
+    select(tickets, _operator_name, _group_name, _first.c.content.label("first_message"))
     .select_from(_with_operator.join(_first, (_first.c.ticket_id == tickets.c.id) & (_first.c.seq == 1)))
     .order_by(tickets.c.id)
 )
@@ -62,6 +65,10 @@ def ticket_of(row: AnyRow) -> Ticket:
         closed_by=None if row.closed_by is None else SenderType(row.closed_by),
         last_seq=row.last_seq,
         returned_by=row.returned_by,
+        group_id=row.group_id,
+        group_name=row.group_name,
+        visitor_left_at=row.visitor_left_at,
+        snoozed_until=row.snoozed_until,
     )
 
 
@@ -91,10 +98,16 @@ def operator_of(row: AnyRow) -> Operator:
     return Operator(row.id, row.name, row.email, row.disabled_at is not None)
 
 
-def candidate_of(row: AnyRow) -> Candidate:
+def candidate_of(row: AnyRow, in_groups: frozenset[int]) -> Candidate:
     """Read a row of support_operators_online with `held`, the counted active tickets."""
     return Candidate(
-        row.user_id, OperatorStatus(row.status), row.last_seen, row.held, row.max_tickets, row.last_assigned_at
+        operator_id=row.user_id,
+        status=OperatorStatus(row.status),
+        last_seen=row.last_seen,
+        active_tickets=row.held,
+        max_tickets=row.max_tickets,
+        last_assigned_at=row.last_assigned_at,
+        groups=in_groups,
     )
 
 

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, false, func, insert, or_, select, update
 
 from support_api.database.engine import Transaction
 from support_api.database.tables import messages, operators_online, tickets
 from support_api.errors import UnknownTicket
+from support_api.models.assignment import Kind
 from support_api.models.ids import MAX_ID
 from support_api.models.messages import NoticeCode, SenderType
 from support_api.models.tickets import NewTicket, Ticket, TicketStatus, TicketSummary
@@ -37,9 +38,9 @@ _INSERT: Final = insert(tickets).returning(tickets.c.id)
 _CHANGE: Final = update(tickets).where(_is_this)
 _ACTIVE_OF: Final = SUMMARIES.where((tickets.c.operator_id == bindparam("operator_id")) & _is_active)
 _WAITING: Final = SUMMARIES.where(_is_waiting).limit(bindparam("most"))
-_WAITING_BUT_NOT_OF: Final = _WAITING.where(
-    or_(tickets.c.returned_by.is_(None), tickets.c.returned_by != bindparam("operator_id"))
-)
+# Who left while they waited keep their place, and get nobody until they are back.
+_is_ready = _is_waiting & tickets.c.visitor_left_at.is_(None)
+_KINDS: Final = select(tickets.c.group_id, tickets.c.returned_by).where(_is_ready).distinct()
 
 
 def read_ticket(tx: Transaction, ticket_id: int, *, lock: bool = False) -> Ticket:
@@ -82,6 +83,7 @@ def insert_ticket(tx: Transaction, new: NewTicket) -> Ticket:
         "create_key": new.client_id,
         "last_seq": 0,
         "network": new.network,
+        "group_id": new.group_id,
     }
     return Ticket(
         id=tx.conn.execute(_INSERT, row).scalar_one(),
@@ -95,12 +97,19 @@ def insert_ticket(tx: Transaction, new: NewTicket) -> Ticket:
         closed_at=None,
         closed_by=None,
         last_seq=0,
+        group_id=new.group_id,
     )
 
 
 def set_holder(tx: Transaction, ticket: Ticket) -> None:
-    """Store whose the ticket is: its status, its operator and who returned it."""
-    whose = {"status": ticket.status.value, "operator_id": ticket.operator_id, "returned_by": ticket.returned_by}
+    """Store whose the ticket is: its status, its operator, its group and who returned it."""
+    whose = {
+        "status": ticket.status.value,
+        "operator_id": ticket.operator_id,
+        "returned_by": ticket.returned_by,
+        "group_id": ticket.group_id,
+        "assigned_at": None if ticket.operator_id is None else tx.now,
+    }
     tx.conn.execute(_CHANGE, {"ticket_id": ticket.id, **whose})
 
 
@@ -116,11 +125,20 @@ def active_of(tx: Transaction, operator_id: int, limit: int | None = LIST_LIMIT)
     return _summaries(tx, _ACTIVE_OF.limit(limit), {"operator_id": operator_id})
 
 
-def waiting(tx: Transaction, limit: int = LIST_LIMIT, *, but_not_of: int | None = None) -> list[TicketSummary]:
-    """List the tickets that wait for an operator, oldest first. `but_not_of`: without those that this operator returned."""
-    if but_not_of is None:
-        return _summaries(tx, _WAITING, {"most": limit})
-    return _summaries(tx, _WAITING_BUT_NOT_OF, {"most": limit, "operator_id": but_not_of})
+def waiting(tx: Transaction, limit: int = LIST_LIMIT) -> list[TicketSummary]:
+    """List the tickets that wait for an operator, oldest first."""
+    return _summaries(tx, _WAITING, {"most": limit})
+
+
+def waiting_kinds(tx: Transaction) -> list[Kind]:
+    """List the kinds of tickets that wait to be assigned."""
+    return [Kind(row.group_id, row.returned_by) for row in tx.conn.execute(_KINDS)]
+
+
+def waiting_of(tx: Transaction, kinds: Sequence[Kind], limit: int) -> list[TicketSummary]:
+    """List the tickets of these kinds that wait to be assigned, oldest first."""
+    is_one = or_(false(), *(_is_of(kind) for kind in kinds))
+    return _summaries(tx, SUMMARIES.where(_is_ready & is_one).limit(limit))
 
 
 def is_any_waiting(tx: Transaction) -> bool:
@@ -146,6 +164,12 @@ def _one(tx: Transaction, query: Select[Any], ticket_id: int) -> AnyRow:
     if row is None:
         raise UnknownTicket(ticket_id)
     return row
+
+
+def _is_of(kind: Kind) -> ColumnElement[bool]:
+    return tickets.c.group_id.is_not_distinct_from(kind.group_id) & tickets.c.returned_by.is_not_distinct_from(
+        kind.returned_by
+    )
 
 
 def _is_held_in_silence(heard_before: datetime) -> ColumnElement[bool]:

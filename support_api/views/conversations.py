@@ -38,6 +38,7 @@ async def create_ticket(request: web.Request) -> web.Response:
         message=fields.content("message"),
         client_id=client_id,
         network=desk.tokens.hide_network(network_of(request)),
+        group_id=fields.optional_integer("group", 1, MAX_ID),
     )
     await ensure_not_too_often(desk.limits.tickets, network_of(request), "new conversations from this address")
     opened = await desk.services.tickets.create(new, desk.limits.open_tickets)

@@ -72,6 +72,12 @@ class Fields:
             raise InvalidField(name, f"at most {MAX_CONTENT_BYTES} bytes as JSON")
         return value
 
+    def optional_content(self, name: str) -> str | None:
+        """A text as long as a message, where there is one. Raises `InvalidField`."""
+        value = self._values.get(name)
+        is_empty = value is None or (isinstance(value, str) and not value.strip())
+        return None if is_empty else self.content(name)
+
     def email(self, name: str) -> str | None:
         """What looks like an e-mail address, where there is one. Raises `InvalidField`."""
         value = self.text(name, 255)

@@ -9,15 +9,23 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from support_api.errors import WrongLogin
+from support_api.errors import InvalidField, WrongLogin
 from support_api.models.ids import MAX_ID
 from support_api.models.operators import Credentials, Identity, OperatorStatus
 from support_api.rules.assignment import is_online
-from support_api.serializers import colleague_json, operator_json, presence_json, summary_json, ticket_json
+from support_api.serializers import (
+    colleague_json,
+    note_json,
+    operator_json,
+    presence_json,
+    staff_json,
+    summary_json,
+    ticket_json,
+)
 from support_api.services.rates import Rate
 from support_api.services.tokens import new_session_id, session_hash
 from support_api.views.desk import DESK, Desk, Limits
-from support_api.views.fields import Fields, body_fields
+from support_api.views.fields import Fields, body_fields, query_fields
 from support_api.views.identity import forget_operator, logged_in, operator_of, remember_operator, session_hash_of
 from support_api.views.limits import ensure_not_too_often
 from support_api.views.proxies import address_of, network_of
@@ -104,16 +112,33 @@ async def colleagues(request: web.Request) -> web.Response:
 
 
 async def transfer_ticket(request: web.Request) -> web.Response:
-    """Hands the operator's ticket over to a colleague, or without one back to the queue."""
+    """Hands the operator's ticket over to a colleague, or without one back to the queue, for a group where one is named."""
     operator, fields = await logged_in(request), await body_fields(request)
     ticket_id, target_id = fields.ticket_id(), fields.optional_integer("operator_id", 1, MAX_ID)
+    group_id, note = fields.optional_integer("group_id", 1, MAX_ID), fields.optional_content("note")
     over_limit, transfers = fields.boolean("over_limit"), request.app[DESK].services.transfers
     identity = Identity(operator=operator)
     if target_id is None:
-        ticket = await transfers.put_back(ticket_id, identity)
+        ticket = await transfers.put_back(ticket_id, identity, group_id=group_id, note=note)
+    elif group_id is None:
+        ticket = await transfers.transfer(ticket_id, target_id, identity, over_limit=over_limit, note=note)
     else:
-        ticket = await transfers.transfer(ticket_id, target_id, identity, over_limit=over_limit)
+        raise InvalidField("group_id", "absent where operator_id is given")
     return json_answer({"ticket": ticket_json(ticket, with_email=False)})
+
+
+async def groups(request: web.Request) -> web.Response:
+    """All groups, by name."""
+    await logged_in(request)
+    listed = await request.app[DESK].services.groups.everyone()
+    return json_answer({"groups": [staff_json(one) for one in listed]})
+
+
+async def notes(request: web.Request) -> web.Response:
+    """What operators noted about a ticket, oldest first."""
+    operator, ticket_id = await logged_in(request), query_fields(request).ticket_id()
+    found = await request.app[DESK].services.tickets.notes(ticket_id, Identity(operator=operator))
+    return json_answer({"notes": [note_json(one) for one in found]})
 
 
 async def take_ticket(request: web.Request) -> web.Response:

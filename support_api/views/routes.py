@@ -44,6 +44,8 @@ ROUTES: Final = (
     Route("GET", "/operator/chats", chats.chats),
     Route("GET", "/operator/chats/{ticket_id}", chats.chat),
     Route("GET", "/operator/colleagues", operators.colleagues),
+    Route("GET", "/operator/groups", operators.groups),
+    Route("GET", "/operator/notes", operators.notes),
     Route("GET", "/config", health.browser_config, Callers.ANY),
     Route("GET", "/desk_status", health.desk_status, Callers.ANY),
     Route("GET", "/up", health.up),

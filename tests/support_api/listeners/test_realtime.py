@@ -59,6 +59,7 @@ MESSAGE = Message(3, 7, 2, SenderType.OPERATOR, "1", "Olga", "Hi", None, START)
                 "ticket:assigned private-operator-1",
                 "ticket:updated private-support-queue",
                 "ticket:updated private-ticket-7",
+                "ticket:operator private-ticket-7",
             ],
         ),
         (TicketReturned(ticket(None)), ["ticket:updated private-support-queue", "ticket:updated private-ticket-7"]),

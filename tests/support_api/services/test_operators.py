@@ -243,6 +243,7 @@ def _given_to(petr: Operator) -> list[tuple[str, str, object]]:
         ("ticket:assigned", f"private-operator-{petr.id}", None),
         ("ticket:updated", "private-support-queue", "active"),
         ("ticket:updated", "private-ticket-1", "active"),
+        ("ticket:operator", "private-ticket-1", None),
     ]
 
 

@@ -66,6 +66,8 @@ async def test_a_ticket_without_an_operator_waits_and_only_the_queue_hears_of_it
         "operator_id": None,
         "message": "Hello",
         "created_at": "2026-01-02T03:04:05.678Z",
+        "group_id": None,
+        "group_name": None,
     }
 
 
@@ -255,6 +257,7 @@ async def test_the_oldest_waiting_ticket_is_taken_when_one_is_closed(services: S
         ("ticket:assigned", f"private-operator-{operator_id}"),
         ("ticket:updated", "private-support-queue"),
         ("ticket:updated", "private-ticket-2"),
+        ("ticket:operator", "private-ticket-2"),
     ]
 
 
@@ -293,10 +296,11 @@ async def test_an_older_waiting_ticket_goes_before_a_new_one(services: Services)
     opened = await services.tickets.create(NEW)
     assert opened.ticket.status is TicketStatus.WAITING
     assert [summary.ticket.id for summary in await services.tickets.waiting()] == [2]
-    assert [name for name, _ in await events(services)][-4:] == [
+    assert [name for name, _ in await events(services)][-5:] == [
         "ticket:assigned",
         "ticket:updated",
         "ticket:updated",
+        "ticket:operator",
         "ticket:new",
     ]
 

@@ -61,7 +61,10 @@ async def test_a_transferred_ticket_is_the_other_operators_and_everybody_hears_o
     assert await staffed.tickets.read(1) == ticket
     assert await counted(staffed) == [0, 1, 0]
     state = {"ticket_id": 1, "status": "active", "operator_id": PETR, "operator_name": "Petr"}
-    ended, said, assigned, queue, conversation, transferred = await told(staffed)
+    who = {one: state[one] for one in ("ticket_id", "operator_id", "operator_name")}
+    state |= {"group_id": None, "group_name": None, "visitor_left_at": None, "snoozed_until": None}
+    ended, said, assigned, queue, conversation, serves, transferred = await told(staffed)
+    assert (serves.name, serves.channel, serves.payload) == ("ticket:operator", "private-ticket-1", who)
     assert (ended.kind.value, ended.channel, ended.payload) == (
         "unsubscribe",
         "private-ticket-1",
@@ -224,6 +227,7 @@ async def test_a_waiting_ticket_is_taken_by_who_asks_first_also_offline(services
         ("ticket:assigned", "private-operator-2"),
         ("ticket:updated", "private-support-queue"),
         ("ticket:updated", "private-ticket-1"),
+        ("ticket:operator", "private-ticket-1"),
     ]
     # A repeat after a lost answer says the same; a colleague was too late.
     assert await services.transfers.take(1, acting(PETR)) == ticket

@@ -175,15 +175,20 @@ async def test_a_heartbeat_takes_waiting_tickets_and_tells_everybody(running: Ru
     anna = await open_ticket(running.nobody, message="help")
     answer = await caller.post("/operator/heartbeat", max_tickets=2)
     assert answer.json == {"status": "online", "max_tickets": 2, "active_tickets": 1}
-    heard = await relay.events(4)
+    heard = await relay.events(5)
     assert [(one.name, one.channel) for one in heard[1:]] == [
         ("ticket:assigned", f"private-operator-{operator.id}"),
         ("ticket:updated", "private-support-queue"),
         ("ticket:updated", f"private-ticket-{anna.ticket_id}"),
+        ("ticket:operator", f"private-ticket-{anna.ticket_id}"),
     ]
     assert heard[1].data["message"] == "help"
     expected = {"ticket_id": anna.ticket_id, "status": "active", "operator_id": operator.id, "operator_name": "Olga"}
-    assert heard[2].data == heard[3].data == expected
+    assert (
+        heard[2].data
+        == heard[3].data
+        == expected | {"group_id": None, "group_name": None, "visitor_left_at": None, "snoozed_until": None}
+    )
 
 
 @pytest.mark.parametrize(
