@@ -237,9 +237,12 @@ CREATE TABLE support_notes (
 );
 CREATE INDEX idx_notes_ticket ON support_notes (ticket_id, id);
 
+-- The words of messages and of tickets' names, for the search
+CREATE VIRTUAL TABLE support_search USING fts5(words, content='', columnsize=0, detail=none, tokenize='ascii', prefix='2 3');
+
 -- Alembic's own: of which revision (support_api/database/migrations) the tables are
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO alembic_version (version_num) VALUES ('0005');
+INSERT INTO alembic_version (version_num) VALUES ('0006');

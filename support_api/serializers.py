@@ -1,12 +1,15 @@
 """How tickets, messages and times look as JSON: one place for answers and events. Pure; knows only the models."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from support_api.models.groups import Staff
 from support_api.models.messages import Message, Notice
 from support_api.models.notes import Note
 from support_api.models.operators import Operator, Presence
+from support_api.models.search import Found, Hit
 from support_api.models.tickets import Page, Ticket, TicketSummary
+from support_api.rules.words import excerpt
 
 Json = dict[str, object]
 
@@ -100,6 +103,31 @@ def summary_json(summary: TicketSummary, *, with_email: bool) -> Json:
 def page_json(page: Page) -> Json:
     """A part of a list, for operators."""
     return {"tickets": [summary_json(one, with_email=True) for one in page.tickets], "has_more": page.has_more}
+
+
+def found_json(found: Found) -> Json:
+    """What was found; texts come in parts, so that whoever shows them need not know what a word is."""
+    return {
+        "tickets": [summary_json(one, with_email=True) for one in found.tickets],
+        "messages": [_hit_json(hit, found.words) for hit in found.hits],
+        "has_more": found.has_more,
+    }
+
+
+def _hit_json(hit: Hit, words: Sequence[str]) -> Json:
+    message = hit.message
+    return {
+        "id": message.id,
+        "ticket_id": message.ticket_id,
+        "seq": message.seq,
+        "sender_type": str(message.sender_type),
+        "sender_name": message.sender_name,
+        "created_at": time_text(message.created_at),
+        "visitor_id": hit.visitor_id,
+        "visitor_name": hit.visitor_name,
+        "status": str(hit.status),
+        "parts": [{"text": part.text, "is_hit": part.is_hit} for part in excerpt(message.content, words)],
+    }
 
 
 def operator_json(operator: Operator) -> Json:

@@ -17,7 +17,7 @@ import click
 from pushdesk.files import raise_file_limit
 from pushdesk.http_server import HttpServer, Patience
 from support_api.app import running_app
-from support_api.cli.database import backup, migrate, migrate_now, restore
+from support_api.cli.database import backup, migrate, migrate_now, reindex, restore
 from support_api.cli.delivery import outbox
 from support_api.cli.demo import check_relay, run_both, shared_environment
 from support_api.cli.groups import group
@@ -48,7 +48,7 @@ def main() -> None:
 main.add_command(operator)
 main.add_command(group)
 main.add_command(outbox)
-for command in (migrate, backup, restore):
+for command in (migrate, backup, restore, reindex):
     main.add_command(command)
 
 

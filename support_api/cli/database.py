@@ -3,17 +3,26 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import click
 
 from support_api.cli.logs import set_up_logs
-from support_api.cli.running import load_settings, run
+from support_api.cli.running import load_settings, run, with_services
 from support_api.config import Settings
 from support_api.database.backups import BackupFailed, back_up
 from support_api.database.backups import restore as bring_back
 from support_api.database.engine import Migrated
 from support_api.database.urls import database_of
 from support_api.delivery.lease import has_ended
+from support_api.services import Services
+from support_api.services.search import INDEXED_AT_ONCE
+
+# What was said before this revision is not in the index of the search.
+SEARCH_CAME: Final = "0006"
+
+# Messages between two lines that say how far the index is.
+SAY_EVERY: Final = 100_000
 
 
 @click.command(short_help="Bring the tables up to date.")
@@ -25,6 +34,12 @@ def migrate() -> None:
     settings = load_settings()
     set_up_logs("warning", settings.log_format)
     migrate_now(settings)
+
+
+@click.command(short_help="Make the index of the search anew.")
+def reindex() -> None:
+    """Make the index of the search anew, in steps, also while desks use the database. Until it is done, less is found."""
+    reindex_now(load_settings())
 
 
 @click.command(short_help="Copy an SQLite database while it is used.")
@@ -74,15 +89,35 @@ def _refusals() -> Iterator[None]:
 def migrate_now(settings: Settings, *, is_quiet: bool = False) -> None:
     """Migrate and say what was done; `is_quiet`: only if there was something to do. Raises `click.ClickException`."""
 
+    old: list[str] = []
+
     async def work() -> None:
         database = database_of(settings.database_url)
         done = await database.migrate()
+        old.extend(() if done.before is None else (done.before,))
         if done.before != done.now and (done.before is not None or not is_quiet):
             click.echo(_in_words(done))
         elif not is_quiet:
             click.echo(f"The tables are up to date (revision {done.now}).")
 
     run(work)
+    if old and old[0] < SEARCH_CAME:
+        reindex_now(settings)
+
+
+def reindex_now(settings: Settings) -> None:
+    """Make the index anew and say so, where there is anything. Raises `click.ClickException`."""
+
+    async def work(services: Services) -> None:
+        if found := await services.search.reindex(_say_how_far):
+            click.echo(f"The search knows all up to message {found}.")
+
+    with_services(settings, work)
+
+
+def _say_how_far(done: int, last: int) -> None:
+    if done % SAY_EVERY < INDEXED_AT_ONCE:
+        click.echo(f"Made ready for the search: {done} of {last}.", err=True)
 
 
 def _in_words(done: Migrated) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from support_api.database.migrations import REVISIONS, head
+from support_api.database.search import COMMENT, DDL
 from support_api.database.tables import ALEMBIC, metadata
 
 _SQLITE_HEAD: Final = f"""\
@@ -35,7 +36,8 @@ def schema_sql(name: str = "sqlite") -> str:
     """The whole file, in one of `DIALECTS`."""
     dialect, head_ = DIALECTS[name]
     tables = [_table_sql(table, dialect) for table in metadata.sorted_tables]
-    return "\n".join([head_, *tables, _REVISION_HEAD + _revision_sql(dialect)])
+    words = COMMENT + "".join(f"{statement};\n" for statement in DDL[name])
+    return "\n".join([head_, *tables, words, _REVISION_HEAD + _revision_sql(dialect)])
 
 
 def _table_sql(table: Table, dialect: Dialect) -> str:

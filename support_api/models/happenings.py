@@ -8,9 +8,10 @@ from support_api.models.tickets import Ticket, TicketSummary
 
 
 class TicketOpened(Struct, frozen=True):
-    """A visitor opened a conversation; it may be somebody's already."""
+    """A visitor opened a conversation by this message; it may be somebody's already."""
 
     summary: TicketSummary
+    message: Message
 
 
 class MessageWritten(Struct, frozen=True):

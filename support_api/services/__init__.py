@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from support_api.database.engine import Database
-from support_api.listeners import realtime
+from support_api.listeners import realtime, words
 from support_api.models.assignment import Chooser
 from support_api.models.messages import Wording
 from support_api.services.assigner import Assigner
@@ -16,6 +16,7 @@ from support_api.services.groups import Groups
 from support_api.services.leases import Leases
 from support_api.services.operators import Operators
 from support_api.services.outbox import StoredEvents
+from support_api.services.search import Search
 from support_api.services.sessions import Sessions
 from support_api.services.tickets import Tickets
 from support_api.services.transactions import Transactions
@@ -26,10 +27,11 @@ class Services:
     """All use cases over one database."""
 
     def __init__(self, database: Database, choose: Chooser, word: Wording) -> None:
-        transactions, assigner = Transactions(database, [realtime.listen]), Assigner(choose, word)
+        transactions, assigner = Transactions(database, [realtime.listen, words.listen]), Assigner(choose, word)
         self.database = database
         self.tickets = Tickets(transactions, assigner)
         self.chats = Chats(transactions)
+        self.search = Search(transactions)
         self.transfers = Transfers(transactions, assigner)
         self.groups = Groups(transactions, assigner)
         self.operators = Operators(transactions, assigner)

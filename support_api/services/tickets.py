@@ -140,7 +140,7 @@ class Tickets:
         taken = {one.ticket.id: one for one in self._assigner.assign_waiting(tx, happened)}
         mine = taken.pop(ticket.id, TicketSummary(replace(ticket, last_seq=message.seq), new.message))
         happened.extend(map(TicketAssigned, taken.values()))
-        happened.append(TicketOpened(mine))
+        happened.append(TicketOpened(mine, message))
         return Opened(mine.ticket, message)
 
 

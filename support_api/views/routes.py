@@ -6,7 +6,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from msgspec import Struct
 
-from support_api.views import chats, conversations, health, operators, pages, realtime_auth
+from support_api.views import chats, conversations, health, operators, pages, realtime_auth, search
 from support_api.views.desk import CALLERS, Callers
 
 
@@ -43,6 +43,7 @@ ROUTES: Final = (
     Route("GET", "/operator/queue", operators.queue),
     Route("GET", "/operator/chats", chats.chats),
     Route("GET", "/operator/chats/{ticket_id}", chats.chat),
+    Route("GET", "/operator/search", search.search),
     Route("GET", "/operator/colleagues", operators.colleagues),
     Route("GET", "/operator/groups", operators.groups),
     Route("GET", "/operator/notes", operators.notes),

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
+from support_api.database import search
 from support_api.database.steps import LAST_STEP, steps_from
 from support_api.database.tables import ALEMBIC, metadata
 
@@ -57,6 +58,7 @@ def prepare(conn: Connection) -> None:
     found = revision(conn)
     if found is None:
         metadata.create_all(conn)
+        search.create(conn)
         _stamp(conn, head())
     elif found != head():
         raise WrongRevision(found, is_older=found in known())

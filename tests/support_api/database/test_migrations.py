@@ -19,6 +19,7 @@ from sqlalchemy import Connection, inspect
 from support_api.database import migrations
 from support_api.database.engine import Database, DatabaseUnusable, Migrated, Transaction
 from support_api.database.migrations import FOLDER, head, known
+from support_api.database.search import is_compared
 from support_api.database.sqlite import SqliteDatabase
 from support_api.database.tables import metadata
 from support_api.database.urls import database_of
@@ -80,7 +81,7 @@ async def test_all_revisions_lead_to_the_tables_of_the_code(
 
 
 def differences(tx: Transaction) -> list[Any]:
-    return list(compare_metadata(MigrationContext.configure(tx.conn), metadata))
+    return list(compare_metadata(MigrationContext.configure(tx.conn, opts={"include_name": is_compared}), metadata))
 
 
 def shape(conn: Connection) -> dict[str, object]:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from support_api.database.migrations import prepare
 from support_api.database.postgres import PostgresDatabase
 from support_api.database.schema import schema_sql
+from support_api.database.search import is_compared
 from support_api.database.tables import metadata
 from tests.helpers.postgres import PostgresServer
 
@@ -49,7 +50,11 @@ def test_what_is_printed_for_postgresql_makes_a_database_that_the_desk_takes(
     async def differences() -> list[Any]:
         await database.open()
         try:
-            return await database.reading(lambda tx: compare_metadata(MigrationContext.configure(tx.conn), metadata))
+            return await database.reading(
+                lambda tx: compare_metadata(
+                    MigrationContext.configure(tx.conn, opts={"include_name": is_compared}), metadata
+                )
+            )
         finally:
             await database.close()
 

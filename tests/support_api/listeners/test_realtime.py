@@ -50,8 +50,8 @@ MESSAGE = Message(3, 7, 2, SenderType.OPERATOR, "1", "Olga", "Hi", None, START)
 @pytest.mark.parametrize(
     ("happening", "expected"),
     [
-        (TicketOpened(WAITING), ["ticket:new private-support-queue"]),
-        (TicketOpened(SUMMARY), ["ticket:assigned private-operator-1", "ticket:new private-support-queue"]),
+        (TicketOpened(WAITING, MESSAGE), ["ticket:new private-support-queue"]),
+        (TicketOpened(SUMMARY, MESSAGE), ["ticket:assigned private-operator-1", "ticket:new private-support-queue"]),
         (MessageWritten(MESSAGE, "1.2"), ["message:new private-ticket-7"]),
         (
             TicketAssigned(SUMMARY),
