@@ -32,8 +32,11 @@ export function operatorApi(base = '', reach = new Reach()) {
     close: (ticketId) => post('/close_ticket', { ticket_id: ticketId }, { keepalive: true }),
     // Whoever asks for a chat knows how many they have.
     take: (ticketId) => post('/take_ticket', { ticket_id: ticketId, over_limit: true }),
-    transfer: (ticketId, operatorId, overLimit) =>
-      post('/transfer_ticket', { ticket_id: ticketId, operator_id: operatorId, over_limit: overLimit }),
+    /** To a colleague, to a group, or with neither to the queue. @param {{operatorId?: number, groupId?: number, note?: string}} where */
+    transfer: (ticketId, { operatorId, groupId, note }, overLimit) =>
+      post('/transfer_ticket', { ticket_id: ticketId, operator_id: operatorId, group_id: groupId, note, over_limit: overLimit }),
+    notes: (ticketId) => get(`/operator/notes?ticket_id=${ticketId}`),
+    groups: () => get('/operator/groups'),
 
     send(ticketId, { content, client_id }) {
       return post('/send_support_message', { ticket_id: ticketId, content, client_id, socket_id: this.socketId() });

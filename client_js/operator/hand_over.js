@@ -25,11 +25,11 @@ export class HandOver {
   async open(ticketId) {
     this.panel.dispatch({ type: 'transfer', ticketId });
     try {
-      const { operators } = await this.api.colleagues();
-      this._change(ticketId, { colleagues: operators.sort(byReadiness) });
+      const [{ operators }, { groups }] = await Promise.all([this.api.colleagues(), this.api.groups()]);
+      this._change(ticketId, { colleagues: operators.sort(byReadiness), groups });
     } catch {
       // Whatever it was: the choice of the queue is left, and the dialog says what is missing.
-      this._change(ticketId, { colleagues: [], error: 'colleaguesFailed' });
+      this._change(ticketId, { colleagues: [], groups: [], error: 'colleaguesFailed' });
     }
   }
 
@@ -37,17 +37,27 @@ export class HandOver {
     this.panel.dispatch({ type: 'transfer', ticketId: null });
   }
 
+  /** What the next one shall read. */
+  write(note) {
+    this._change(this.panel.state.transfer.ticketId, { note });
+  }
+
+  /** To the members of a group: whoever of them is free. */
+  chooseGroup(group) {
+    this._go(this.panel.state.transfer.ticketId, { groupId: group.group_id }, null, false);
+  }
+
   /** To a colleague, or to the queue (null). Somebody with enough chats gets it after a question only. */
   choose(colleague) {
     const { ticketId } = this.panel.state.transfer;
     if (colleague && isFull(colleague)) this._change(ticketId, { asking: colleague, error: null });
-    else this._go(ticketId, colleague, false);
+    else this._go(ticketId, { operatorId: colleague?.operator_id }, colleague, false);
   }
 
   /** The question's answer: over the limit (true), or somebody else. */
   answer(yes) {
     const { ticketId, asking } = this.panel.state.transfer;
-    if (yes) this._go(ticketId, asking, true);
+    if (yes) this._go(ticketId, { operatorId: asking.operator_id }, asking, true);
     else this._change(ticketId, { asking: null });
   }
 
@@ -72,11 +82,12 @@ export class HandOver {
     this.panel.reload();
   }
 
-  async _go(ticketId, colleague, overLimit) {
-    if (this.panel.state.transfer.busy) return;
+  async _go(ticketId, where, colleague, overLimit) {
+    const { busy, note } = this.panel.state.transfer;
+    if (busy) return;
     this._change(ticketId, { busy: true, error: null });
     try {
-      const { ticket } = await this.api.transfer(ticketId, colleague?.operator_id, overLimit);
+      const { ticket } = await this.api.transfer(ticketId, { ...where, note: note.trim() || undefined }, overLimit);
       this.cancel();
       await this.chats.leave(ticketId, whereOf(ticket));
       this.panel.reload();

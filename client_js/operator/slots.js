@@ -3,6 +3,8 @@
  */
 
 import { Emoji } from './parts/emoji.js';
+import { GroupMark } from './parts/group_mark.js';
+import { TransferNote } from './parts/transfer_note.js';
 import { Inbox } from './panes/inbox.js';
 import { Contact, Facts } from './panes/visitor_sections.js';
 
@@ -25,10 +27,10 @@ export const visitorSections = [
 export const chatActions = [];
 
 /** Below the head of the open chat, over its whole width: {key, Line({desk, ticket, thread, mode})}; null where there is nothing. */
-export const chatLines = [];
+export const chatLines = [{ key: 'handed', Line: TransferNote }];
 
 /** In a row of the lists, beside the count: {key, Mark({desk, ticket})}. */
-export const rowMarks = [];
+export const rowMarks = [{ key: 'group', Mark: GroupMark }];
 
 /** What stands in a message's place, the first that fits: {key, fits(message), Body({desk, message})}. Else its text. */
 export const messageKinds = [];

@@ -239,6 +239,9 @@ function newTransfer(ticketId) {
     ticketId,
     /** Null while they are loaded. */
     colleagues: null,
+    groups: null,
+    /** What the next one shall read. */
+    note: '',
     /** The colleague over whose limit the chat would be, until the operator has answered. */
     asking: null,
     busy: false,

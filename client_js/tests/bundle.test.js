@@ -5,7 +5,7 @@ import vm from 'node:vm';
 import { build, bundles, compressions, consoleFiles, consoleTarget, pages, target } from '../scripts/build.js';
 
 /** What the widget may weigh, gzip. */
-const WIDGET_LIMIT = 18_500;
+const WIDGET_LIMIT = 19_000;
 
 const read = (file) => readFile(new URL(`../${file}`, import.meta.url), 'utf8');
 const built = (file) => readFile(new URL(file, target), 'utf8');

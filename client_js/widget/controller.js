@@ -24,14 +24,15 @@ export class Controller {
    *   api       see api.js
    *   storage   see kit/storage.js; holds `ticket` {id, closed, readSeq}, `draft` of the start form, `draft:ID` of
    *             a chat, and `start`: the id of a chat that is not confirmed yet
+   *   group     see loader.js
    *   Client    class of the realtime client
    *   render    (state) after each change
    *   isVisible () → is the widget on the screen
    *   isSeen    () → and, where its window is open, the last message
    *   alone     (act) → Promise of act(), which no other tab does at the same time
    */
-  constructor({ api, storage, Client, render, isVisible, isSeen, alone }) {
-    Object.assign(this, { api, storage, Client, render, isVisible, isSeen, alone });
+  constructor({ api, storage, group, Client, render, isVisible, isSeen, alone }) {
+    Object.assign(this, { api, storage, group, Client, render, isVisible, isSeen, alone });
     this._ended = false;
     this.state = initialState;
     this._saved = storage.get('ticket');
@@ -156,7 +157,7 @@ export class Controller {
   }
 
   async _create(draft) {
-    const answer = await this.api.create({ ...draft, client_id: this._askedId() });
+    const answer = await this.api.create({ ...draft, group: this.group, client_id: this._askedId() });
     this.storage.set('start', null);
     // An earlier try had reached the server after all, and that chat is over.
     if (answer.ticket.status === CLOSED) return this._create(draft);

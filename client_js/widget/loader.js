@@ -15,6 +15,7 @@ import { View } from './view.js';
  * @param {object} options
  *   base  origin of the support API
  *   lang  wished language; else the page's, else the browser's
+ *   group number of the group of operators that the page's chats are for; without it they are for all
  *   css   text of widget.css; without it the file is linked from `base`
  * @returns {{mount(options?: object): void, destroy(): void}} the page's one widget, `window.Pushdesk`. Where it is there
  *   already nothing happens, except that it changes its language if the page or the tag wants another one now.
@@ -46,7 +47,7 @@ function onePerPage(first) {
   };
 }
 
-function show({ base, lang, css }) {
+function show({ base, lang, group, css }) {
   const storage = openStorage(`pushdesk:${base}:`);
   const ended = new AbortController();
   let view = null;
@@ -54,6 +55,7 @@ function show({ base, lang, css }) {
   const controller = new Controller({
     api: visitorApi(base, storage.slot('token')),
     storage,
+    group,
     Client: PushlerClient,
     render: (state) => view?.render(state),
     isVisible,

@@ -17,7 +17,7 @@ function ownTag() {
 }
 
 const tag = ownTag();
-const start = () => mount({ base: new URL(tag.src).origin, lang: tag.dataset.lang, css });
+const start = () => mount({ base: new URL(tag.src).origin, lang: tag.dataset.lang, group: tag.dataset.group, css });
 
 if (document.body) start();
 else document.addEventListener('DOMContentLoaded', start);

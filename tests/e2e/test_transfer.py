@@ -123,7 +123,7 @@ async def test_chat_goes_back_to_the_queue_where_it_is_looked_at_and_taken_with_
     await widget.expect(*said)
 
     await boris.find(f"#queue [data-ticket='{ticket}']").click()
-    await boris.expect(("visitor", "Hello"))
+    await boris.expect(*said)
     assert not await boris.find("#reply").is_visible()
     await boris.find("#take").click()
     await eventually(boris.focused, "reply")
@@ -150,6 +150,8 @@ async def test_handing_over_needs_no_mouse_and_the_focus_is_never_lost(people: P
     await eventually(anna.focused, "transfer-ticket")
     await keyboard.press("Enter")
     await anna.find(f"#colleagues [data-operator='{BORIS.id}']").wait_for()
+    await keyboard.press("Tab")
+    await eventually(anna.focused, "transfer-note")
     await keyboard.press("Tab")
     assert await anna.page.evaluate("document.activeElement.dataset.operator") == str(BORIS.id)
     await keyboard.press("Enter")
@@ -180,6 +182,41 @@ async def test_two_operators_who_take_the_same_chat_do_not_both_get_it(people: P
     await anna.find("#notices").get_by_text(taken).wait_for()
     assert await boris.tickets() == [ticket]
     assert await anna.tickets() == []
+
+
+async def test_chat_for_a_group_goes_to_its_member_and_comes_to_the_next_one_with_a_note(people: People) -> None:
+    group = people.product.command("group", "add", "Repairs")
+    people.product.command("group", "join", "Repairs", "--email", BORIS.email)
+    assert "Group 1" in group
+    anna, boris, widget, ticket = await chat_of_anna(people)
+    await anna.find("#transfer-ticket").click()
+    await anna.find("#transfer-note").fill("The hinge is broken")
+    await anna.find("#groups [data-group='1']").click()
+
+    await eventually(anna.tickets, [])
+    await boris.open(ticket)
+    await boris.find("#transfer-read").get_by_text("The hinge is broken").wait_for()
+    await boris.find(f"#my-tickets [data-ticket='{ticket}'] .group").get_by_text("Repairs").wait_for()
+    await boris.send("I am Boris")
+    await until(lambda: _is_gone(boris, "#transfer-read"), "the note goes with the first answer")
+    assert "hinge" not in await widget.page.content()
+
+    page = await people.visitor()
+    await page.page.route("**/", _with_group)
+    await page.page.reload()
+    await page.open()
+    second = await page.start("Maria", "For repairs")
+    await eventually(lambda: boris.find(f"#my-tickets [data-ticket='{second}'] .group").count(), 1)
+
+
+async def _with_group(route: Route) -> None:
+    answer = await route.fetch()
+    tag = (await answer.text()).replace('widget.js"', 'widget.js" data-group="1"')
+    await route.fulfill(response=answer, body=tag)
+
+
+async def _is_gone(panel: Panel, selector: str) -> bool:
+    return await panel.find(selector).count() == 0
 
 
 async def _listen(panel: Panel, ticket: int) -> list[str]:

@@ -83,6 +83,10 @@ class Product:
         """Where the support desk answers."""
         return self.support.url
 
+    def command(self, *arguments: str) -> str:
+        """Run a command of the desk beside it; returns what it prints."""
+        return run_command(self.database, *arguments)
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds in the database file, past the support desk."""
         with closing(sqlite3.connect(self.database, timeout=10.0)) as connection:
@@ -139,14 +143,20 @@ def make_accounts(folder: Path) -> Path:
 def add_operator(database: Path, account: Account) -> None:
     """Make an account from the command line."""
     options = ["--name", account.name, "--email", account.email, "--password-stdin"]
+    run_command(database, "operator", "add", *options, stdin=account.password)
+
+
+def run_command(database: Path, *arguments: str, stdin: str = "") -> str:
+    """Run a command of the desk over a database file; returns what it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "support_api", "operator", "add", *options],
+        [sys.executable, "-m", "support_api", *arguments],
         cwd=ROOT,
         env=environment("SUPPORT_", {"database_url": f"sqlite:///{database}"}),
-        input=account.password,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=_COMMAND_TIMEOUT,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

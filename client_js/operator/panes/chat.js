@@ -1,6 +1,7 @@
 /** The middle column: the open chat, one's own or a waiting one that is looked at. Knows no network. */
 
 import { h } from 'preact';
+import { useLook } from '../look.js';
 import { useComputed, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { WAITING } from '../../conversation/thread.js';
@@ -33,7 +34,8 @@ function Open({ desk, ticket }) {
   const log = useRef(null);
   const mode = desk.mode.value;
   const id = ticket.ticket_id;
-  const thread = mode === LOOK ? lookedAt(ticket) : desk.thread.value;
+  const seen = useLook(desk, ticket, mode);
+  const thread = mode === LOOK ? lookedAt(ticket, seen) : desk.thread.value;
   return h('div', { class: 'open' },
     h(Head, { desk, ticket, mode }),
     chatLines.map(({ key, Line }) => h(Line, { key, desk, ticket, thread, mode })),
@@ -92,8 +94,9 @@ function titleOf(desk, ticket) {
   return nameOf(ticket, (word) => desk.t(word));
 }
 
-/** Of a waiting chat only its first message is known: who takes it sees them all. */
-function lookedAt({ message, created_at, visitor_name }) {
+/** A waiting chat as it is read before it is taken; until the history is here, its first message, which the list has. */
+function lookedAt({ message, created_at, visitor_name }, seen) {
+  if (seen) return { status: WAITING, loaded: true, messages: seen, pending: [] };
   const first = { id: 'first', sender_type: 'visitor', sender_name: visitor_name, content: message ?? '', created_at };
   return { status: WAITING, loaded: true, messages: [first], pending: [] };
 }

@@ -3,9 +3,13 @@
 import { h } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Avatar } from '../parts/avatar.js';
+import { Field } from '../parts/controls.js';
 import { Dialog } from '../parts/dialog.js';
 import { nameOf } from '../people.js';
 import { isFull } from '../state.js';
+
+/** Characters of a note; the desk takes no more. */
+const MAX_NOTE = 4000;
 
 export function Transfer({ desk }) {
   const { transfer, tickets } = desk.state.value;
@@ -38,13 +42,16 @@ function Box({ desk, transfer, name }) {
   ];
 }
 
-function Choice({ desk, transfer: { colleagues, busy, error } }) {
+function Choice({ desk, transfer: { colleagues, groups, busy, error, note: text } }) {
   const { handOver } = desk.controller;
   const note = colleagues ? desk.t(colleagues.length ? 'transferAbout' : 'noColleagues') : desk.t('loading');
   return h('div', { class: 'choices' },
     h('p', { class: 'about', role: 'status' }, error ? '' : note),
+    h(Field, { label: desk.t('transferNote') },
+      h('textarea', { id: 'transfer-note', rows: 2, maxLength: MAX_NOTE, dir: 'auto', value: text, onInput: ({ currentTarget }) => handOver.write(currentTarget.value) })),
     colleagues?.length > 0 && h('ul', { id: 'colleagues', 'aria-label': desk.t('colleagues') },
       colleagues.map((colleague) => h(Colleague, { key: colleague.operator_id, desk, colleague, busy }))),
+    groups?.length > 0 && h('ul', { id: 'groups', 'aria-label': desk.t('groups') }, groups.map((group) => h(Group, { key: group.group_id, desk, group, busy }))),
     h('button', { id: 'transfer-queue', type: 'button', class: 'choice', disabled: busy, onClick: () => handOver.choose(null) },
       h('strong', {}, desk.t('toQueue')), h('span', { class: 'text' }, desk.t('toQueueAbout'))),
     h('button', { id: 'transfer-cancel', type: 'button', class: 'quiet', onClick: () => handOver.cancel() }, desk.t('cancel')));
@@ -60,6 +67,12 @@ function Colleague({ desk, colleague, busy }) {
       h('strong', { dir: 'auto' }, name),
       h('span', { class: `load${full ? ' full' : ''}` }, desk.t(full ? 'loadFull' : 'load', { n, max })),
       h('span', { class: 'presence', 'data-status': presence }, desk.t(presence))));
+}
+
+function Group({ desk, group, busy }) {
+  return h('li', {},
+    h('button', { type: 'button', class: 'choice', 'data-group': group.group_id, disabled: busy, onClick: () => desk.controller.handOver.chooseGroup(group) },
+      h('strong', { dir: 'auto' }, group.name), h('span', { class: 'text' }, desk.t('toGroupAbout'))));
 }
 
 function Question({ desk, transfer: { asking, busy } }) {

@@ -25,6 +25,7 @@ export function Facts({ desk, ticket, thread }) {
     rows: [
       [desk.t('number'), `№ ${ticket.ticket_id}`],
       [desk.t('began'), time],
+      [desk.t('group'), ticket.group_name],
       [desk.t('state'), ticket.status && desk.t(`ticket_${ticket.status}`)],
       [desk.t('history'), spoken ? String(spoken) : ''],
     ],

@@ -35,7 +35,8 @@ export function WaitingRow({ desk, ticket }) {
   return h('li', { class: 'waiting' },
     h(RowButton, { desk, ticket, chosen: current === id && !tickets[id] },
       h(Waits, { desk, since: Date.parse(ticket.created_at) }),
-      h('span', { class: 'text', dir: 'auto' }, ticket.message ?? '')),
+      h('span', { class: 'text', dir: 'auto' }, ticket.message ?? ''),
+      h('span', { class: 'marks' }, rowMarks.map(({ key, Mark }) => h(Mark, { key, desk, ticket })))),
     h('button', { type: 'button', class: 'take', disabled: taking !== null, 'aria-label': desk.t('takeOf', { name }), onClick: () => desk.take(id) }, desk.t('take')));
 }
 

@@ -35,6 +35,8 @@ export function useFakeDesk() {
       history: mock.fn(async (id, after) => ({ messages: (server.rows[id] ?? []).filter(({ seq }) => seq > after), ticket: { ticket_id: id, status: 'active' } })),
       close: async () => ({}),
       colleagues: async () => ({ operators: [] }),
+      groups: async () => ({ groups: [] }),
+      notes: async () => ({ notes: [] }),
       transfers: [],
       transfer: async (...args) => {
         server.transfers.push(args);

@@ -73,7 +73,22 @@ test('colleagues who could begin at once stand first, and a full one is asked ab
   server.mine = [];
   controller.handOver.answer(true);
   await settle(40);
-  assert.deepEqual([server.transfers, controller.state.transfer, ids(myTickets(controller.state))], [[[3, 3, true]], null, []]);
+  assert.deepEqual([server.transfers, controller.state.transfer, ids(myTickets(controller.state))], [[[3, { operatorId: 3, note: undefined }, true]], null, []]);
+});
+
+test('a chat goes to a group with a note, which is kept while somebody else is chosen', async () => {
+  server.groups = async () => ({ groups: [{ group_id: 7, name: 'Repairs', members: [2] }] });
+  server.mine = [{ ticket_id: 3 }];
+  const controller = await working();
+  await controller.handOver.open(3);
+  assert.deepEqual(controller.state.transfer.groups.map(({ name }) => name), ['Repairs']);
+  controller.handOver.write(' Broken hinge ');
+  controller.handOver.choose({ operator_id: 2, name: 'Boris', active_tickets: 5, max_tickets: 5 });
+  controller.handOver.answer(false);
+  server.mine = [];
+  controller.handOver.chooseGroup(controller.state.transfer.groups[0]);
+  await settle(40);
+  assert.deepEqual([server.transfers, controller.state.transfer], [[[3, { groupId: 7, note: 'Broken hinge' }, false]], null]);
 });
 
 test('a colleague who became full meanwhile is asked about; any other refusal is told in the dialog', async () => {
