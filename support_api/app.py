@@ -21,6 +21,7 @@ from support_api.delivery.notices import Notices
 from support_api.delivery.outbox import Outbox, Pace
 from support_api.delivery.sweep import Sweep
 from support_api.models.tickets import OpenLimits
+from support_api.models.times import Times
 from support_api.rules.assignment import LeastLoaded
 from support_api.services import Services, open_services
 from support_api.services.leases import topic_of
@@ -64,7 +65,7 @@ async def opened_services(settings: Settings, clock: Clock = utc_now) -> AsyncIt
     """All use cases, with the rules of assignment that the settings ask for. Raises `DatabaseUnusable`."""
     database = database_of(settings.database_url, clock=clock)
     chooser = LeastLoaded(timedelta(seconds=settings.operator_timeout))
-    async with open_services(database, chooser, wording(settings.language)) as services:
+    async with open_services(database, chooser, wording(settings.language), _times(settings)) as services:
         yield services
 
 
@@ -91,6 +92,14 @@ async def running_app(settings: Settings, parts: Parts | None = None) -> AsyncIt
             repeating(rates.forget_old, FORGET_EVERY, "rates"),
         ):
             yield _application(desk, parts.static_folder)
+
+
+def _times(settings: Settings) -> Times:
+    return Times(
+        warn_after=timedelta(minutes=settings.warn_after_minutes) or None,
+        close_after=timedelta(minutes=settings.close_after_minutes) or None,
+        answer_within=timedelta(seconds=settings.answer_within_seconds) or None,
+    )
 
 
 def relay_client(settings: Settings) -> PushlerClient:

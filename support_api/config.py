@@ -63,6 +63,12 @@ class Settings:
     messages_per_minute: int = 300
     # Seconds between two looks for tickets that wait although somebody is free.
     sweep_interval: int = 5
+    # Minutes after the operator's last word in which a visitor may be silent until they are asked whether they are there …
+    warn_after_minutes: int = 0
+    # … and until the chat is closed; 0: never.
+    close_after_minutes: int = 0
+    # Seconds in which an operator answers before the chat goes to another one; 0: it stays.
+    answer_within_seconds: int = 0
     # What the system says to visitors, for clients that do not write it themselves: ru or en.
     language: str = "ru"
     # Whether the relay is this project's own, which can end a user's subscriptions; false: another Pusher server.
@@ -207,6 +213,9 @@ _RULES: dict[str, _Rule] = {
     "open_tickets_per_network": _whole(0, 1_000_000),
     "messages_per_minute": _whole(0, 1_000_000),
     "sweep_interval": _whole(1, 3600),
+    "warn_after_minutes": _whole(0, 43_200),
+    "close_after_minutes": _whole(0, 43_200),
+    "answer_within_seconds": _whole(0, 86_400),
     "language": _one_of(*LANGUAGES),
     "relay_extensions": _Rule("true or false", _boolean),
     "log_level": _one_of("debug", "info", "warning", "error"),

@@ -42,6 +42,13 @@ class Sweep:
             released = await self._services.assignment.release_silent(self._silence)
             if released:
                 _log.info("tickets_of_silent_operators_released", count=released)
+        await self._look_for_silence()
         assigned = await self._services.assignment.assign_waiting()
         if assigned:
             _log.info("waiting_tickets_assigned", count=assigned)
+
+    async def _look_for_silence(self) -> None:
+        silence = self._services.silence
+        for name, work in (("warned", silence.warn), ("closed", silence.close), ("handed_on", silence.hand_on)):
+            if count := await work():
+                _log.info(f"silent_conversations_{name}", count=count)

@@ -24,6 +24,7 @@ from support_api.models.happenings import (
     TicketClosed,
     TicketHandedOver,
     TicketOpened,
+    TicketRested,
     TicketReturned,
 )
 from support_api.models.messages import Message, SenderType
@@ -75,6 +76,8 @@ def events_of(happening: Happening) -> list[Event]:
             events = [ticket_transferred(before, after)]
         case NoteWritten(note, reader):
             events = [] if reader is None else [note_new(note, reader)]
+        case TicketRested(ticket):
+            events = [queue_updated(ticket)]
         case TicketClosed(ticket):
             events = [ticket_closed(ticket), queue_updated(ticket)]
         case AccessEnded(operator_id, ticket_id):

@@ -47,6 +47,12 @@ class NoteWritten(Struct, frozen=True):
     reader: int | None
 
 
+class TicketRested(Struct, frozen=True):
+    """A conversation rests from now on, until `ticket.snoozed_until`, or no longer."""
+
+    ticket: Ticket
+
+
 class TicketClosed(Struct, frozen=True):
     """A conversation is over."""
 
@@ -79,6 +85,7 @@ Happening = (
     | TicketReturned
     | TicketHandedOver
     | NoteWritten
+    | TicketRested
     | TicketClosed
     | AccessEnded
     | SessionEnded

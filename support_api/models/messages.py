@@ -22,6 +22,10 @@ class NoticeCode(StrEnum):
     TRANSFERRED = "transferred"
     # The conversation waits for another operator.
     RETURNED = "returned"
+    # Nobody has heard of the visitor for a while.
+    STILL_THERE = "still_there"
+    # The visitor did not answer, so it was closed.
+    CLOSED_IN_SILENCE = "closed_in_silence"
 
 
 class Notice(Struct, frozen=True):

@@ -27,6 +27,8 @@ class Act(StrEnum):
     JOIN = "join"
     # Give it to a colleague, or back to the queue.
     TRANSFER = "transfer"
+    # Let it rest, so that nobody is asked or closes it for silence.
+    SNOOZE = "snooze"
     # Have it from the queue.
     TAKE = "take"
 
@@ -38,7 +40,7 @@ _OF_ANY_OPERATOR: Final = frozenset({Act.TAKE})
 # What nobody serves at this moment is no secret among operators; `readable_by` says the same of many tickets.
 _OF_ANY_OPERATOR_UNLESS_SERVED: Final = _OF_ANY_OPERATOR | {Act.READ}
 
-_OF_ITS_OPERATOR: Final = _OF_ITS_VISITOR | _OF_ANY_OPERATOR | {Act.TRANSFER}
+_OF_ITS_OPERATOR: Final = _OF_ITS_VISITOR | _OF_ANY_OPERATOR | {Act.TRANSFER, Act.SNOOZE}
 
 
 def may(identity: Identity, act: Act, ticket: Ticket) -> Sender:

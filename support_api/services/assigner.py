@@ -44,7 +44,7 @@ class Assigner(Struct, frozen=True):
         _end_access(happened, before)
         if before.operator_id is not None or before.returned_by is not None:
             notice = Notice(NoticeCode.TRANSFERRED, {"operator_name": name})
-            ticket = replace(ticket, last_seq=self._say(tx, happened, ticket.id, notice).seq)
+            ticket = replace(ticket, last_seq=self.say(tx, happened, ticket.id, notice).seq)
         return TicketSummary(ticket, summary.first_message)
 
     def put_back(
@@ -58,7 +58,7 @@ class Assigner(Struct, frozen=True):
             tickets.set_holder(tx, ticket)
             _end_access(happened, before)
             if returned_by is not None:
-                self._say(tx, happened, ticket.id, Notice(NoticeCode.RETURNED, {}))
+                self.say(tx, happened, ticket.id, Notice(NoticeCode.RETURNED, {}))
             happened.append(TicketReturned(ticket))
 
     def release(self, tx: Transaction, happened: Happened, held: Sequence[TicketSummary]) -> None:
@@ -103,7 +103,8 @@ class Assigner(Struct, frozen=True):
     def _choose(self, operators_: Sequence[Candidate], kind: Kind, now: datetime) -> Choice:
         return self.choose([one for one in operators_ if suits(one, kind)], now)
 
-    def _say(self, tx: Transaction, happened: Happened, ticket_id: int, notice: Notice) -> Message:
+    def say(self, tx: Transaction, happened: Happened, ticket_id: int, notice: Notice) -> Message:
+        """Have the system say something in a conversation."""
         message = messages.add_message(tx, ticket_id, _SYSTEM, Draft(self.word(notice)), notice)
         happened.append(MessageWritten(message))
         return message

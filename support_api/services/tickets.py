@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from support_api.database.engine import Transaction
 from support_api.errors import InvalidField, NotYours, TooManyOpen
-from support_api.models.happenings import MessageWritten, TicketAssigned, TicketClosed, TicketOpened
+from support_api.models.happenings import MessageWritten, TicketAssigned, TicketClosed, TicketOpened, TicketRested
 from support_api.models.messages import Draft, Message, Sender, SenderType
 from support_api.models.notes import Note
 from support_api.models.operators import Identity
@@ -55,6 +55,8 @@ class Tickets:
             if stored is not None:
                 return _ensure_own(stored, sender)
             ensure_open(ticket)
+            if ticket.snoozed_until is not None:
+                happened.append(TicketRested(tickets.set_snoozed(tx, ticket, None)))
             message = messages.add_message(tx, ticket_id, sender, draft)
             happened.append(MessageWritten(message, draft.socket_id))
             return message

@@ -113,6 +113,17 @@ def set_holder(tx: Transaction, ticket: Ticket) -> None:
     tx.conn.execute(_CHANGE, {"ticket_id": ticket.id, **whose})
 
 
+def set_warned(tx: Transaction, ticket_id: int) -> None:
+    """Note that the visitor was asked whether they are there."""
+    tx.conn.execute(_CHANGE, {"ticket_id": ticket_id, "warned_at": tx.now})
+
+
+def set_snoozed(tx: Transaction, ticket: Ticket, until: datetime | None) -> Ticket:
+    """Store until when a ticket rests."""
+    tx.conn.execute(_CHANGE, {"ticket_id": ticket.id, "snoozed_until": until})
+    return replace(ticket, snoozed_until=until)
+
+
 def set_closed(tx: Transaction, ticket: Ticket, by: SenderType) -> Ticket:
     """Close a ticket and forget where it was opened from."""
     closed = {"status": TicketStatus.CLOSED.value, "closed_at": tx.now, "closed_by": by.value, "network": None}

@@ -141,6 +141,14 @@ async def notes(request: web.Request) -> web.Response:
     return json_answer({"notes": [note_json(one) for one in found]})
 
 
+async def snooze(request: web.Request) -> web.Response:
+    """Lets the operator's ticket rest until a moment or the next message; without a moment no longer."""
+    operator, fields = await logged_in(request), await body_fields(request)
+    ticket_id, until = fields.ticket_id(), fields.moment("until")
+    ticket = await request.app[DESK].services.silence.snooze(ticket_id, until, Identity(operator=operator))
+    return json_answer({"ticket": ticket_json(ticket, with_email=True)})
+
+
 async def take_ticket(request: web.Request) -> web.Response:
     """Gives a waiting ticket to the operator who asks for it."""
     operator, fields = await logged_in(request), await body_fields(request)

@@ -47,6 +47,7 @@ ROUTES: Final = (
     Route("GET", "/operator/colleagues", operators.colleagues),
     Route("GET", "/operator/groups", operators.groups),
     Route("GET", "/operator/notes", operators.notes),
+    Route("POST", "/operator/snooze", operators.snooze),
     Route("GET", "/config", health.browser_config, Callers.ANY),
     Route("GET", "/desk_status", health.desk_status, Callers.ANY),
     Route("GET", "/up", health.up),

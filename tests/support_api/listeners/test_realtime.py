@@ -9,14 +9,17 @@ from support_api.models.happenings import (
     AccountDisabled,
     Happening,
     MessageWritten,
+    NoteWritten,
     SessionEnded,
     TicketAssigned,
     TicketClosed,
     TicketHandedOver,
     TicketOpened,
+    TicketRested,
     TicketReturned,
 )
 from support_api.models.messages import Message, SenderType
+from support_api.models.notes import Note, NoteKind
 from support_api.models.outbox import TOPIC
 from support_api.models.tickets import TicketStatus, TicketSummary
 from support_api.services import Services
@@ -44,6 +47,7 @@ def test_typing_is_named_after_who_types(sender: SenderType) -> None:
 
 
 SUMMARY, WAITING = TicketSummary(ticket(OLGA), "hello"), TicketSummary(ticket(None), "hello")
+NOTE = Note(1, 7, 2, "Petr", "They know", 1, NoteKind.TRANSFER, START)
 MESSAGE = Message(3, 7, 2, SenderType.OPERATOR, "1", "Olga", "Hi", None, START)
 
 
@@ -64,6 +68,9 @@ MESSAGE = Message(3, 7, 2, SenderType.OPERATOR, "1", "Olga", "Hi", None, START)
         ),
         (TicketReturned(ticket(None)), ["ticket:updated private-support-queue", "ticket:updated private-ticket-7"]),
         (TicketHandedOver(ticket(OLGA), ticket(None)), ["ticket:transferred private-operator-1"]),
+        (TicketRested(ticket(OLGA)), ["ticket:updated private-support-queue"]),
+        (NoteWritten(NOTE, 1), ["note:new private-operator-1"]),
+        (NoteWritten(NOTE, None), []),
         (TicketClosed(ticket(OLGA)), ["ticket:closed private-ticket-7", "ticket:updated private-support-queue"]),
         (AccessEnded(1, 7), ["unsubscribe private-ticket-7"]),
         (SessionEnded(1), ["unsubscribe "]),

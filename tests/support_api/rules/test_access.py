@@ -34,7 +34,8 @@ def ticket(operator: Operator | None = OLGA) -> Ticket:
 
 
 OF_BOTH_SIDES = [Act.READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN]
-OF_OPERATORS = [Act.TRANSFER, Act.TAKE]
+OF_ITS_OPERATOR = [Act.TRANSFER, Act.SNOOZE]
+OF_OPERATORS = [*OF_ITS_OPERATOR, Act.TAKE]
 
 
 @pytest.mark.parametrize("act", OF_BOTH_SIDES)
@@ -93,16 +94,20 @@ def test_what_an_operator_may_read_of_many_is_what_is_theirs_or_nobodys() -> Non
     assert readable_by(OLGA) == Readable(OLGA.id)
 
 
+@pytest.mark.parametrize("act", OF_ITS_OPERATOR)
 @pytest.mark.parametrize("identity", [Identity(operator=OLGA), Identity(ANNA, OLGA)], ids=["operator", "and visitor"])
-def test_a_ticket_is_handed_over_by_its_operator(identity: Identity) -> None:
-    assert may(identity, Act.TRANSFER, ticket()).type is SenderType.OPERATOR
+def test_a_ticket_is_handed_over_by_its_operator(identity: Identity, act: Act) -> None:
+    assert may(identity, act, ticket()).type is SenderType.OPERATOR
 
 
+@pytest.mark.parametrize("act", OF_ITS_OPERATOR)
 @pytest.mark.parametrize("identity", [Identity(operator=PETR), Identity(ANNA, PETR)], ids=["another", "and visitor"])
 @pytest.mark.parametrize("operator", [OLGA, None], ids=["served", "waiting"])
-def test_who_does_not_serve_a_ticket_does_not_say_who_does(identity: Identity, operator: Operator | None) -> None:
+def test_who_does_not_serve_a_ticket_does_not_say_who_does(
+    identity: Identity, operator: Operator | None, act: Act
+) -> None:
     with pytest.raises(NotYours):
-        may(identity, Act.TRANSFER, ticket(operator))
+        may(identity, act, ticket(operator))
 
 
 @pytest.mark.parametrize("operator", [OLGA, PETR])

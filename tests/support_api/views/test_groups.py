@@ -1,4 +1,4 @@
-"""The calls about groups and notes, and who gets no answer to them."""
+"""The calls about groups, notes and rest, and who gets no answer to them."""
 
 import pytest
 
@@ -63,3 +63,17 @@ async def test_groups_and_notes_are_for_operators(team: tuple[Running, Caller, C
     for caller in (running.nobody, visitor.caller):
         for path in ("/operator/groups", f"/operator/notes?ticket_id={visitor.ticket_id}"):
             assert (await caller.send("GET", path)).code == "login_needed"
+
+
+async def test_a_ticket_rests_until_a_moment_that_its_operator_names(
+    team: tuple[Running, Caller, Caller, Visitor],
+) -> None:
+    running, olga, petrs, visitor = team
+    until = "2030-01-02T03:04:05+01:00"
+    rested = await olga.post("/operator/snooze", ticket_id=visitor.ticket_id, until=until)
+    assert rested.json["ticket"]["snoozed_until"] == "2030-01-02T02:04:05.000Z"
+    for caller, code in ((petrs, "not_yours"), (visitor.caller, "login_needed"), (running.nobody, "login_needed")):
+        assert (await caller.post("/operator/snooze", ticket_id=visitor.ticket_id, until=until)).code == code
+    bad = await olga.post("/operator/snooze", ticket_id=visitor.ticket_id, until="tomorrow")
+    assert (bad.status, bad.json["error"]["field"]) == (422, "until")
+    assert (await olga.post("/operator/snooze", ticket_id=visitor.ticket_id)).json["ticket"]["snoozed_until"] is None
