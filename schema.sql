@@ -165,6 +165,16 @@ CREATE TABLE support_tickets (
     warned_at VARCHAR(24),
     -- When it was opened again after its end
     reopened_at VARCHAR(24),
+    -- How far the visitor has read: the seq of a message; it only goes forward
+    visitor_read_seq INTEGER DEFAULT 0 NOT NULL,
+    -- How far the operator has read: the seq of a message; it only goes forward
+    operator_read_seq INTEGER DEFAULT 0 NOT NULL,
+    -- When a person, not the system, wrote last
+    last_message_at VARCHAR(24),
+    -- Who that was: visitor or operator
+    last_sender VARCHAR(8),
+    -- Since when the visitor has no answer to what they wrote; empty: they have one
+    waiting_since VARCHAR(24),
     CONSTRAINT ck_support_tickets_operator CHECK ((status = 'waiting' AND operator_id IS NULL) OR (status = 'active' AND operator_id IS NOT NULL) OR status = 'closed'),
     CONSTRAINT ck_support_tickets_closed_at CHECK ((status = 'closed') = (closed_at IS NOT NULL)),
     CONSTRAINT uq_support_tickets_visitor_id_create_key UNIQUE (visitor_id, create_key),

@@ -26,7 +26,7 @@ from support_api.rules.assignment import LeastLoaded
 from support_api.services import Services, open_services
 from support_api.services.leases import topic_of
 from support_api.services.passwords import Passwords
-from support_api.services.rates import Rates
+from support_api.services.rates import Rates, own_rate
 from support_api.services.reception import Reception
 from support_api.services.tokens import Tokens
 from support_api.services.typing import TYPING_SECONDS, Typing
@@ -175,6 +175,8 @@ def _limits(settings: Settings, rates: Rates) -> Limits:
     return Limits(
         rates.rate("tickets", settings.tickets_per_minute, 60.0),
         rates.rate("messages", settings.messages_per_minute, 60.0),
+        # As often as there can be something new to read, from both sides. Of one process: a stray mark more hurts nobody.
+        own_rate(2 * settings.messages_per_minute, 60.0),
         OpenLimits(settings.open_tickets_per_visitor, settings.open_tickets_per_network),
         rates.rate("logins", LOGIN_FAILURES, LOGIN_SECONDS),
         rates.rate("address_logins", ADDRESS_LOGIN_FAILURES, LOGIN_SECONDS),

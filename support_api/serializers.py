@@ -57,6 +57,11 @@ def ticket_json(ticket: Ticket, *, with_email: bool) -> Json:
         "closed_at": optional_time_text(ticket.closed_at),
         "closed_by": None if ticket.closed_by is None else str(ticket.closed_by),
         "last_seq": ticket.last_seq,
+        "visitor_read_seq": ticket.visitor_read_seq,
+        "operator_read_seq": ticket.operator_read_seq,
+        "last_message_at": optional_time_text(ticket.last_message_at),
+        "last_sender": None if ticket.last_sender is None else str(ticket.last_sender),
+        "waiting_since": optional_time_text(ticket.waiting_since),
     } | life_json(ticket)
     if with_email:
         shape["visitor_email"] = ticket.visitor_email

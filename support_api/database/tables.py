@@ -248,6 +248,27 @@ tickets = Table(
         "warned_at", UtcTime, comment="When the visitor was last told that it will be closed; empty: they wrote since"
     ),
     Column("reopened_at", UtcTime, comment="When it was opened again after its end"),
+    Column(
+        "visitor_read_seq",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="How far the visitor has read: the seq of a message; it only goes forward",
+    ),
+    Column(
+        "operator_read_seq",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="How far the operator has read: the seq of a message; it only goes forward",
+    ),
+    Column("last_message_at", UtcTime, comment="When a person, not the system, wrote last"),
+    Column("last_sender", String(8), comment="Who that was: visitor or operator"),
+    Column(
+        "waiting_since",
+        UtcTime,
+        comment="Since when the visitor has no answer to what they wrote; empty: they have one",
+    ),
     CheckConstraint(
         "(status = 'waiting' AND operator_id IS NULL) OR (status = 'active' AND operator_id IS NOT NULL)"
         " OR status = 'closed'",

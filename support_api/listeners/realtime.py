@@ -17,6 +17,7 @@ from support_api.models.happenings import (
     AccessEnded,
     AccountDisabled,
     Happening,
+    MessagesRead,
     MessageWritten,
     NoteWritten,
     SessionEnded,
@@ -80,6 +81,8 @@ def events_of(happening: Happening) -> list[Event]:
             events = [queue_updated(ticket)]
         case TicketClosed(ticket):
             events = [ticket_closed(ticket), queue_updated(ticket)]
+        case MessagesRead(ticket_id, reader, seq, socket_id):
+            events = [message_read(ticket_id, reader, seq, socket_id)]
         case AccessEnded(operator_id, ticket_id):
             events = [lost_channel(operator_id, ticket_id)]
         case SessionEnded(operator_id):
@@ -159,6 +162,12 @@ def ticket_new(ticket: Ticket, first_message: str) -> Event:
 def message_new(message: Message, exclude_socket: str | None) -> Event:
     """Bring a message to the conversation, except to the connection that sent it."""
     return Event(ticket_channel(message.ticket_id), "message:new", {"message": message_json(message)}, exclude_socket)
+
+
+def message_read(ticket_id: int, reader: SenderType, seq: int, exclude_socket: str | None) -> Event:
+    """Tell the conversation how far one side has read."""
+    payload = {"ticket_id": ticket_id, "reader": str(reader), "seq": seq}
+    return Event(ticket_channel(ticket_id), "message:read", payload, exclude_socket)
 
 
 def queue_updated(ticket: Ticket) -> Event:

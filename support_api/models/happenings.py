@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from support_api.models.messages import Message
+from support_api.models.messages import Message, SenderType
 from support_api.models.notes import Note
 from support_api.models.tickets import Ticket, TicketSummary
 
@@ -59,6 +59,15 @@ class TicketClosed(Struct, frozen=True):
     ticket: Ticket
 
 
+class MessagesRead(Struct, frozen=True):
+    """One side has read a conversation up to `seq`. `socket_id`: the connection that said so and need not hear it."""
+
+    ticket_id: int
+    reader: SenderType
+    seq: int
+    socket_id: str | None = None
+
+
 class AccessEnded(Struct, frozen=True):
     """An operator does not serve a ticket any longer, and must hear nothing more of it."""
 
@@ -87,6 +96,7 @@ Happening = (
     | NoteWritten
     | TicketRested
     | TicketClosed
+    | MessagesRead
     | AccessEnded
     | SessionEnded
     | AccountDisabled

@@ -22,7 +22,8 @@ class TicketStatus(StrEnum):
 
 class Ticket(Struct, frozen=True):
     """One conversation. `last_seq` is the seq of its newest message; `operator_name` is read along with it; `returned_by` is
-    who gave it back to the queue, while it waits there."""
+    who gave it back to the queue, while it waits there; `…_read_seq`: how far that side has read; `last_sender`: who wrote last,
+    system aside, and `waiting_since`: since when the visitor has no answer to what they wrote."""
 
     id: int
     visitor_id: str
@@ -42,6 +43,11 @@ class Ticket(Struct, frozen=True):
     # Since when the visitor is gone; None: here, as far as is known.
     visitor_left_at: datetime | None = None
     snoozed_until: datetime | None = None
+    visitor_read_seq: int = 0
+    operator_read_seq: int = 0
+    last_message_at: datetime | None = None
+    last_sender: SenderType | None = None
+    waiting_since: datetime | None = None
 
 
 class Readable(Struct, frozen=True):

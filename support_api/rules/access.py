@@ -20,6 +20,8 @@ class Act(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    # Say how far one has read.
+    MARK_READ = "mark_read"
     # Show the other side that one types.
     TYPE = "type"
     CLOSE = "close"
@@ -33,7 +35,7 @@ class Act(StrEnum):
     TAKE = "take"
 
 
-_OF_ITS_VISITOR: Final = frozenset({Act.READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN})
+_OF_ITS_VISITOR: Final = frozenset({Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN})
 
 _OF_ANY_OPERATOR: Final = frozenset({Act.TAKE})
 

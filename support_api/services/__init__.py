@@ -19,6 +19,7 @@ from support_api.services.leases import Leases
 from support_api.services.operators import Operators
 from support_api.services.outbox import StoredEvents
 from support_api.services.search import Search
+from support_api.services.receipts import Receipts
 from support_api.services.sessions import Sessions
 from support_api.services.silence import Silence
 from support_api.services.tickets import Tickets
@@ -39,6 +40,7 @@ class Services:
         self.search = Search(transactions)
         self.transfers = Transfers(transactions, assigner)
         self.groups = Groups(transactions, assigner)
+        self.receipts = Receipts(transactions)
         self.operators = Operators(transactions, assigner)
         self.sessions = Sessions(transactions, assigner)
         self.assignment = Assignment(transactions, assigner)

@@ -36,12 +36,17 @@ class Rates:
         """At most `limit` times within any `seconds`. A limit of 0 means no limit."""
         if self._is_shared and limit:
             return _SharedRate(self._database, lambda key: self._hide(f"{name} {key!r}"), limit, seconds)
-        return _OwnRate(SlidingWindow(limit, seconds))
+        return own_rate(limit, seconds)
 
     async def forget_old(self) -> None:
         """Remove what counts for nothing any more. Raises `StoreUnavailable`."""
         if self._is_shared:
             await self._database.writing(rates.forget_old)
+
+
+def own_rate(limit: int, seconds: float) -> Rate:
+    """At most `limit` times within any `seconds`, counted in this process alone. A limit of 0 means no limit."""
+    return _OwnRate(SlidingWindow(limit, seconds))
 
 
 class _OwnRate:

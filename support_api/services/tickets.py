@@ -140,7 +140,7 @@ class Tickets:
         sender = Sender(SenderType.VISITOR, new.visitor_id, new.name)
         message = messages.add_message(tx, ticket.id, sender, Draft(new.message))
         taken = {one.ticket.id: one for one in self._assigner.assign_waiting(tx, happened)}
-        mine = taken.pop(ticket.id, TicketSummary(replace(ticket, last_seq=message.seq), new.message))
+        mine = taken.pop(ticket.id, TicketSummary(_with_first(ticket, message), new.message))
         happened.extend(map(TicketAssigned, taken.values()))
         happened.append(TicketOpened(mine, message))
         return Opened(mine.ticket, message)
@@ -155,6 +155,14 @@ def _for_a_known_group(tx: Transaction, new: NewTicket) -> NewTicket:
     """A page may still name a group that was removed: then the ticket is for everybody."""
     is_known = new.group_id is None or groups.find_group(tx, new.group_id) is not None
     return new if is_known else replace(new, group_id=None)
+
+
+def _with_first(ticket: Ticket, message: Message) -> Ticket:
+    """The new ticket as it is stored with the message that opens it."""
+    said = message.created_at
+    return replace(
+        ticket, last_seq=message.seq, last_message_at=said, last_sender=message.sender_type, waiting_since=said
+    )
 
 
 def _ensure_few_open(tx: Transaction, new: NewTicket, limits: OpenLimits) -> None:

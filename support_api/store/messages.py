@@ -3,11 +3,11 @@
 from typing import Final
 
 import orjson
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from support_api.database.engine import Transaction
 from support_api.database.tables import messages, tickets
-from support_api.models.messages import Draft, Message, Notice, Sender
+from support_api.models.messages import Draft, Message, Notice, Sender, SenderType
 from support_api.store.rows import message_of
 
 # The raised counter holds the ticket's row until commit, so seq has neither gaps nor doubles.
@@ -17,6 +17,15 @@ _RAISE: Final = (
     .values(last_seq=tickets.c.last_seq + 1)
     .returning(tickets.c.last_seq)
 )
+_now = bindparam("now", type_=tickets.c.waiting_since.type)
+# What the system says neither asks for an answer nor is one.
+_RAISE_BY: Final = {
+    SenderType.VISITOR: _RAISE.values(
+        last_message_at=_now, last_sender="visitor", waiting_since=func.coalesce(tickets.c.waiting_since, _now)
+    ),
+    SenderType.OPERATOR: _RAISE.values(last_message_at=_now, last_sender="operator", waiting_since=None),
+    SenderType.SYSTEM: _RAISE,
+}
 _INSERT: Final = insert(messages).returning(messages.c.id)
 _of_ticket = messages.c.ticket_id == bindparam("ticket_id")
 _SENT: Final = select(messages).where(_of_ticket & (messages.c.client_id == bindparam("client_id")))
@@ -38,7 +47,7 @@ _PAGE_BACK: Final = (
 
 def add_message(tx: Transaction, ticket_id: int, sender: Sender, draft: Draft, notice: Notice | None = None) -> Message:
     """Store a message as the newest of its ticket."""
-    seq = tx.conn.execute(_RAISE, {"ticket_id": ticket_id}).scalar_one()
+    seq = tx.conn.execute(_RAISE_BY[sender.type], {"ticket_id": ticket_id, "now": tx.now}).scalar_one()
     row = {
         "ticket_id": ticket_id,
         "seq": seq,

@@ -69,6 +69,11 @@ def ticket_of(row: AnyRow) -> Ticket:
         group_name=row.group_name,
         visitor_left_at=row.visitor_left_at,
         snoozed_until=row.snoozed_until,
+        visitor_read_seq=row.visitor_read_seq,
+        operator_read_seq=row.operator_read_seq,
+        last_message_at=row.last_message_at,
+        last_sender=None if row.last_sender is None else SenderType(row.last_sender),
+        waiting_since=row.waiting_since,
     )
 
 

@@ -131,6 +131,13 @@ def set_closed(tx: Transaction, ticket: Ticket, by: SenderType) -> Ticket:
     return replace(ticket, status=TicketStatus.CLOSED, closed_at=tx.now, closed_by=by)
 
 
+def set_read(tx: Transaction, ticket: Ticket, reader: SenderType, seq: int) -> Ticket:
+    """Store how far one side has read."""
+    pointer = {f"{reader}_read_seq": seq}
+    tx.conn.execute(_CHANGE, {"ticket_id": ticket.id, **pointer})
+    return replace(ticket, **pointer)
+
+
 def active_of(tx: Transaction, operator_id: int, limit: int | None = LIST_LIMIT) -> list[TicketSummary]:
     """List the active tickets of one operator, oldest first. `limit` None: all of them."""
     return _summaries(tx, _ACTIVE_OF.limit(limit), {"operator_id": operator_id})

@@ -67,6 +67,15 @@ async def typing(request: web.Request) -> web.Response:
     return json_answer({})
 
 
+async def read(request: web.Request) -> web.Response:
+    """Note how far the caller has read their conversation."""
+    desk, fields, identity = request.app[DESK], await body_fields(request), claim(request)
+    ticket_id, seq, socket_id = fields.ticket_id(), fields.integer("seq", 1, MAX_ID), fields.socket_id()
+    await ensure_not_too_often(desk.limits.reads, sender_key(request, identity), "read marks")
+    ticket = await desk.services.receipts.read(ticket_id, seq, identity, socket_id)
+    return json_answer({"ticket": ticket_json(ticket, with_email=False)})
+
+
 async def get_messages(request: web.Request) -> web.Response:
     """The caller's conversation, or what is new in it."""
     desk, fields, identity = request.app[DESK], query_fields(request), await identify(request)

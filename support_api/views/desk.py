@@ -34,6 +34,7 @@ class Limits:
 
     tickets: Rate
     messages: Rate
+    reads: Rate
     open_tickets: OpenLimits
     logins: Rate
     address_logins: Rate

@@ -31,6 +31,7 @@ ROUTES: Final = (
     Route("POST", "/auth", realtime_auth.auth, Callers.LISTED, php=True),
     Route("POST", "/user_auth", realtime_auth.user_auth, php=True),
     Route("POST", "/typing", conversations.typing, Callers.LISTED, php=True),
+    Route("POST", "/read", conversations.read, Callers.LISTED, php=True),
     Route("GET", "/get_messages", conversations.get_messages, Callers.LISTED, php=True),
     Route("POST", "/close_ticket", conversations.close_ticket, Callers.LISTED, php=True),
     Route("POST", "/transfer_ticket", operators.transfer_ticket, php=True),

@@ -33,7 +33,7 @@ def ticket(operator: Operator | None = OLGA) -> Ticket:
     )
 
 
-OF_BOTH_SIDES = [Act.READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN]
+OF_BOTH_SIDES = [Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN]
 OF_ITS_OPERATOR = [Act.TRANSFER, Act.SNOOZE]
 OF_OPERATORS = [*OF_ITS_OPERATOR, Act.TAKE]
 

@@ -13,7 +13,7 @@ from tests.support_api.conftest import Running, Start
 from tests.support_api.helpers import Answer, Caller, Visitor, open_ticket
 
 SUFFIXES = ["", ".php"]
-CALLS = ["send_support_message", "typing", "get_messages", "auth", "close_ticket"]
+CALLS = ["send_support_message", "typing", "read", "get_messages", "auth", "close_ticket"]
 UNKNOWN = 4711
 
 
@@ -88,7 +88,7 @@ async def call(caller: Caller, name: str, suffix: str, ticket_id: Any, **more: A
         return await caller.get(path, ticket_id=ticket_id)
     if name == "auth":
         return await caller.form(path, channel_name=f"private-ticket-{ticket_id}", socket_id="1.2")
-    return await caller.post(path, **({"ticket_id": ticket_id, "content": "hi"} | more))
+    return await caller.post(path, **({"ticket_id": ticket_id, "content": "hi", "seq": 1} | more))
 
 
 @pytest.mark.parametrize("who", ADMITTED)

@@ -65,7 +65,9 @@ async def test_a_client_that_leaves_while_it_sends_is_one_line_for_all(
         async with asyncio.timeout(SECONDS):
             while not _counted(lines):  # noqa: ASYNC110 - a log is no event
                 await asyncio.sleep(0.01)
-    assert [line["event"] for line in lines if line["log_level"] != "debug"] == ["connections_ended_early"]
+    # The desk behind it may be starting yet, and say so.
+    said = [line["event"] for line in lines if line["log_level"] != "debug" and line["event"] != "lease_taken"]
+    assert said == ["connections_ended_early"]
 
 
 def _counted(lines: list[MutableMapping[str, Any]]) -> bool:
