@@ -22,8 +22,8 @@ class TicketStatus(StrEnum):
 
 class Ticket(Struct, frozen=True):
     """One conversation. `last_seq` is the seq of its newest message; `operator_name` is read along with it; `returned_by` is
-    who gave it back to the queue, while it waits there; `…_read_seq`: how far that side has read; `last_sender`: who wrote last,
-    system aside, and `waiting_since`: since when the visitor has no answer to what they wrote."""
+    who gave it back to the queue, while it waits there; `visitor_read_seq` and `operator_read_seq` say how far a side has
+    read; `last_sender` is who wrote last, the system aside; `waiting_since`: since when the visitor has no answer."""
 
     id: int
     visitor_id: str

@@ -18,8 +18,8 @@ from support_api.services.groups import Groups
 from support_api.services.leases import Leases
 from support_api.services.operators import Operators
 from support_api.services.outbox import StoredEvents
-from support_api.services.search import Search
 from support_api.services.receipts import Receipts
+from support_api.services.search import Search
 from support_api.services.sessions import Sessions
 from support_api.services.silence import Silence
 from support_api.services.tickets import Tickets
