@@ -15,6 +15,7 @@ from support_api.database.engine import Transaction
 from support_api.database.tables import outbox
 from support_api.models.happenings import (
     AccessEnded,
+    AccessLost,
     AccountDisabled,
     Happening,
     MessagesRead,
@@ -83,15 +84,21 @@ def events_of(happening: Happening) -> list[Event]:
             events = [ticket_closed(ticket), queue_updated(ticket)]
         case MessagesRead(ticket_id, reader, seq, socket_id):
             events = [message_read(ticket_id, reader, seq, socket_id)]
+        case _:
+            events = _ends_of_access(happening)
+    return events
+
+
+def _ends_of_access(happening: AccessLost) -> list[Event]:
+    match happening:
         case AccessEnded(operator_id, ticket_id):
-            events = [lost_channel(operator_id, ticket_id)]
+            return [lost_channel(operator_id, ticket_id)]
         case SessionEnded(operator_id):
-            events = [lost_all_channels(operator_id)]
+            return [lost_all_channels(operator_id)]
         case AccountDisabled(operator_id):
-            events = [lost_all_channels(operator_id), lost_connections(operator_id)]
+            return [lost_all_channels(operator_id), lost_connections(operator_id)]
         case _:
             assert_never(happening)
-    return events
 
 
 def _row(event: Event, now: datetime) -> Mapping[str, object]:

@@ -87,6 +87,9 @@ class AccountDisabled(Struct, frozen=True):
     operator_id: int
 
 
+# What takes from an operator what they could hear.
+AccessLost = AccessEnded | SessionEnded | AccountDisabled
+
 Happening = (
     TicketOpened
     | MessageWritten
@@ -97,7 +100,5 @@ Happening = (
     | TicketRested
     | TicketClosed
     | MessagesRead
-    | AccessEnded
-    | SessionEnded
-    | AccountDisabled
+    | AccessLost
 )
