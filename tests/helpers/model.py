@@ -227,6 +227,8 @@ class Model:
     def close(self, guest: Guest) -> None:
         """The connection is over, whoever ended it."""
         self.guests.remove(guest)
+        # Also of whoever was in no channel: what their own channel held may be kept from them.
+        self.left.add(guest)
         user, guest.user = guest.user, None
         for channel in list(guest.channels):
             self._exit(guest, channel)

@@ -428,6 +428,21 @@ def test_whatever_happens_and_however_late_the_cluster_answers_everybody_is_told
     run(examples=40, steps=30, machine=machine)
 
 
+@pytest.mark.parametrize("machine", [RelayAndModel, LateRelayAndModel, ReplyFirst])
+def test_what_the_own_channel_of_somebody_in_no_other_holds_back_may_be_lost_when_they_go_in_the_same_turn(
+    machine: type[RelayAndModel],
+) -> None:
+    state = machine()
+    state.begin(channels=["#server-to-user-1"], counting=False, clients=1)
+    state.end_turn()
+    state.do_much_in_one_turn(steps=3)
+    state.sign_in(at=0, user="1", watchlist=[])
+    state.publish(which=[0], data="", excludes=[None])
+    state.drop(at=0)
+    state.end_turn()
+    state.teardown()
+
+
 @pytest.mark.long
 def test_whatever_happens_for_long_everybody_is_told_what_the_model_says() -> None:
     run(examples=2_000, steps=60)
