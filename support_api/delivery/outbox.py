@@ -189,10 +189,14 @@ class Outbox:
             pause = self._pace.first_pause
 
     async def _step(self) -> int:
-        """Read events or wait for them, deliver what goes out together, and remove what was delivered.
+        """Remove what was delivered, when it is time; read events or wait for them, and deliver what goes out together.
 
         Returns how many went out.
         """
+        # First, so that nothing goes out before the row of what ended access is gone, and rows do not stay for as long as the
+        # relay is away: after two minutes it would not know them again.
+        if self._is_time_to_remove():
+            await self._remove()
         if not self._lease.is_held:
             await self._leave_it_to_others()
         elif not self._ahead:
@@ -200,9 +204,10 @@ class Outbox:
         together = take(self._ahead)
         await _all_of([self._deliver(lane) for lane in lanes_of(together)])
         self._ahead = self._ahead[len(together) :]
-        if len(self._delivered) >= DELIVERED or self._stop.is_set() or _now() >= self._remove_at:
-            await self._remove()
         return len(together)
+
+    def _is_time_to_remove(self) -> bool:
+        return len(self._delivered) >= DELIVERED or self._stop.is_set() or _now() >= self._remove_at
 
     async def _leave_it_to_others(self) -> None:
         """Whoever delivers now reads it for themselves."""

@@ -147,6 +147,8 @@ async def test_message_sent_while_the_relay_is_down_is_stored_and_appears_withou
     # So that the panel cannot fetch by HTTP what the relay should bring.
     await panel.page.route("**/get_messages*", lambda route: route.abort())
     await panel.page.route("**/operator/tickets", lambda route: route.abort())
+    # Rows of delivered events stay for a moment.
+    await until(lambda: _delivered(product), "the relay has taken all events so far")
     await asyncio.to_thread(product.relay.kill)
 
     async with widget.page.expect_response(SEND) as waiting:

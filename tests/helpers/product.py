@@ -102,7 +102,7 @@ class Product:
         ]
 
     def undelivered(self) -> int:
-        """How many events the relay has not taken yet."""
+        """How many events the relay has not taken yet, or took less than a moment ago: their rows stay for 0.25 s."""
         return int(self.rows("SELECT count(*) FROM support_outbox WHERE refused_at IS NULL")[0][0])
 
     def logs(self) -> str:

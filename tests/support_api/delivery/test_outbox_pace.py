@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from relay.client import Event as RelayEvent
 from relay.client import RelayRefused, RelayUnavailable
@@ -15,6 +16,8 @@ from support_api.models.outbox import Event, EventKind, StoredEvent
 
 # Nothing happens by the clock.
 STILL = Pace(first_pause=0.0, longest_pause=0.0, poll=3600.0, deadline=10.0, removal=3600.0)
+# The same, but rows of delivered events stay for a moment only.
+STILL_BUT_REMOVAL = structs.replace(STILL, removal=0.02)
 
 
 class Crash(BaseException):
@@ -305,3 +308,22 @@ async def test_it_may_be_woken_again_while_it_is_just_waking_up() -> None:
         for _ in range(5):
             outbox.wake()
             await asyncio.sleep(0)
+
+
+async def test_rows_of_delivered_events_go_in_time_also_while_the_relay_is_away() -> None:
+    memory = Memory()
+    is_away = False
+
+    def refuse(_batch: Sequence[RelayEvent]) -> None:
+        if is_away:
+            raise RelayUnavailable("http://relay", "not now")
+
+    memory.before = refuse
+    async with memory.delivering(STILL_BUT_REMOVAL):
+        memory.announce("a")
+        await memory.until(lambda: memory.numbers == [1])
+        is_away = True
+        memory.announce("a")
+        await memory.until(lambda: [one.id for one in memory.stored] == [2])
+        is_away = False
+    assert memory.numbers == [1, 2]
