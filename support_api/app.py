@@ -98,6 +98,7 @@ def _times(settings: Settings) -> Times:
     return Times(
         warn_after=timedelta(minutes=settings.warn_after_minutes) or None,
         close_after=timedelta(minutes=settings.close_after_minutes) or None,
+        reopen_within=timedelta(hours=settings.reopen_within_hours) or None,
         answer_within=timedelta(seconds=settings.answer_within_seconds) or None,
     )
 

@@ -69,6 +69,8 @@ class Settings:
     close_after_minutes: int = 0
     # Seconds in which an operator answers before the chat goes to another one; 0: it stays.
     answer_within_seconds: int = 0
+    # Hours after its end in which a visitor may go on with their chat; 0: never.
+    reopen_within_hours: int = 24
     # What the system says to visitors, for clients that do not write it themselves: ru or en.
     language: str = "ru"
     # Whether the relay is this project's own, which can end a user's subscriptions; false: another Pusher server.
@@ -216,6 +218,7 @@ _RULES: dict[str, _Rule] = {
     "warn_after_minutes": _whole(0, 43_200),
     "close_after_minutes": _whole(0, 43_200),
     "answer_within_seconds": _whole(0, 86_400),
+    "reopen_within_hours": _whole(0, 8760),
     "language": _one_of(*LANGUAGES),
     "relay_extensions": _Rule("true or false", _boolean),
     "log_level": _one_of("debug", "info", "warning", "error"),

@@ -233,6 +233,16 @@ class TicketClosed(SupportError):
         return "This conversation is closed; start a new one."
 
 
+class TooLate(SupportError):
+    """The conversation has been closed for so long that its visitor cannot go on with it."""
+
+    status = 409
+    code = "too_late"
+
+    def __str__(self) -> str:
+        return "This conversation has been closed for too long; start a new one."
+
+
 class TicketTaken(SupportError):
     """Another operator was quicker."""
 

@@ -17,12 +17,14 @@ _TEXTS: Mapping[str, Mapping[NoticeCode, str]] = MappingProxyType(
         "en": {
             NoticeCode.TRANSFERRED: "\u2068{operator_name}\u2069 has taken over this chat.",
             NoticeCode.RETURNED: "This chat is waiting for another operator.",
+            NoticeCode.REOPENED: "This chat was opened again.",
             NoticeCode.STILL_THERE: "Are you still there?",
             NoticeCode.CLOSED_IN_SILENCE: "There was no answer, so this chat was closed.",
         },
         "ru": {
             NoticeCode.TRANSFERRED: "Этот чат продолжает \u2068{operator_name}\u2069.",
             NoticeCode.RETURNED: "Этот чат ждёт другого оператора.",
+            NoticeCode.REOPENED: "Этот чат открыт снова.",
             NoticeCode.STILL_THERE: "Вы ещё здесь?",
             NoticeCode.CLOSED_IN_SILENCE: "Ответа не было, поэтому чат закрыт.",
         },

@@ -11,7 +11,7 @@ import { readMark } from './reading.js';
 import { mayRetry } from './refusal.js';
 
 /** Keys of the texts for the codes of the system's messages. */
-const SYSTEM_TEXTS = { transferred: 'systemTransferred', returned: 'systemReturned', still_there: 'systemStillThere', closed_in_silence: 'systemClosedInSilence' };
+const SYSTEM_TEXTS = { transferred: 'systemTransferred', returned: 'systemReturned', reopened: 'systemReopened', still_there: 'systemStillThere', closed_in_silence: 'systemClosedInSilence' };
 
 /**
  * @param {object} message  stored, or pending with a `state`

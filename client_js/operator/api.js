@@ -35,6 +35,7 @@ export function operatorApi(base = '', reach = new Reach()) {
     /** To a colleague, to a group, or with neither to the queue. @param {{operatorId?: number, groupId?: number, note?: string}} where */
     transfer: (ticketId, { operatorId, groupId, note }, overLimit) =>
       post('/transfer_ticket', { ticket_id: ticketId, operator_id: operatorId, group_id: groupId, note, over_limit: overLimit }),
+    reopen: (ticketId) => post('/reopen_ticket', { ticket_id: ticketId }),
     notes: (ticketId) => get(`/operator/notes?ticket_id=${ticketId}`),
     groups: () => get('/operator/groups'),
 

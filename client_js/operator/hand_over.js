@@ -76,6 +76,21 @@ export class HandOver {
     this.panel.dispatch({ type: 'taking', ticketId: null });
   }
 
+  /** Go on with a chat that has ended: it is mine again, somebody else's, or waits. */
+  async reopen(ticketId) {
+    const visitor = this.panel.state.tickets[ticketId]?.visitor_name ?? '';
+    try {
+      const { ticket } = await this.api.reopen(ticketId);
+      // A thread that has ended stays so: it begins anew.
+      if (this.chats.get(ticketId)) this.chats.dismiss(ticketId);
+      if (ticket.operator_id === this.panel.state.me.operator_id) this.chats.add(ticket);
+      this.panel.reload();
+      this.panel.select(ticketId);
+    } catch {
+      this.panel.dispatch({ type: 'notice', notice: { ticketId, key: 'reopenFailed', values: { visitor } } });
+    }
+  }
+
   _notTaken(ticketId, visitor, { status }) {
     const key = status === 409 || status === 403 || status === 404 ? 'takenAway' : 'takeFailed';
     this.panel.dispatch({ type: 'notice', notice: { ticketId, key, values: { visitor } } });

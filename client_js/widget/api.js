@@ -46,6 +46,8 @@ export function visitorApi(base, token) {
 
     history: (ticketId, after) => call(`/get_messages?ticket_id=${ticketId}&after=${after}`),
 
+    reopen: (ticketId) => call('/reopen_ticket', { ticket_id: ticketId }),
+
     close: (ticketId) => call('/close_ticket', { ticket_id: ticketId }),
   };
 }

@@ -119,6 +119,22 @@ export class Controller {
   }
 
   /** What was not sent, and what was half-written at the end, begins the new chat. */
+  /** Go on with the chat that has ended; where that is not possible any more, with a new one. */
+  async reopen() {
+    const saved = this._saved;
+    try {
+      await this.api.reopen(saved.id);
+    } catch (error) {
+      if (!isTemporary(error)) this._forget();
+      return;
+    }
+    if (saved !== this._saved) return;
+    this._leave();
+    this._save({ ...saved, closed: false });
+    // A thread that has ended stays so: it begins anew.
+    await this._resume();
+  }
+
   startAgain() {
     this._forget();
   }
@@ -207,10 +223,10 @@ export class Controller {
   _threadChanged(thread) {
     if (thread.denied) return this._forget('gone');
     this._dispatch({ type: 'thread', thread, visible: this.isSeen() });
-    if (thread.status === CLOSED && !this._saved.closed) {
-      this._save({ ...this._saved, closed: true });
-      this._disconnect();
-    }
+    const closed = thread.status === CLOSED;
+    // An operator may have opened it again while nobody looked.
+    if (thread.status !== null && closed !== this._saved.closed) this._save({ ...this._saved, closed });
+    if (closed) this._disconnect();
   }
 
   async _connect(attempt = 0) {

@@ -121,7 +121,8 @@ export class View {
     this._confirmYes = h('button', { type: 'button', className: 'main', id: 'chat-end-yes', onclick: () => actions.end() }, t('end'));
     const no = h('button', { type: 'button', className: 'quiet', onclick: () => this._ask(false) }, t('cancel'));
     this._confirmBar = h('div', { className: 'bar', role: 'group', 'aria-label': t('endSure'), hidden: true }, h('p', {}, t('endSure')), this._confirmYes, no);
-    this._again = h('div', { className: 'bar', hidden: true }, h('button', { id: 'chat-new', type: 'button', className: 'main', onclick: () => this._startAgain() }, t('again')));
+    const reopen = h('button', { id: 'chat-reopen', type: 'button', className: 'quiet', onclick: () => this._reopen() }, t('reopen'));
+    this._again = h('div', { className: 'bar', hidden: true }, reopen, h('button', { id: 'chat-new', type: 'button', className: 'main', onclick: () => this._startAgain() }, t('again')));
     this._panel = h('section', { id: 'support-chat', role: 'dialog', 'aria-labelledby': 'title', dir: 'ltr', hidden: true },
       header, this._strip, this._loading, this._startForm, this._log, this._live, this._confirmBar, this._input._note, this._form, this._again);
     this.root.append(this._panel, this._launcher);
@@ -325,6 +326,11 @@ export class View {
   _close() {
     this.actions.close();
     this._launcher.focus();
+  }
+
+  async _reopen() {
+    await this.actions.reopen();
+    this.focus();
   }
 
   _startAgain() {

@@ -22,6 +22,8 @@ class NoticeCode(StrEnum):
     TRANSFERRED = "transferred"
     # The conversation waits for another operator.
     RETURNED = "returned"
+    # It was closed, and goes on.
+    REOPENED = "reopened"
     # Nobody has heard of the visitor for a while.
     STILL_THERE = "still_there"
     # The visitor did not answer, so it was closed.

@@ -14,3 +14,5 @@ class Times(Struct, frozen=True):
     close_after: timedelta | None = None
     # Since the visitor's question, or since it became the operator's, until it goes to another operator.
     answer_within: timedelta | None = None
+    # Since its end, in which its visitor may go on with it.
+    reopen_within: timedelta | None = None

@@ -31,16 +31,18 @@ class Act(StrEnum):
     TRANSFER = "transfer"
     # Let it rest, so that nobody is asked or closes it for silence.
     SNOOZE = "snooze"
+    # Go on with it after its end.
+    REOPEN = "reopen"
     # Have it from the queue.
     TAKE = "take"
 
 
-_OF_ITS_VISITOR: Final = frozenset({Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN})
+_OF_ITS_VISITOR: Final = frozenset({Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN, Act.REOPEN})
 
 _OF_ANY_OPERATOR: Final = frozenset({Act.TAKE})
 
 # What nobody serves at this moment is no secret among operators; `readable_by` says the same of many tickets.
-_OF_ANY_OPERATOR_UNLESS_SERVED: Final = _OF_ANY_OPERATOR | {Act.READ}
+_OF_ANY_OPERATOR_UNLESS_SERVED: Final = _OF_ANY_OPERATOR | {Act.READ, Act.REOPEN}
 
 _OF_ITS_OPERATOR: Final = _OF_ITS_VISITOR | _OF_ANY_OPERATOR | {Act.TRANSFER, Act.SNOOZE}
 

@@ -19,6 +19,7 @@ from support_api.services.leases import Leases
 from support_api.services.operators import Operators
 from support_api.services.outbox import StoredEvents
 from support_api.services.receipts import Receipts
+from support_api.services.reopening import Reopening
 from support_api.services.search import Search
 from support_api.services.sessions import Sessions
 from support_api.services.silence import Silence
@@ -45,6 +46,7 @@ class Services:
         self.sessions = Sessions(transactions, assigner)
         self.assignment = Assignment(transactions, assigner)
         self.silence = Silence(transactions, assigner, times)
+        self.reopening = Reopening(transactions, assigner, times)
         self.outbox = StoredEvents(transactions)
         self.leases = Leases(transactions)
 

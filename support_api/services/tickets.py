@@ -37,7 +37,7 @@ class Tickets:
             made = _find_created(tx, new)
             if made is not None:
                 return made
-            _ensure_few_open(tx, new, limits)
+            ensure_few_open(tx, new.visitor_id, new.network, limits)
             return self._open(tx, happened, _for_a_known_group(tx, new))
 
         return await self._transactions.assigning(create)
@@ -165,10 +165,11 @@ def _with_first(ticket: Ticket, message: Message) -> Ticket:
     )
 
 
-def _ensure_few_open(tx: Transaction, new: NewTicket, limits: OpenLimits) -> None:
-    if limits.per_visitor and tickets.count_open_of_visitor(tx, new.visitor_id) >= limits.per_visitor:
+def ensure_few_open(tx: Transaction, visitor_id: str, network: str | None, limits: OpenLimits) -> None:
+    """Raise `TooManyOpen` where one more open ticket is one too many."""
+    if limits.per_visitor and tickets.count_open_of_visitor(tx, visitor_id) >= limits.per_visitor:
         raise TooManyOpen(limits.per_visitor, of_network=False)
-    if limits.per_network and tickets.count_open_of_network(tx, new.network) >= limits.per_network:
+    if limits.per_network and tickets.count_open_of_network(tx, network) >= limits.per_network:
         raise TooManyOpen(limits.per_network, of_network=True)
 
 

@@ -124,6 +124,14 @@ def set_snoozed(tx: Transaction, ticket: Ticket, until: datetime | None) -> Tick
     return replace(ticket, snoozed_until=until)
 
 
+def set_reopened(tx: Transaction, ticket: Ticket, network: str | None) -> Ticket:
+    """Have a closed ticket wait again. `network`: from where that was asked for, as of `NewTicket`."""
+    changes = {"status": TicketStatus.WAITING.value, "operator_id": None, "closed_at": None, "closed_by": None}
+    more = {"returned_by": None, "warned_at": None, "snoozed_until": None, "reopened_at": tx.now, "network": network}
+    tx.conn.execute(_CHANGE, {"ticket_id": ticket.id, **changes, **more})
+    return read_ticket(tx, ticket.id)
+
+
 def set_closed(tx: Transaction, ticket: Ticket, by: SenderType) -> Ticket:
     """Close a ticket and forget where it was opened from."""
     closed = {"status": TicketStatus.CLOSED.value, "closed_at": tx.now, "closed_by": by.value, "network": None}

@@ -99,5 +99,17 @@ async def close_ticket(request: web.Request) -> web.Response:
     return json_answer({"ticket": _ticket_for(ticket, identity)})
 
 
+async def reopen_ticket(request: web.Request) -> web.Response:
+    """Goes on with the caller's conversation after its end."""
+    desk, fields, identity = request.app[DESK], await body_fields(request), await identify(request)
+    ticket = await desk.services.reopening.reopen(
+        fields.ticket_id(),
+        identity,
+        network=desk.tokens.hide_network(network_of(request)),
+        limits=desk.limits.open_tickets,
+    )
+    return json_answer({"ticket": ticket_json(ticket, with_email=False)})
+
+
 def _ticket_for(ticket: Ticket, identity: Identity) -> Json:
     return ticket_json(ticket, with_email=may(identity, Act.READ, ticket).type is SenderType.OPERATOR)

@@ -34,6 +34,7 @@ ROUTES: Final = (
     Route("POST", "/read", conversations.read, Callers.LISTED, php=True),
     Route("GET", "/get_messages", conversations.get_messages, Callers.LISTED, php=True),
     Route("POST", "/close_ticket", conversations.close_ticket, Callers.LISTED, php=True),
+    Route("POST", "/reopen_ticket", conversations.reopen_ticket, Callers.LISTED),
     Route("POST", "/transfer_ticket", operators.transfer_ticket, php=True),
     Route("POST", "/take_ticket", operators.take_ticket, php=True),
     Route("POST", "/operator/login", operators.login),

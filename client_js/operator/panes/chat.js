@@ -86,6 +86,7 @@ function Bar({ desk, id, mode }) {
   return h('div', { id: 'chat-bar', class: 'bar end' },
     h('p', {}, { [LOOK]: desk.t('looking'), [KEPT]: desk.t('keptText') }[mode] ?? ''),
     mode === LOOK && h('button', { id: 'take', type: 'button', class: 'main', disabled: desk.state.value.taking !== null, onClick: () => desk.take(id) }, desk.t('takeThis')),
+    mode === ENDED && h('button', { id: 'reopen', type: 'button', class: 'quiet', onClick: () => desk.controller.handOver.reopen(id) }, desk.t('reopen')),
     mode === KEPT && navigator.clipboard && h('button', { id: 'copy-unsent', type: 'button', class: 'quiet', onClick: copy }, desk.t(copied.value ? 'copied' : 'copy')),
     (mode === ENDED || mode === KEPT) && h('button', { id: 'dismiss', type: 'button', class: 'main', onClick: () => desk.dismiss() }, desk.t('dismiss')));
 }

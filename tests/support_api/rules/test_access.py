@@ -33,7 +33,7 @@ def ticket(operator: Operator | None = OLGA) -> Ticket:
     )
 
 
-OF_BOTH_SIDES = [Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN]
+OF_BOTH_SIDES = [Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN, Act.REOPEN]
 OF_ITS_OPERATOR = [Act.TRANSFER, Act.SNOOZE]
 OF_OPERATORS = [*OF_ITS_OPERATOR, Act.TAKE]
 
@@ -75,7 +75,7 @@ def test_anybody_else_is_refused(identity: Identity, act: Act) -> None:
 NOT_SERVED = [ticket(None), replace(ticket(), status=TicketStatus.CLOSED, closed_at=START)]
 
 
-@pytest.mark.parametrize("act", [act for act in OF_BOTH_SIDES if act is not Act.READ])
+@pytest.mark.parametrize("act", [act for act in OF_BOTH_SIDES if act not in (Act.READ, Act.REOPEN)])
 @pytest.mark.parametrize("unserved", NOT_SERVED, ids=["waiting", "closed"])
 def test_an_operator_does_nothing_in_a_ticket_that_waits_or_was_a_colleagues(act: Act, unserved: Ticket) -> None:
     with pytest.raises(Forbidden):

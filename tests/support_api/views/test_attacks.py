@@ -14,6 +14,7 @@ from tests.support_api.helpers import Answer, Caller, Visitor, open_ticket
 
 SUFFIXES = ["", ".php"]
 CALLS = ["send_support_message", "typing", "read", "get_messages", "auth", "close_ticket"]
+REOPEN = "reopen_ticket"
 UNKNOWN = 4711
 
 
@@ -110,6 +111,20 @@ async def test_who_takes_no_part_is_refused_and_changes_nothing(stage: Stage, wh
             assert (answer.status, answer.code) == (403, code), (name, suffix)
             assert "Anna" not in answer.text
     assert (await call(stage.anna.caller, "get_messages", "", stage.anna.ticket_id)).json == before.json
+
+
+async def test_a_conversation_is_opened_again_by_its_visitor_and_by_operators_alone(stage: Stage) -> None:
+    ticket_id = stage.anna.ticket_id
+    refused = [who for who in REFUSED if not who.startswith("other operator")]
+    await call(stage.anna.caller, "close_ticket", "", ticket_id)
+    for who in refused:
+        answer = await call(stage.callers[who], REOPEN, "", ticket_id)
+        assert (answer.status, answer.code) == (403, "forbidden"), who
+    for who in ("visitor", "operator", "other operator"):
+        answer = await call(stage.callers[who], REOPEN, "", ticket_id)
+        assert (answer.status, answer.json["ticket"]["status"]) == (200, "active"), who
+        assert "visitor_email" not in answer.json["ticket"]
+        await call(stage.anna.caller, "close_ticket", "", ticket_id)
 
 
 async def test_an_unknown_ticket_is_unknown_to_everybody(stage: Stage) -> None:
