@@ -43,6 +43,8 @@ export function operatorApi(base = '', reach = new Reach()) {
       return post('/send_support_message', { ticket_id: ticketId, content, client_id, socket_id: this.socketId() });
     },
 
+    writeNote: (ticketId, { content, client_id }) => post('/operator/notes', { ticket_id: ticketId, content, client_id }),
+
     read: (ticketId, seq) => post('/read', { ticket_id: ticketId, seq }),
 
     typing(ticketId) {

@@ -78,6 +78,7 @@ function actionsOf(desk) {
     take: () => desk.queue.value.length && desk.take(desk.queue.value[0].ticket_id),
     reply: () => desk.current.value !== null && desk.focusChat(),
     transfer: talking((id) => desk.controller.handOver.open(id)),
+    note: talking((id) => desk.toggleNote(id)),
     close: talking(() => desk.closeTicket()),
     undo: () => desk.state.value.closing.length && desk.undoClose(desk.state.value.closing.at(-1)),
     details: () => desk.toggleDetails(),

@@ -12,6 +12,7 @@ import { backoff } from '../kit/timing.js';
 import { Chats } from './chats.js';
 import { Closing } from './closing.js';
 import { HandOver, whereOf } from './hand_over.js';
+import { Notes } from './notes.js';
 import { initialState, LOGIN, longestWaiting, MINE, reduce, WORK } from './state.js';
 
 /** Doublings of the pause between questions whether the desk is back: 4 s at most. */
@@ -36,6 +37,7 @@ export class Controller {
     this.closing = new Closing({ panel: this });
     this.chats = new Chats({ api, storage, panel: this, notify: (...call) => this._called(...call), isVisible });
     this.handOver = new HandOver({ api, panel: this, chats: this.chats });
+    this.notes = new Notes({ api, storage, panel: this, failed: (error) => this._failed(error) });
     this._loads = new Map();
     this._unheardBeats = 0;
     storage.watch('who', () => this._sessionChanged());
@@ -145,13 +147,14 @@ export class Controller {
   }
 
   dispatch(action) {
-    const { read } = this.state;
+    const { read, current } = this.state;
     this.state = reduce(this.state, action);
     if (this.state.read !== read && this.state.screen === WORK) {
       this._readSlot.set(this.state.read);
       this.chats.see(this.state.read);
     }
     this.render(this.state);
+    if (this.state.current !== current && this.state.current !== null) this.notes.load(this.state.current);
   }
 
   reload() {
@@ -172,6 +175,7 @@ export class Controller {
     this._unwatchRead = this.storage.watch(read, () => this.dispatch({ type: 'read', read: this._readSlot.get() ?? {} }));
     this._client = this._newClient(config);
     this.dispatch({ type: 'enter', me, status, read: this._readSlot.get() ?? {} });
+    this.notes.begin(me.operator_id);
     this.chats.begin(me.operator_id, this._client);
     this._stopTicker = this.ticker(() => this._beat());
     this._listen(me.operator_id);
@@ -192,6 +196,7 @@ export class Controller {
     this._unwatchRead?.();
     clearTimeout(this._beatTimer);
     this.chats.end();
+    this.notes.end();
     this.closing.stop();
     const client = this._client;
     this._client = null;
@@ -217,13 +222,20 @@ export class Controller {
     this._client.on('state_change', ({ current }) => this._connectionChanged(current));
     this._client.signin();
     this._join(`private-operator-${operatorId}`)
-      .on('pushler:subscription_succeeded', () => this._loadTickets())
+      .on('pushler:subscription_succeeded', () => this._operatorJoined())
+      .on('note:new', (data) => this.notes.heard(data))
       .on('ticket:assigned', (data) => this._assigned(data))
       .on('ticket:transferred', (data) => this._transferred(data));
     this._join('private-support-queue')
       .on('pushler:subscription_succeeded', () => this._loadQueue())
       .on('ticket:new', (data) => this._queueChanged(data, true))
       .on('ticket:updated', (data) => this._queueChanged(data, false));
+  }
+
+  /** What was said on my channel meanwhile is asked for. */
+  _operatorJoined() {
+    this._loadTickets();
+    if (this.state.current !== null) this.notes.load(this.state.current);
   }
 
   /** A channel of every operator. Taken from us, only the server knows whether we are still one. */

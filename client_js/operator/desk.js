@@ -137,6 +137,12 @@ export class Desk {
     this.focusOpen();
   }
 
+  /** Write a note about a chat, or an answer again. */
+  toggleNote(ticketId) {
+    this.controller.notes.toggle(ticketId);
+    this.focusChat();
+  }
+
   undoClose(ticketId) {
     this.controller.closing.undo(ticketId);
     this.select(ticketId);

@@ -26,6 +26,16 @@ export function grouped(messages, me, newFrom = null) {
   return entries;
 }
 
+/**
+ * Messages with the notes of operators among them, each behind the message that it was written after.
+ * @param {object[]} notes of the API, by id
+ */
+export function withNotes(messages, notes) {
+  const rest = notes.map((note) => ({ ...note, id: `note ${note.id}`, sender_type: 'note', sender_id: String(note.operator_id), sender_name: note.operator_name }));
+  const before = (seq) => rest.splice(0, rest.findLastIndex(({ after_seq: after }) => seq === undefined || after < seq) + 1);
+  return [...messages.flatMap((message) => [...before(message.seq), message]), ...rest];
+}
+
 function isTogether(one, next, me) {
   if (one.sender_type === 'system' || speakerOf(one, me) !== speakerOf(next, me) || dayOf(one) !== dayOf(next)) return false;
   return Date.parse(next.created_at) - Date.parse(one.created_at) < PAUSE_MS;

@@ -14,6 +14,7 @@ export const COMMANDS = [
   { name: 'longest', alone: 'KeyN', alt: 'KeyN', word: 'keyLongest' },
   { name: 'take', alone: 'KeyT', alt: 'KeyT', word: 'keyTake' },
   { name: 'reply', alone: 'KeyR', word: 'keyReply' },
+  { name: 'note', alone: 'KeyM', alt: 'KeyM', word: 'keyNote' },
   { name: 'transfer', alone: 'KeyH', alt: 'KeyH', word: 'keyTransfer' },
   { name: 'close', alone: 'KeyE', alt: 'KeyE', word: 'keyClose' },
   { name: 'undo', alone: 'KeyZ', alt: 'KeyZ', word: 'keyUndo' },

@@ -5,6 +5,7 @@
 import { Emoji } from './parts/emoji.js';
 import { GroupMark } from './parts/group_mark.js';
 import { TransferNote } from './parts/transfer_note.js';
+import { NoteSwitch } from './parts/note_switch.js';
 import { Inbox } from './panes/inbox.js';
 import { Contact, Facts } from './panes/visitor_sections.js';
 
@@ -36,7 +37,7 @@ export const rowMarks = [{ key: 'group', Mark: GroupMark }];
 export const messageKinds = [];
 
 /** Below the field where one writes: {key, Tool({desk, ticketId, composer})}; composer.insert(text) writes at the cursor. */
-export const composerTools = [{ key: 'emoji', Tool: Emoji }];
+export const composerTools = [{ key: 'emoji', Tool: Emoji }, { key: 'note', Tool: NoteSwitch }];
 
 /** In the top bar before my status: {key, Item({desk})}. */
 export const topItems = [];

@@ -39,6 +39,10 @@ export const initialState = {
   read: {},
   /** By ticket: how often its draft was changed by something else than its field. */
   drafts: {},
+  /** By ticket: what operators noted about it, oldest first. */
+  notes: {},
+  /** By ticket: what is written about it now is a note; {error}: key of a text or null. */
+  noting: {},
   queue: {},
   /** Which lists have arrived at least once. */
   listed: { mine: false, queue: false },
@@ -111,6 +115,10 @@ function reduceChats(state, action) {
       return withRead(state, action.read);
     case 'draft':
       return { ...state, drafts: { ...state.drafts, [action.ticketId]: (state.drafts[action.ticketId] ?? 0) + 1 } };
+    case 'notes':
+      return withNotes(state, action.ticketId, action.notes);
+    case 'noting':
+      return { ...state, noting: { ...state.noting, [action.ticketId]: action.noting } };
     default:
       return reduceHandOver(state, action);
   }
@@ -299,6 +307,11 @@ function withQueueTicket(state, ticket) {
   const { [id]: known, ...queue } = state.queue;
   if (ticket.status !== WAITING || state.tickets[id]?.access === MINE) return { ...state, queue };
   return { ...state, queue: { ...queue, [id]: { ...known, ...ticket } } };
+}
+
+function withNotes(state, id, arrived) {
+  const all = new Map([...(state.notes[id] ?? []), ...arrived].map((note) => [note.id, note]));
+  return { ...state, notes: { ...state.notes, [id]: [...all.values()].sort((a, b) => a.id - b.id) } };
 }
 
 /** The chat that was asked for has come. */

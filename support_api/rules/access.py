@@ -35,6 +35,8 @@ class Act(StrEnum):
     REOPEN = "reopen"
     # Have it from the queue.
     TAKE = "take"
+    # Say among operators what the visitor does not read, and read it.
+    NOTE = "note"
 
 
 _OF_ITS_VISITOR: Final = frozenset({Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN, Act.REOPEN})
@@ -42,9 +44,9 @@ _OF_ITS_VISITOR: Final = frozenset({Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE
 _OF_ANY_OPERATOR: Final = frozenset({Act.TAKE})
 
 # What nobody serves at this moment is no secret among operators; `readable_by` says the same of many tickets.
-_OF_ANY_OPERATOR_UNLESS_SERVED: Final = _OF_ANY_OPERATOR | {Act.READ, Act.REOPEN}
+_OF_ANY_OPERATOR_UNLESS_SERVED: Final = _OF_ANY_OPERATOR | {Act.READ, Act.REOPEN, Act.NOTE}
 
-_OF_ITS_OPERATOR: Final = _OF_ITS_VISITOR | _OF_ANY_OPERATOR | {Act.TRANSFER, Act.SNOOZE}
+_OF_ITS_OPERATOR: Final = _OF_ITS_VISITOR | _OF_ANY_OPERATOR | {Act.TRANSFER, Act.SNOOZE, Act.NOTE}
 
 
 def may(identity: Identity, act: Act, ticket: Ticket) -> Sender:

@@ -16,6 +16,7 @@ from support_api.services.assignment import Assignment
 from support_api.services.chats import Chats
 from support_api.services.groups import Groups
 from support_api.services.leases import Leases
+from support_api.services.notes import Notes
 from support_api.services.operators import Operators
 from support_api.services.outbox import StoredEvents
 from support_api.services.receipts import Receipts
@@ -40,6 +41,7 @@ class Services:
         self.chats = Chats(transactions)
         self.search = Search(transactions)
         self.transfers = Transfers(transactions, assigner)
+        self.notes = Notes(transactions)
         self.groups = Groups(transactions, assigner)
         self.receipts = Receipts(transactions)
         self.operators = Operators(transactions, assigner)

@@ -1,21 +1,19 @@
 """Conversations: open, write, read, close. Who may, access says in the transaction that does it."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from support_api.database.engine import Transaction
-from support_api.errors import InvalidField, NotYours, TooManyOpen
+from support_api.errors import InvalidField, TooManyOpen
 from support_api.models.happenings import MessageWritten, TicketAssigned, TicketClosed, TicketOpened, TicketRested
 from support_api.models.messages import Draft, Message, Sender, SenderType
-from support_api.models.notes import Note
 from support_api.models.operators import Identity
 from support_api.models.tickets import History, NewTicket, Opened, OpenLimits, Ticket, TicketStatus, TicketSummary
-from support_api.rules.access import Act, ensure_open, ensure_operator, may
+from support_api.rules.access import Act, ensure_open, may
 from support_api.services.assigner import Assigner
 from support_api.services.transactions import Happened, Transactions
-from support_api.store import groups, messages, notes, operators, sessions, tickets
+from support_api.store import groups, messages, operators, sessions, tickets
 
 NO_LIMITS: Final = OpenLimits()
 
@@ -112,18 +110,6 @@ class Tickets:
                 return History(ticket, found[-limit:], len(found) > limit)
             found = messages.read_messages(tx, ticket_id, after, limit + 1)
             return History(ticket, found[:limit], len(found) > limit)
-
-        return await self._transactions.reading(read)
-
-    async def notes(self, ticket_id: int, identity: Identity) -> Sequence[Note]:
-        """List what operators noted about a ticket, oldest first. Raises `LoginNeeded`, `UnknownTicket` or `Forbidden`."""
-        ensure_operator(identity)
-
-        def read(tx: Transaction) -> Sequence[Note]:
-            sender = may(identity, Act.READ, tickets.read_ticket(tx, ticket_id))
-            if sender.type is not SenderType.OPERATOR:
-                raise NotYours
-            return notes.read_notes(tx, ticket_id)
 
         return await self._transactions.reading(read)
 

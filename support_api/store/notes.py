@@ -17,10 +17,15 @@ LIST_LIMIT: Final = 200
 _OF_TICKET: Final = (
     select(notes).where(notes.c.ticket_id == bindparam("ticket_id")).order_by(notes.c.id.desc()).limit(LIST_LIMIT)
 )
+_SENT: Final = select(notes).where(
+    (notes.c.ticket_id == bindparam("ticket_id")) & (notes.c.client_id == bindparam("client_id"))
+)
 _INSERT: Final = insert(notes).returning(notes.c.id)
 
 
-def add_note(tx: Transaction, ticket: Ticket, author: Operator, content: str, kind: NoteKind) -> Note:
+def add_note(
+    tx: Transaction, ticket: Ticket, author: Operator, content: str, kind: NoteKind, client_id: str | None = None
+) -> Note:
     """Store a note behind the newest message of the ticket."""
     row = {
         "ticket_id": ticket.id,
@@ -30,10 +35,16 @@ def add_note(tx: Transaction, ticket: Ticket, author: Operator, content: str, ki
         "after_seq": ticket.last_seq,
         "kind": kind.value,
         "created_at": tx.now,
-        "client_id": None,
+        "client_id": client_id,
     }
     note_id = tx.conn.execute(_INSERT, row).scalar_one()
     return Note(note_id, ticket.id, author.id, author.name, content, ticket.last_seq, kind, tx.now)
+
+
+def find_written(tx: Transaction, ticket_id: int, client_id: str) -> Note | None:
+    """Find the note that an earlier request with this id has stored."""
+    row = tx.conn.execute(_SENT, {"ticket_id": ticket_id, "client_id": client_id}).one_or_none()
+    return None if row is None else _note_of(row)
 
 
 def read_notes(tx: Transaction, ticket_id: int) -> list[Note]:

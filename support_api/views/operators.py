@@ -27,7 +27,7 @@ from support_api.services.tokens import new_session_id, session_hash
 from support_api.views.desk import DESK, Desk, Limits
 from support_api.views.fields import Fields, body_fields, query_fields
 from support_api.views.identity import forget_operator, logged_in, operator_of, remember_operator, session_hash_of
-from support_api.views.limits import ensure_not_too_often
+from support_api.views.limits import ensure_not_too_often, sender_key
 from support_api.views.proxies import address_of, network_of
 from support_api.views.responses import json_answer
 
@@ -137,7 +137,7 @@ async def groups(request: web.Request) -> web.Response:
 async def notes(request: web.Request) -> web.Response:
     """What operators noted about a ticket, oldest first."""
     operator, ticket_id = await logged_in(request), query_fields(request).ticket_id()
-    found = await request.app[DESK].services.tickets.notes(ticket_id, Identity(operator=operator))
+    found = await request.app[DESK].services.notes.of_ticket(ticket_id, Identity(operator=operator))
     return json_answer({"notes": [note_json(one) for one in found]})
 
 
@@ -147,6 +147,16 @@ async def snooze(request: web.Request) -> web.Response:
     ticket_id, until = fields.ticket_id(), fields.moment("until")
     ticket = await request.app[DESK].services.silence.snooze(ticket_id, until, Identity(operator=operator))
     return json_answer({"ticket": ticket_json(ticket, with_email=True)})
+
+
+async def write_note(request: web.Request) -> web.Response:
+    """Stores a note about a ticket, for operators alone."""
+    desk, operator, fields = request.app[DESK], await logged_in(request), await body_fields(request)
+    ticket_id, content, client_id = fields.ticket_id(), fields.content("content"), fields.client_id()
+    identity = Identity(operator=operator, session=session_hash_of(request))
+    await ensure_not_too_often(desk.limits.messages, sender_key(request, identity), "messages")
+    note = await desk.services.notes.write(ticket_id, content, identity, client_id)
+    return json_answer({"note": note_json(note)})
 
 
 async def take_ticket(request: web.Request) -> web.Response:

@@ -50,6 +50,7 @@ ROUTES: Final = (
     Route("GET", "/operator/groups", operators.groups),
     Route("GET", "/operator/notes", operators.notes),
     Route("POST", "/operator/snooze", operators.snooze),
+    Route("POST", "/operator/notes", operators.write_note),
     Route("GET", "/config", health.browser_config, Callers.ANY),
     Route("GET", "/desk_status", health.desk_status, Callers.ANY),
     Route("GET", "/up", health.up),

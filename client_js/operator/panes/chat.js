@@ -98,6 +98,6 @@ function titleOf(desk, ticket) {
 /** A waiting chat as it is read before it is taken; until the history is here, its first message, which the list has. */
 function lookedAt({ message, created_at, visitor_name }, seen) {
   if (seen) return { status: WAITING, loaded: true, messages: seen, pending: [] };
-  const first = { id: 'first', sender_type: 'visitor', sender_name: visitor_name, content: message ?? '', created_at };
+  const first = { id: 'first', seq: 1, sender_type: 'visitor', sender_name: visitor_name, content: message ?? '', created_at };
   return { status: WAITING, loaded: true, messages: [first], pending: [] };
 }

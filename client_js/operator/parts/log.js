@@ -8,7 +8,7 @@ import { useComputed } from '@preact/signals';
 import { messageKey } from '../../conversation/message_view.js';
 import { CLOSED, visibleMessages } from '../../conversation/thread.js';
 import { atEnd } from '../../kit/dom.js';
-import { grouped } from '../groups.js';
+import { grouped, withNotes } from '../groups.js';
 import { unreadOf } from '../state.js';
 import { dayText } from '../times.js';
 import { Icon } from './icon.js';
@@ -25,7 +25,8 @@ export function Log({ desk, thread, ticketId, box, quiet }) {
     desk.controller.setScrolled(!place.current.following);
   };
   const newFrom = useComputed(() => desk.state.value.newFrom);
-  const entries = thread ? grouped(visibleMessages(thread), String(desk.me.value.operator_id), newFrom.value) : [];
+  const notes = useComputed(() => desk.state.value.notes);
+  const entries = thread ? grouped(withNotes(visibleMessages(thread), notes.value[ticketId] ?? []), String(desk.me.value.operator_id), newFrom.value) : [];
   return h('div', { class: 'log-frame' },
     h('div', { id: 'log', ref: box, role: 'log', 'aria-live': 'off', 'aria-label': desk.t('history'), tabIndex: 0, onScroll: scroll },
       h('div', { ref: items, class: 'items' },

@@ -18,6 +18,7 @@ import { Avatar } from './avatar.js';
  */
 export function Message({ desk, message, ticketId, first, last }) {
   if (message.sender_type === 'system') return h(System, { desk, message });
+  if (message.sender_type === 'note') return h(Note, { desk, message });
   const { side, name, title } = speakerOf(desk, message);
   const classes = ['message', side, first && 'first', last && 'last', message.state && 'pending'];
   return h('div', { class: classes.filter(Boolean).join(' ') },
@@ -56,6 +57,13 @@ function Meta({ desk, message, ticketId }) {
   const text = state ? desk.t(stuck ? refusal : state, message) : clockText(message.created_at, desk.locale.value) + markOf(desk, message);
   return h('span', { class: `meta${stuck ? ' stuck' : ''}` }, text,
     stuck && mayRetry(refusal) && h('button', { type: 'button', class: 'retry', onClick: () => desk.controller.retry(ticketId, message.client_id) }, desk.t('retry')));
+}
+
+/** For operators alone, and it says so. */
+function Note({ desk, message: { content, sender_name: name, created_at: time } }) {
+  return h('div', { class: 'note' },
+    h('span', { class: 'meta' }, desk.t('noteBy', { name }), ' · ', clockText(time, desk.locale.value)),
+    h('p', { dir: 'auto', title: wholeText(time, desk.locale.value) }, linkParts(content).map((part, index) => h(Part, { key: index, ...part }))));
 }
 
 /** Nobody said it: a line between the messages. */

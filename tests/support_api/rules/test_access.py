@@ -35,7 +35,7 @@ def ticket(operator: Operator | None = OLGA) -> Ticket:
 
 OF_BOTH_SIDES = [Act.READ, Act.MARK_READ, Act.WRITE, Act.TYPE, Act.CLOSE, Act.JOIN, Act.REOPEN]
 OF_ITS_OPERATOR = [Act.TRANSFER, Act.SNOOZE]
-OF_OPERATORS = [*OF_ITS_OPERATOR, Act.TAKE]
+OF_OPERATORS = [*OF_ITS_OPERATOR, Act.TAKE, Act.NOTE]
 
 
 @pytest.mark.parametrize("act", OF_BOTH_SIDES)
@@ -88,6 +88,18 @@ def test_any_operator_reads_what_waits_and_what_is_closed(unserved: Ticket) -> N
     for identity in (Identity(), Identity(BORIS), Identity(operator=GONE)):
         with pytest.raises(Forbidden):
             may(identity, Act.READ, unserved)
+
+
+@pytest.mark.parametrize("unserved", NOT_SERVED, ids=["waiting", "closed"])
+def test_any_operator_notes_on_what_waits_and_what_is_closed(unserved: Ticket) -> None:
+    assert may(Identity(ANNA, PETR), Act.NOTE, unserved).id == str(PETR.id)
+
+
+def test_of_what_is_served_only_its_operator_notes_also_where_another_is_its_visitor() -> None:
+    assert may(Identity(operator=OLGA), Act.NOTE, ticket()).type is SenderType.OPERATOR
+    for identity in (Identity(operator=PETR), Identity(ANNA, PETR)):
+        with pytest.raises(NotYours):
+            may(identity, Act.NOTE, ticket())
 
 
 def test_what_an_operator_may_read_of_many_is_what_is_theirs_or_nobodys() -> None:

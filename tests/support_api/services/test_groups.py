@@ -136,11 +136,11 @@ async def test_a_ticket_handed_to_a_group_goes_to_a_member_with_its_note(staffed
     (note,) = [one for one in heard if one.name == "note:new"]
     assert (note.channel, "Broken hinge" in str(note.payload["note"])) == ("private-operator-2", True)
     assert not any("Broken" in str(one.payload) for one in heard if one is not note)
-    (kept,) = await staffed.tickets.notes(ticket.id, acting(PETR, "Petr"))
+    (kept,) = await staffed.notes.of_ticket(ticket.id, acting(PETR, "Petr"))
     assert (kept.kind, kept.operator_name, kept.after_seq) == (NoteKind.TRANSFER, "Olga", 1)
     for who, refusal in ((acting(VERA), Forbidden), (acting(OLGA), Forbidden), (Identity("a" * 32), LoginNeeded)):
         with pytest.raises(refusal):
-            await staffed.tickets.notes(ticket.id, who)
+            await staffed.notes.of_ticket(ticket.id, who)
 
 
 async def test_a_note_to_a_colleague_is_theirs_and_one_to_the_queue_waits_with_the_ticket(staffed: Services) -> None:
@@ -151,7 +151,7 @@ async def test_a_note_to_a_colleague_is_theirs_and_one_to_the_queue_waits_with_t
     await staffed.operators.heartbeat(OLGA, OperatorStatus.AWAY, None)
     await staffed.transfers.put_back(ticket.id, acting(PETR, "Petr"), note="Back to all")
     assert [one for one in await told(staffed) if one.name == "note:new"] == []
-    seen = await staffed.tickets.notes(ticket.id, acting(VERA, "Vera"))
+    seen = await staffed.notes.of_ticket(ticket.id, acting(VERA, "Vera"))
     assert [one.content for one in seen] == ["You know them", "Back to all"], "who may look at it reads them too"
 
 
@@ -161,7 +161,7 @@ async def test_a_group_that_there_is_not_gets_nothing_and_nothing_is_noted(staff
     with pytest.raises(InvalidField):
         await staffed.transfers.put_back(ticket.id, acting(OLGA), group_id=99, note="Lost")
     assert (await staffed.tickets.read(ticket.id)).operator_id == OLGA
-    assert await staffed.tickets.notes(ticket.id, acting(OLGA)) == []
+    assert await staffed.notes.of_ticket(ticket.id, acting(OLGA)) == []
 
 
 PEOPLE, GROUPS, VISITORS, ROUNDS = 4, 2, 8, 3

@@ -127,6 +127,24 @@ async def test_a_conversation_is_opened_again_by_its_visitor_and_by_operators_al
         await call(stage.anna.caller, "close_ticket", "", ticket_id)
 
 
+OPERATORS = ["operator", "operator who is another visitor"]
+
+
+@pytest.mark.parametrize("who", [*ADMITTED, *REFUSED])
+async def test_notes_are_written_and_read_by_the_operator_who_serves(stage: Stage, who: str) -> None:
+    if who in OPERATORS:
+        expected: tuple[int, str | None] = (200, None)
+    else:
+        expected = (403, "not_yours") if who.startswith("other operator") else (401, "login_needed")
+    caller, ticket_id = stage.callers[who], stage.anna.ticket_id
+    written = await caller.post("/operator/notes", ticket_id=ticket_id, content="A regular")
+    read = await caller.get("/operator/notes", ticket_id=ticket_id)
+    for answer in (written, read):
+        assert (answer.status, None if answer.status == 200 else answer.code) == expected
+    kept = (await stage.callers["operator"].get("/operator/notes", ticket_id=ticket_id)).json["notes"]
+    assert len(kept) == (1 if who in OPERATORS else 0)
+
+
 async def test_an_unknown_ticket_is_unknown_to_everybody(stage: Stage) -> None:
     for who in (*ADMITTED, *REFUSED):
         for name in CALLS:
