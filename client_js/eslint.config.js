@@ -3,7 +3,7 @@ import js from '@eslint/js';
 const timers = { setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', queueMicrotask: 'readonly' };
 const common = { ...timers, console: 'readonly', crypto: 'readonly', fetch: 'readonly', URL: 'readonly', URLSearchParams: 'readonly', TextEncoder: 'readonly', AbortController: 'readonly' };
 const page = Object.fromEntries(
-  ['document', 'navigator', 'location', 'addEventListener', 'removeEventListener', 'history', 'focus', 'CSSStyleSheet', 'Notification', 'AudioContext', 'BroadcastChannel', 'Worker', 'postMessage', 'matchMedia', 'ResizeObserver', 'MutationObserver', 'requestAnimationFrame', 'cancelAnimationFrame', 'getComputedStyle', 'getSelection', 'TextDecoderStream'].map((name) => [name, 'readonly']),
+  ['document', 'navigator', 'location', 'addEventListener', 'removeEventListener', 'history', 'focus', 'CSSStyleSheet', 'Notification', 'AudioContext', 'BroadcastChannel', 'Worker', 'postMessage', 'matchMedia', 'IntersectionObserver', 'ResizeObserver', 'MutationObserver', 'requestAnimationFrame', 'cancelAnimationFrame', 'getComputedStyle', 'getSelection', 'TextDecoderStream'].map((name) => [name, 'readonly']),
 );
 const node = { process: 'readonly', Buffer: 'readonly', global: 'readonly', EventTarget: 'readonly', Event: 'readonly', Response: 'readonly' };
 

@@ -27,6 +27,11 @@ export function operatorApi(base = '', reach = new Reach()) {
     queue: () => get('/operator/queue'),
     colleagues: () => get('/operator/colleagues'),
 
+    chat: (ticketId) => get(`/operator/chats/${ticketId}`),
+    chats: (filters) => get(`/operator/chats?${new URLSearchParams(filters)}`),
+    search: (query, before) => get(`/operator/search?${new URLSearchParams({ q: query, ...(before && { before }) })}`),
+    /** Up to 50 messages between these; the first ones, or with `before` the last. */
+    part: (ticketId, { after = 0, before }) => get(`/get_messages?${new URLSearchParams({ ticket_id: ticketId, after, limit: 50, ...(before && { before }) })}`),
     history: (ticketId, after) => get(`/get_messages?ticket_id=${ticketId}&after=${after}`),
     // Also when the page goes.
     close: (ticketId) => post('/close_ticket', { ticket_id: ticketId }, { keepalive: true }),

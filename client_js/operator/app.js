@@ -82,6 +82,7 @@ function actionsOf(desk) {
     close: talking(() => desk.closeTicket()),
     undo: () => desk.state.value.closing.length && desk.undoClose(desk.state.value.closing.at(-1)),
     details: () => desk.toggleDetails(),
+    search: () => document.querySelector('#search').focus(),
     help: () => (desk.shown.value = 'help'),
   };
 }

@@ -11,6 +11,8 @@ import { systemText } from '../conversation/message_view.js';
 import { CLOSED, newestSeq } from '../conversation/thread.js';
 import { localeFor } from '../kit/locale.js';
 import { chooseLang, durationText, translator } from './i18n.js';
+import { Finder } from './finder.js';
+import { Past } from './past.js';
 import { CHATS, chatPath, parseRoute } from './routes.js';
 import { countWaiting, GONE, longestWaiting, myTickets, queueTickets, WORK } from './state.js';
 
@@ -38,6 +40,9 @@ export class Desk {
     this._slices();
     /** Milliseconds; ticks slowly. */
     this.now = signal(Date.now());
+    this.finder = new Finder(controller.api);
+    /** A chat that is in none of my lists, opened by its address; see past.js. */
+    this.past = new Past(controller.api);
     /** The browser holds the sound back until a click. */
     this.soundLocked = signal(alerts.soundLocked);
     /** Folded open: null, 'menu', 'help' or a pane's own word. */
@@ -55,6 +60,7 @@ export class Desk {
     this._held = null;
     addEventListener('pointerdown', () => (this._held = null), { capture: true });
     addEventListener('hashchange', () => this._arrive());
+    effect(() => this.past.open(this.screen.value === WORK ? this.elsewhere.value : null, this.route.value.message));
   }
 
   /** Draw a new state. Called by the controller after each change. */
@@ -97,9 +103,9 @@ export class Desk {
   }
 
   /** Open a chat and go where one writes in it. */
-  select(ticketId) {
+  select(ticketId, message = null) {
+    this.go(chatPath(ticketId, message));
     this.controller.select(ticketId);
-    this.go(chatPath(ticketId));
     this.focusChat();
   }
 
@@ -208,6 +214,8 @@ export class Desk {
     this.visitor = computed(() => this.ticket.value && this.visitorOf(this.ticket.value));
     this.thread = of(({ tickets, threads, current }) => (tickets[current] ? threads[current] : undefined));
     this.mode = of(modeOf);
+    /** The number of a chat that was asked for and is in none of my lists, or null. */
+    this.elsewhere = of(({ wanted, listed }) => (wanted !== null && listed.mine && listed.queue ? wanted : null));
   }
 
   /** What tells a ticket's visitor from others, for their colour. */
@@ -221,7 +229,8 @@ export class Desk {
     if (screen !== WORK) return;
     // Just logged in, or another address was asked for: the state follows the address.
     if (before.screen !== WORK) return this._arrive();
-    if (wanted !== null || this.route.value.pane !== CHATS) return;
+    const { pane, ticketId } = this.route.value;
+    if (wanted !== null || pane !== CHATS || (ticketId !== null && ticketId === current)) return;
     this.go(chatPath(current), { replace: current === null });
   }
 

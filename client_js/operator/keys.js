@@ -19,6 +19,7 @@ export const COMMANDS = [
   { name: 'close', alone: 'KeyE', alt: 'KeyE', word: 'keyClose' },
   { name: 'undo', alone: 'KeyZ', alt: 'KeyZ', word: 'keyUndo' },
   { name: 'details', alone: 'KeyI', alt: 'KeyI', word: 'keyDetails' },
+  { name: 'search', alone: 'Slash', word: 'keySearch' },
 ];
 
 /** What is always there, whoever is writing; for the help sheet. */
@@ -56,5 +57,5 @@ function asksForHelp({ key, code, shiftKey }) {
 
 /** How a key is written on it: 'KeyJ' is J. */
 export function keyLabel(code) {
-  return { ArrowDown: '↓', ArrowUp: '↑' }[code] ?? code.replace('Key', '');
+  return { ArrowDown: '↓', ArrowUp: '↑', Slash: '/' }[code] ?? code.replace('Key', '');
 }

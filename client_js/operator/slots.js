@@ -6,6 +6,8 @@ import { Emoji } from './parts/emoji.js';
 import { GroupMark } from './parts/group_mark.js';
 import { TransferNote } from './parts/transfer_note.js';
 import { NoteSwitch } from './parts/note_switch.js';
+import { Archive, Results, SearchField } from './panes/archive.js';
+import { Earlier } from './panes/earlier.js';
 import { Inbox } from './panes/inbox.js';
 import { Contact, Facts } from './panes/visitor_sections.js';
 
@@ -16,12 +18,17 @@ import { Contact, Facts } from './panes/visitor_sections.js';
 export const panes = [];
 
 /** Lists of the first column: {key, word, List({desk})}; with more than one they are chosen by tabs. `word`: key of a text. */
-export const lists = [{ key: 'inbox', word: 'inbox', List: Inbox }];
+export const lists = [
+  { key: 'inbox', word: 'inbox', List: Inbox },
+  { key: 'archive', word: 'archive', List: Archive },
+  { key: 'results', word: 'results', List: Results },
+];
 
 /** Sections of the visitor's pane: {key, Section({desk, ticket, thread})}; one that has nothing to show draws null. */
 export const visitorSections = [
   { key: 'contact', Section: Contact },
   { key: 'facts', Section: Facts },
+  { key: 'earlier', Section: Earlier },
 ];
 
 /** In the head of the open chat: {key, Action({desk, ticket, mode})}; mode: TALK, LOOK, ENDED or KEPT of desk.js. */
@@ -40,7 +47,7 @@ export const messageKinds = [];
 export const composerTools = [{ key: 'emoji', Tool: Emoji }, { key: 'note', Tool: NoteSwitch }];
 
 /** In the top bar before my status: {key, Item({desk})}. */
-export const topItems = [];
+export const topItems = [{ key: 'search', Item: SearchField }];
 
 /** In the menu, before the log-out: {key, Item({desk})}. */
 export const menuItems = [];

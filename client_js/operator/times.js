@@ -7,6 +7,8 @@ const formats = new Map();
 const CLOCK = { hour: '2-digit', minute: '2-digit' };
 const WHOLE = { dateStyle: 'medium', timeStyle: 'short' };
 const DAY = { weekday: 'long', day: 'numeric', month: 'long' };
+const SHORT = { day: 'numeric', month: 'short' };
+const SHORT_OF_YEAR = { ...SHORT, year: 'numeric' };
 const DAY_OF_YEAR = { ...DAY, year: 'numeric' };
 
 /** Hours and minutes. @param {string|number|Date} time @param {string} locale BCP 47 */
@@ -17,6 +19,12 @@ export function clockText(time, locale) {
 /** Day, hours and minutes. */
 export function wholeText(time, locale) {
   return formatOf(locale, WHOLE).format(new Date(time));
+}
+
+/** A day in few letters. */
+export function shortText(time, locale) {
+  const day = new Date(time);
+  return formatOf(locale, day.getFullYear() === new Date().getFullYear() ? SHORT : SHORT_OF_YEAR).format(day);
 }
 
 /** @param {(key: string) => string} t texts for `today` and `yesterday` @param {number} now milliseconds */

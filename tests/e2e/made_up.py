@@ -100,6 +100,7 @@ class MadeUp:
         for path, tickets in self.lists.items():
             await page.route(f"**{path}", _answering({"tickets": tickets}))
         await page.route("**/get_messages?*", self._history)
+        await page.route("**/operator/chats/*", _answering({"others": {"tickets": [], "has_more": False}}))
 
     async def _history(self, route: Route) -> None:
         query = parse_qs(urlsplit(route.request.url).query)

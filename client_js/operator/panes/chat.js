@@ -12,22 +12,23 @@ import { Log } from '../parts/log.js';
 import { Reply } from '../parts/reply.js';
 import { nameOf } from '../people.js';
 import { chatActions, chatLines } from '../slots.js';
+import { PastChat } from './past.js';
 import { unreadElsewhere } from '../state.js';
 
 export function Chat({ desk }) {
+  const past = desk.past.shown.value;
   const ticket = desk.ticket.value;
   return h('section', { class: 'chat', 'aria-labelledby': ticket && 'chat-title', 'aria-label': ticket ? undefined : desk.t('chat') },
-    ticket ? h(Open, { desk, ticket }) : h(Nothing, { desk }));
+    past ? h(PastChat, { key: past.ticketId, desk, shown: past }) : ticket ? h(Open, { desk, ticket }) : h(Nothing, { desk }));
 }
 
 /** No chat is open. */
 function Nothing({ desk }) {
-  const { wanted, listed } = desk.state.value;
-  const missing = wanted !== null && listed.mine && listed.queue;
+  const { wanted } = desk.state.value;
   return h('div', { class: 'nothing' },
     wanted !== null && h(IconButton, { id: 'back', icon: 'back', label: desk.t('back'), text: desk.t('back'), class: 'back', onClick: () => desk.goBack() }),
-    h('p', { class: 'empty' }, missing ? desk.t('notListed', { id: wanted }) : desk.t('pick')),
-    !missing && h('p', { class: 'empty keys-hint' }, h('kbd', {}, '?'), ' ', desk.t('keys')));
+    h('p', { class: 'empty' }, desk.t('pick')),
+    h('p', { class: 'empty keys-hint' }, h('kbd', {}, '?'), ' ', desk.t('keys')));
 }
 
 function Open({ desk, ticket }) {

@@ -7,7 +7,8 @@ import { nameOf } from '../people.js';
 import { visitorSections } from '../slots.js';
 
 export function Visitor({ desk }) {
-  const ticket = desk.ticket.value;
+  const past = desk.past.shown.value;
+  const ticket = desk.ticket.value ?? past?.ticket;
   if (!ticket) return null;
   const name = nameOf(ticket, (word) => desk.t(word));
   const leave = () => {
@@ -19,5 +20,5 @@ export function Visitor({ desk }) {
       h(Avatar, { name, of: desk.visitorOf(ticket) }),
       h('h2', { id: 'visitor-title', dir: 'auto' }, name),
       h(IconButton, { id: 'details-close', icon: 'close', label: desk.t('detailsClose'), onClick: leave })),
-    visitorSections.map(({ key, Section }) => h(Section, { key, desk, ticket, thread: desk.thread.value })));
+    visitorSections.map(({ key, Section }) => h(Section, { key, desk, ticket, thread: past ? past.thread : desk.thread.value })));
 }

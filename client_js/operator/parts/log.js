@@ -14,15 +14,25 @@ import { dayText } from '../times.js';
 import { Icon } from './icon.js';
 import { Message } from './message.js';
 
-/** @param {{desk: object, thread: object, ticketId: number, box: {current: Element}, quiet: boolean}} props box: gets the scrolled node; quiet: without a line at the end */
-export function Log({ desk, thread, ticketId, box, quiet }) {
-  const place = useRef({ ticketId: null, own: null, following: true });
+/** So far from either end more is read, pixels. */
+const NEAR = 300;
+
+/** @param {{desk: object, thread: object, ticketId: number, box: {current: Element}, quiet: boolean, onTop?: () => void, onEnd?: () => void}} props box: gets the scrolled node; quiet: without a line at the end; onTop, onEnd: there is not much more to scroll */
+export function Log({ desk, thread, ticketId, box, quiet, onTop, onEnd }) {
+  const place = useRef({ ticketId: null, own: null, following: true, sought: null });
   const items = useRef(null);
-  useLayoutEffect(() => follow(box.current, place.current, ticketId, thread));
+  const route = desk.route.value;
+  const sought = route.ticketId === ticketId ? route.message : null;
+  useLayoutEffect(() => {
+    follow(box.current, place.current, ticketId, thread);
+    seek(box.current, place.current, ticketId, sought);
+  });
   useLayoutEffect(() => keepEnd(box.current, items.current, place.current), []);
   const scroll = () => {
     place.current.following = atEnd(box.current);
     desk.controller.setScrolled(!place.current.following);
+    if (box.current.scrollTop < NEAR) onTop?.();
+    if (box.current.scrollHeight - box.current.scrollTop - box.current.clientHeight < NEAR) onEnd?.();
   };
   const newFrom = useComputed(() => desk.state.value.newFrom);
   const notes = useComputed(() => desk.state.value.notes);
@@ -72,6 +82,18 @@ function follow(log, place, ticketId, thread) {
   const jumps = place.ticketId !== ticketId || (own !== null && own !== place.own);
   Object.assign(place, { ticketId, own, following: place.following || jumps });
   if (place.following) toEnd(log);
+}
+
+/** The message that the address names comes into view, once. */
+function seek(log, place, ticketId, seq) {
+  const wanted = seq && `${ticketId} ${seq}`;
+  if (wanted === place.sought) return;
+  const node = seq && log.querySelector(`[data-seq="${seq}"]`);
+  if (wanted && !node) return;
+  place.sought = wanted;
+  if (!node) return;
+  place.following = false;
+  node.scrollIntoView({ block: 'center' });
 }
 
 /** Pictures that come late and a window that changes its size leave who is at the end there. */

@@ -20,13 +20,19 @@ export function Message({ desk, message, ticketId, first, last }) {
   if (message.sender_type === 'system') return h(System, { desk, message });
   if (message.sender_type === 'note') return h(Note, { desk, message });
   const { side, name, title } = speakerOf(desk, message);
-  const classes = ['message', side, first && 'first', last && 'last', message.state && 'pending'];
-  return h('div', { class: classes.filter(Boolean).join(' ') },
+  const classes = ['message', side, first && 'first', last && 'last', message.state && 'pending', isSought(desk, ticketId, message) && 'sought'];
+  return h('div', { class: classes.filter(Boolean).join(' '), 'data-seq': message.seq },
     side === 'visitor' && first && h(Avatar, { name, of: desk.visitor.value, small: true }),
     // For the eyes: who listens has the name before each message.
     title && first && h('span', { class: 'meta by', 'aria-hidden': 'true', dir: 'auto' }, title),
     h(Body, { desk, message, name }),
     (last || message.state) && h(Meta, { desk, message, ticketId }));
+}
+
+/** The address names it. */
+function isSought(desk, ticketId, { seq }) {
+  const route = desk.route.value;
+  return seq !== undefined && route.ticketId === ticketId && route.message === seq;
 }
 
 /** side: for the style; name: who is said to speak; title: a colleague's name, to stand above. What is on its way is mine. */

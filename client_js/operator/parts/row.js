@@ -40,10 +40,11 @@ export function WaitingRow({ desk, ticket }) {
     h('button', { type: 'button', class: 'take', disabled: taking !== null, 'aria-label': desk.t('takeOf', { name }), onClick: () => desk.take(id) }, desk.t('take')));
 }
 
-function RowButton({ desk, ticket, chosen, children }) {
+/** @param {{desk: object, ticket: object, chosen: boolean, message?: number}} props message: the seq of the one that it leads to */
+export function RowButton({ desk, ticket, chosen, message, children }) {
   const id = ticket.ticket_id;
   const name = nameOf(ticket, (word) => desk.t(word));
-  return h('button', { type: 'button', class: 'row', 'data-ticket': id, 'aria-current': chosen, onClick: () => desk.select(id) },
+  return h('button', { type: 'button', class: 'row', 'data-ticket': id, 'aria-current': chosen, onClick: () => desk.select(id, message) },
     h(Avatar, { name, of: desk.visitorOf(ticket) }), h('strong', { dir: 'auto' }, name), children);
 }
 

@@ -4,8 +4,10 @@ import { chatPath, panePath, parseRoute } from '../../operator/routes.js';
 
 test('a chat has an address, which leads to it', () => {
   assert.equal(chatPath(17), '#/chats/17');
-  assert.deepEqual(parseRoute(chatPath(17)), { pane: 'chats', ticketId: 17, rest: ['17'] });
-  assert.deepEqual(parseRoute(chatPath(null)), { pane: 'chats', ticketId: null, rest: [] });
+  assert.deepEqual(parseRoute(chatPath(17)), { pane: 'chats', ticketId: 17, message: null, rest: ['17'] });
+  assert.deepEqual(parseRoute(chatPath(17, 42)), { pane: 'chats', ticketId: 17, message: 42, rest: ['17'] });
+  assert.equal(parseRoute('#/chats/17?message=x').message, null);
+  assert.deepEqual(parseRoute(chatPath(null)), { pane: 'chats', ticketId: null, message: null, rest: [] });
 });
 
 test('what is no address of a chat leads to the lists', () => {
@@ -16,6 +18,6 @@ test('what is no address of a chat leads to the lists', () => {
 });
 
 test('what follows a pane comes back as it was, and what is broken as it stands', () => {
-  assert.deepEqual(parseRoute(panePath('search', 'синяя лампа/50 %')), { pane: 'search', ticketId: null, rest: ['синяя лампа/50 %'] });
+  assert.deepEqual(parseRoute(panePath('search', 'синяя лампа/50 %')), { pane: 'search', ticketId: null, message: null, rest: ['синяя лампа/50 %'] });
   assert.deepEqual(parseRoute('#/search/%E0%A4%A').rest, ['%E0%A4%A']);
 });
