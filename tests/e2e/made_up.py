@@ -105,9 +105,11 @@ class MadeUp:
     async def _history(self, route: Route) -> None:
         query = parse_qs(urlsplit(route.request.url).query)
         number, after = int(query["ticket_id"][0]), int(query["after"][0])
-        rows = [row for row in self.messages[number] if row["seq"] > after]
-        [told] = [one for one in self.lists["/operator/tickets"] if one["ticket_id"] == number]
-        answer = {"messages": rows, "has_more": False, "ticket": told | {"last_seq": len(self.messages[number])}}
+        [told] = [one for listed in self.lists.values() for one in listed if one.get("ticket_id") == number]
+        # Of who waits the list has all that they said.
+        said = self.messages.get(number) or [message(number, 1, told["message"], 1, operator=False)]
+        rows = [row for row in said if row["seq"] > after]
+        answer = {"messages": rows, "has_more": False, "ticket": told | {"last_seq": len(said)}}
         await route.fulfill(json=answer)
 
 
