@@ -1,6 +1,6 @@
 """The index of words: what it is made of in each database, how a row gets in, and what matches. Knows no ticket's meaning.
 
-The words come in as they were cut (rules/words.py); neither database cuts or folds them again (decision 0038).
+The words come in as they were cut (rules/words.py); neither database cuts or folds them again (decision 0036).
 """
 
 from collections.abc import Mapping, Sequence

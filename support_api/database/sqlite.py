@@ -125,7 +125,7 @@ class SqliteDatabase(Database):
         return await self._writes.run(work)
 
     async def following(self, topic: str, work: Work[T]) -> T:
-        """Runs in the hop of the transaction that brings the news, after its COMMIT (decision 0036)."""
+        """Runs in the hop of the transaction that brings the news, after its COMMIT (decision 0035)."""
         if self.news(topic).is_set():
             return await super().following(topic, work)
         follower = Job(work, asyncio.get_running_loop(), topic)

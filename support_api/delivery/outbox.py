@@ -8,7 +8,7 @@ others do not wait for it, until somebody brings it back: then it comes after th
 answer, of the relay, of a proxy or of whatever is at that address, all events wait.
 
 Order: that of their numbers, as far as one request takes them. Where more wait, some requests go out side by side, and the
-order is that of each channel (docs/decisions/0036-outbox-pace.md).
+order is that of each channel (docs/decisions/0035-outbox-pace.md).
 
 Must not know tickets or SQL.
 """
