@@ -165,17 +165,21 @@ class Crowd:
 
     @asynccontextmanager
     async def publishing(self, *relays: RelayProcess) -> AsyncIterator[None]:
-        """A back end for each of these, which publishes all the time; at the end everybody has what was accepted last."""
-        tasks = [asyncio.create_task(self._publish_on(relay)) for relay in relays]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        """A back end for each of these, which publishes all the time; at the end each has its last answer.
 
-    async def _publish_on(self, relay: RelayProcess) -> None:
-        while True:
+        One that is cut off leaves an event that may arrive after whatever is published next.
+        """
+        is_over = asyncio.Event()
+        async with asyncio.TaskGroup() as back_ends:
+            for relay in relays:
+                back_ends.create_task(self._publish_on(relay, is_over))
+            try:
+                yield
+            finally:
+                is_over.set()
+
+    async def _publish_on(self, relay: RelayProcess, is_over: asyncio.Event) -> None:
+        while not is_over.is_set():
             await self.publish(relay)
             await asyncio.sleep(PAUSE)
 
