@@ -101,9 +101,10 @@ class Product:
             )
         ]
 
-    def undelivered(self) -> int:
-        """How many events the relay has not taken yet, or took less than a moment ago: their rows stay for 0.25 s."""
-        return int(self.rows("SELECT count(*) FROM support_outbox WHERE refused_at IS NULL")[0][0])
+    def undelivered(self, event: str | None = None) -> int:
+        """How many events (of that name) the relay has not taken yet, or took a moment ago: their rows stay for 0.25 s."""
+        query = "SELECT count(*) FROM support_outbox WHERE refused_at IS NULL AND event = coalesce(?, event)"
+        return int(self.rows(query, event)[0][0])
 
     def logs(self) -> str:
         """All that both processes have printed."""
