@@ -3,7 +3,7 @@
 from support_api.database.engine import Transaction
 from support_api.errors import TooLate
 from support_api.models.assignment import Candidate
-from support_api.models.happenings import TicketAssigned, TicketReturned
+from support_api.models.happenings import AccessEnded, TicketAssigned, TicketReturned
 from support_api.models.messages import Notice, NoticeCode, SenderType
 from support_api.models.operators import Identity
 from support_api.models.tickets import OpenLimits, Ticket, TicketStatus
@@ -50,12 +50,16 @@ class Reopening:
             raise TooLate
 
     def _reopen(self, tx: Transaction, happened: Happened, ticket: Ticket, network: str | None) -> Ticket:
+        former = [one for one in operators.candidates(tx) if one.operator_id == ticket.operator_id]
+        gets_it_again = self._is_free(former, tx)
+        if ticket.operator_id is not None and not gets_it_again:
+            # Nobody stops to hear a conversation at its end; from now on it may be a colleague's.
+            happened.append(AccessEnded(ticket.operator_id, ticket.id))
         tickets.set_reopened(tx, ticket, network)
         self._assigner.say(tx, happened, ticket.id, Notice(NoticeCode.REOPENED, {}))
         waiting = tickets.read_summary(tx, ticket.id)
         happened.append(TicketReturned(waiting.ticket))
-        former = [one for one in operators.candidates(tx) if one.operator_id == ticket.operator_id]
-        if self._is_free(former, tx):
+        if gets_it_again:
             taken = self._assigner.assign(tx, happened, waiting, former[0].operator_id)
             operators.recount(tx, [ticket.operator_id])
             happened.append(TicketAssigned(taken))

@@ -9,6 +9,7 @@ from support_api.database.urls import database_of
 from support_api.errors import Forbidden, TooLate, TooManyOpen
 from support_api.models.messages import Draft
 from support_api.models.operators import Identity, OperatorStatus
+from support_api.models.outbox import EventKind
 from support_api.models.tickets import NewTicket, OpenLimits, TicketStatus
 from support_api.models.times import Times
 from support_api.rules.assignment import LeastLoaded
@@ -61,6 +62,24 @@ async def test_where_who_served_it_has_no_room_it_goes_to_another_or_waits(desk:
     assert (waiting.status, waiting.operator_id) == (TicketStatus.WAITING, None)
     await desk.operators.heartbeat(PETR, OperatorStatus.ONLINE, None)
     assert (await desk.tickets.read(1)).operator_id == PETR
+
+
+async def test_who_served_it_and_does_not_get_it_again_stops_to_hear_it_before_anything_is_said(desk: Services) -> None:
+    await desk.operators.heartbeat(OLGA, OperatorStatus.AWAY, None)
+    known = {one.id for one in await desk.outbox.pending(100)}
+    assert (await desk.reopening.reopen(1, ANNA)).operator_id == PETR
+    told = [one.event for one in await desk.outbox.pending(100) if one.id not in known]
+    assert (told[0].kind, told[0].channel, told[0].payload) == (
+        EventKind.UNSUBSCRIBE,
+        "private-ticket-1",
+        {"user_id": "operator-1"},
+    )
+    assert told[1].name == "message:new"
+
+
+async def test_who_gets_it_again_goes_on_hearing_it(desk: Services) -> None:
+    assert (await desk.reopening.reopen(1, ANNA)).operator_id == OLGA
+    assert EventKind.UNSUBSCRIBE not in {one.event.kind for one in await desk.outbox.pending(100)}
 
 
 async def test_a_visitor_comes_too_late_and_an_operator_never(desk: Services, clock: SteadyClock) -> None:
