@@ -19,7 +19,7 @@ from tests.support_api.helpers import SteadyClock, acting
 
 OLGA, PETR = 1, 2
 ANNA, BY_OLGA = Identity("a" * 32), acting(OLGA)
-TIMES = Times(timedelta(minutes=5), timedelta(minutes=8), timedelta(seconds=90))
+TIMES = Times(timedelta(minutes=5), timedelta(minutes=8), timedelta(seconds=90), timedelta(hours=24))
 
 
 @pytest.fixture
@@ -65,6 +65,37 @@ async def test_a_visitor_who_does_not_answer_is_asked_once_and_then_the_conversa
     ticket = await desk.tickets.read(1)
     assert (ticket.status, ticket.closed_by, ticket.last_seq) == (TicketStatus.CLOSED, SenderType.OPERATOR, 4)
     assert (await desk.operators.presence(OLGA)).active_tickets == 0
+
+
+async def test_who_goes_on_after_the_end_has_the_whole_time_again(desk: Services, clock: SteadyClock) -> None:
+    await write(desk, BY_OLGA, "Hello, Anna")
+    await desk.tickets.close(1, ANNA)
+    clock.advance(3600)
+    await desk.reopening.reopen(1, ANNA)
+    clock.advance(299)
+    assert await looked(desk) == (0, 0, 0)
+    clock.advance(1)
+    assert await looked(desk) == (1, 0, 0)
+
+
+async def test_where_nobody_is_asked_a_reopened_conversation_is_not_closed_at_once(
+    database_url: str, clock: SteadyClock
+) -> None:
+    chooser, times = (
+        LeastLoaded(timedelta(days=1)),
+        Times(close_after=timedelta(minutes=8), reopen_within=TIMES.reopen_within),
+    )
+    async with open_services(database_of(database_url, clock=clock), chooser, wording("en"), times) as desk:
+        await desk.operators.add("Olga", "olga@example.com", "hash", 1)
+        await desk.operators.heartbeat(OLGA, OperatorStatus.ONLINE, None)
+        await desk.tickets.create(NewTicket("a" * 32, "Anna", None, "Hello"))
+        await write(desk, BY_OLGA, "Hello, Anna")
+        await desk.tickets.close(1, ANNA)
+        clock.advance(3600)
+        await desk.reopening.reopen(1, ANNA)
+        assert await desk.silence.close() == 0
+        clock.advance(480)
+        assert await desk.silence.close() == 1
 
 
 async def test_who_answers_is_asked_anew_only_after_the_next_silence(desk: Services, clock: SteadyClock) -> None:
