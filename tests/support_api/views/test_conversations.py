@@ -324,6 +324,22 @@ async def test_too_many_messages_of_one_sender_wait_and_others_do_not(start: Sta
     assert statuses == [403, 403, 429]
 
 
+async def test_to_end_and_reopen_a_conversation_again_and_again_counts_as_to_write_into_it(
+    start: Start, settings: Settings
+) -> None:
+    """Each time the system says something in it, and all operators are told."""
+    from dataclasses import replace
+
+    running = await start(replace(settings, messages_per_minute=2))
+    anna = await open_ticket(running.nobody)
+    statuses = []
+    for _ in range(3):
+        await anna.caller.post("/close_ticket", ticket_id=anna.ticket_id)
+        statuses.append((await anna.caller.post("/reopen_ticket", ticket_id=anna.ticket_id)).status)
+    assert statuses == [200, 200, 429]
+    assert (await anna.caller.post("/send_support_message", ticket_id=anna.ticket_id, content="x")).status == 429
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
