@@ -40,8 +40,8 @@ class Presence(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True):
-    """Who sends a request: a visitor, an operator, both in one browser, or nobody. `session`: the hash of one that was not
-    looked up yet; until then it gives no rights."""
+    """Who sends a request: a visitor, an operator, both in one browser, or nobody. `session`: the hash of one that is
+    looked up, perhaps again, by what changes something; by itself it gives no rights."""
 
     visitor_id: str | None = None
     operator: Operator | None = None

@@ -9,7 +9,7 @@ from support_api.models.notes import Note, NoteKind
 from support_api.models.operators import Identity, Operator
 from support_api.rules.access import Act, ensure_operator, may
 from support_api.services.transactions import Happened, Transactions
-from support_api.store import notes, tickets
+from support_api.store import notes, sessions, tickets
 
 
 class Notes:
@@ -33,11 +33,12 @@ class Notes:
 
         Raises `LoginNeeded`, `UnknownTicket`, `NotYours`, or `InvalidField` for another operator's client_id.
         """
-        author = ensure_operator(identity)
 
         def write(tx: Transaction, happened: Happened) -> Note:
+            known = sessions.look_up(tx, identity)
+            author = ensure_operator(known)
             ticket = tickets.read_ticket(tx, ticket_id, lock=True)
-            may(identity, Act.NOTE, ticket)
+            may(known, Act.NOTE, ticket)
             stored = None if client_id is None else notes.find_written(tx, ticket_id, client_id)
             if stored is not None:
                 return _ensure_own(stored, author)

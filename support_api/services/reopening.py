@@ -12,7 +12,7 @@ from support_api.rules.access import Act, may
 from support_api.services.assigner import Assigner
 from support_api.services.tickets import NO_LIMITS, ensure_few_open
 from support_api.services.transactions import Happened, Transactions
-from support_api.store import operators, tickets
+from support_api.store import operators, sessions, tickets
 
 
 class Reopening:
@@ -34,7 +34,7 @@ class Reopening:
 
         def reopen(tx: Transaction, happened: Happened) -> Ticket:
             ticket = tickets.read_ticket(tx, ticket_id, lock=True)
-            sender = may(identity, Act.REOPEN, ticket)
+            sender = may(sessions.look_up(tx, identity), Act.REOPEN, ticket)
             if ticket.status is not TicketStatus.CLOSED:
                 return ticket
             if sender.type is SenderType.VISITOR:

@@ -16,7 +16,7 @@ from support_api.models.times import Times
 from support_api.rules.access import Act, ensure_open, may
 from support_api.services.assigner import Assigner
 from support_api.services.transactions import Happened, Transactions
-from support_api.store import operators, silence, tickets
+from support_api.store import operators, sessions, silence, tickets
 
 # Conversations that one look does something to, of each kind.
 AT_ONCE: Final = 50
@@ -36,12 +36,12 @@ class Silence:
     async def snooze(self, ticket_id: int, until: datetime | None, identity: Identity) -> Ticket:
         """Let a conversation rest until a moment, or the next message; None: no longer.
 
-        Raises `UnknownTicket`, `Forbidden` or `TicketClosed`.
+        Raises `LoginNeeded`, `UnknownTicket`, `Forbidden` or `TicketClosed`.
         """
 
         def snooze(tx: Transaction, happened: Happened) -> Ticket:
             ticket = tickets.read_ticket(tx, ticket_id, lock=True)
-            may(identity, Act.SNOOZE, ticket)
+            may(sessions.look_up(tx, identity), Act.SNOOZE, ticket)
             ensure_open(ticket)
             rested = tickets.set_snoozed(tx, ticket, until)
             happened.append(TicketRested(rested))

@@ -69,7 +69,7 @@ class Tickets:
 
         def close(tx: Transaction, happened: Happened) -> Ticket:
             ticket = tickets.read_ticket(tx, ticket_id, lock=True)
-            sender = may(identity, Act.CLOSE, ticket)
+            sender = may(sessions.look_up(tx, identity), Act.CLOSE, ticket)
             if ticket.status is TicketStatus.CLOSED:
                 return ticket
             closed = tickets.set_closed(tx, ticket, sender.type)

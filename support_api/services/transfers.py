@@ -12,7 +12,7 @@ from support_api.services.assigner import Assigner
 from support_api.services.groups import for_group
 from support_api.services.sessions import ensure_live
 from support_api.services.transactions import Happened, Transactions
-from support_api.store import notes, operators, tickets
+from support_api.store import notes, operators, sessions, tickets
 
 
 class Transfers:
@@ -33,8 +33,8 @@ class Transfers:
     ) -> Ticket:
         """Give an active ticket to another operator, online or not. `note`: what they are to read first.
 
-        Raises `UnknownTicket`, `Forbidden`, `TicketClosed`, `InvalidField` for a target that is the same or cannot have
-        tickets, or, unless `over_limit`, `OperatorFull`.
+        Raises `LoginNeeded`, `UnknownTicket`, `Forbidden`, `TicketClosed`, `InvalidField` for a target that is the same or
+        cannot have tickets, or, unless `over_limit`, `OperatorFull`.
         """
 
         def transfer(tx: Transaction, happened: Happened) -> Ticket:
@@ -55,8 +55,8 @@ class Transfers:
     ) -> Ticket:
         """Give an active ticket back to the queue, for the members of a group from now on where one is named.
 
-        Whoever else is free gets it at once; who gave it back only by `take`. Raises `UnknownTicket`, `Forbidden`,
-        `TicketClosed`, or `InvalidField` for a group that there is not.
+        Whoever else is free gets it at once; who gave it back only by `take`. Raises `LoginNeeded`, `UnknownTicket`,
+        `Forbidden`, `TicketClosed`, or `InvalidField` for a group that there is not.
         """
 
         def put_back(tx: Transaction, happened: Happened) -> Ticket:
@@ -122,7 +122,7 @@ class Transfers:
 
 def _read_to_give_away(tx: Transaction, ticket_id: int, identity: Identity) -> TicketSummary:
     summary = tickets.read_summary(tx, ticket_id, lock=True)
-    may(identity, Act.TRANSFER, summary.ticket)
+    may(sessions.look_up(tx, identity), Act.TRANSFER, summary.ticket)
     ensure_open(summary.ticket)
     return summary
 

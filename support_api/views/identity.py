@@ -16,8 +16,8 @@ OPERATOR_COOKIE: Final = "operator_session"
 
 
 async def identify(request: web.Request) -> Identity:
-    """Everybody that the caller proves to be."""
-    return Identity(visitor_of(request), await operator_of(request))
+    """Everybody that the caller proves to be; what changes something looks the session up again."""
+    return Identity(visitor_of(request), await operator_of(request), session_hash_of(request))
 
 
 def claim(request: web.Request) -> Identity:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from support_api.errors import InvalidField, WrongLogin
 from support_api.models.ids import MAX_ID
-from support_api.models.operators import Credentials, Identity, OperatorStatus
+from support_api.models.operators import Credentials, Identity, Operator, OperatorStatus
 from support_api.rules.assignment import is_online
 from support_api.serializers import (
     colleague_json,
@@ -117,7 +117,7 @@ async def transfer_ticket(request: web.Request) -> web.Response:
     ticket_id, target_id = fields.ticket_id(), fields.optional_integer("operator_id", 1, MAX_ID)
     group_id, note = fields.optional_integer("group_id", 1, MAX_ID), fields.optional_content("note")
     over_limit, transfers = fields.boolean("over_limit"), request.app[DESK].services.transfers
-    identity = Identity(operator=operator)
+    identity = _acting(request, operator)
     if target_id is None:
         ticket = await transfers.put_back(ticket_id, identity, group_id=group_id, note=note)
     elif group_id is None:
@@ -145,7 +145,7 @@ async def snooze(request: web.Request) -> web.Response:
     """Lets the operator's ticket rest until a moment or the next message; without a moment no longer."""
     operator, fields = await logged_in(request), await body_fields(request)
     ticket_id, until = fields.ticket_id(), fields.moment("until")
-    ticket = await request.app[DESK].services.silence.snooze(ticket_id, until, Identity(operator=operator))
+    ticket = await request.app[DESK].services.silence.snooze(ticket_id, until, _acting(request, operator))
     return json_answer({"ticket": ticket_json(ticket, with_email=True)})
 
 
@@ -153,7 +153,7 @@ async def write_note(request: web.Request) -> web.Response:
     """Stores a note about a ticket, for operators alone."""
     desk, operator, fields = request.app[DESK], await logged_in(request), await body_fields(request)
     ticket_id, content, client_id = fields.ticket_id(), fields.content("content"), fields.client_id()
-    identity = Identity(operator=operator, session=session_hash_of(request))
+    identity = _acting(request, operator)
     await ensure_not_too_often(desk.limits.messages, sender_key(request, identity), "messages")
     note = await desk.services.notes.write(ticket_id, content, identity, client_id)
     return json_answer({"note": note_json(note)})
@@ -166,6 +166,11 @@ async def take_ticket(request: web.Request) -> web.Response:
     transfers = request.app[DESK].services.transfers
     ticket = await transfers.take(ticket_id, Identity(operator=operator), over_limit=over_limit, session=session)
     return json_answer({"ticket": ticket_json(ticket, with_email=True)})
+
+
+def _acting(request: web.Request, operator: Operator) -> Identity:
+    """The operator with their session, which is looked up again by what changes something: it may end while a body comes."""
+    return Identity(operator=operator, session=session_hash_of(request))
 
 
 async def _prove(request: web.Request, desk: Desk, fields: Fields) -> Credentials:

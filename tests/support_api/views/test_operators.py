@@ -9,8 +9,9 @@ import structlog
 from aiohttp import web
 
 from support_api.errors import LoginsBusy
-from support_api.models.operators import Operator, OperatorStatus
+from support_api.models.operators import Identity, Operator, OperatorStatus
 from support_api.services.passwords import Passwords
+from support_api.services.sessions import Sessions
 from support_api.views.identity import logged_in
 from tests.support_api.conftest import Running
 from tests.support_api.helpers import PASSWORD, Caller, RecordingRelay, open_ticket
@@ -144,6 +145,35 @@ async def test_a_disabled_operator_is_logged_out_at_once(running: Running, metho
     assert (await caller.send(method, path)).status == 401
     answer = await running.nobody.post("/operator/login", email=operator.email, password=PASSWORD)
     assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "ticket_id", "fields", "status"),
+    [
+        ("/operator/notes", 1, {"content": "They pay late"}, 401),
+        ("/operator/snooze", 1, {"until": "2027-01-02T03:04:05Z"}, 401),
+        ("/transfer_ticket", 1, {}, 401),
+        ("/close_ticket", 1, {}, 403),
+        ("/reopen_ticket", 2, {}, 403),
+    ],
+)
+async def test_a_session_that_ends_while_the_body_comes_changes_nothing_any_more(
+    running: Running, monkeypatch: pytest.MonkeyPatch, path: str, ticket_id: int, fields: dict[str, str], status: int
+) -> None:
+    operator, olga = await running.online("Olga")
+    for _ in range(2):
+        await open_ticket(running.nobody)
+    await olga.post("/close_ticket", ticket_id=2)
+
+    async def was_logged_in(*_: object) -> Operator:
+        return operator
+
+    monkeypatch.setattr(Sessions, "operator_of", was_logged_in)
+    before = await running.desk.services.tickets.read(ticket_id)
+    await running.desk.services.operators.set_password(operator.email, "another hash")
+    assert (await olga.post(path, ticket_id=ticket_id, **fields)).status == status
+    assert await running.desk.services.tickets.read(ticket_id) == before
+    assert await running.desk.services.notes.of_ticket(ticket_id, Identity(operator=operator)) == []
 
 
 async def test_logging_out_ends_the_session_and_takes_the_operator_offline(running: Running) -> None:
