@@ -43,16 +43,16 @@ def find_tickets(
 ) -> list[TicketSummary]:
     """List up to `limit` tickets whose number, name, e-mail or visitor's number has all these words, the newest first."""
     index, number = search.index_of(tx.conn)
+    ticket_id = number - TICKETS_FROM
     matching = (
-        select((number - TICKETS_FROM).label("id"))
-        .select_from(index)
-        .where(search.matches(tx.conn, whole, begun), number < 0)
+        select(ticket_id.label("id"))
+        .select_from(index.join(tickets, tickets.c.id == ticket_id))
+        .where(search.matches(tx.conn, whole, begun), number < 0, is_readable(readable))
         .order_by(number.desc())
-        # Some may be a colleague's.
-        .limit(limit * 4)
+        .limit(limit)
     )
-    query = SUMMARIES.order_by(None).order_by(tickets.c.id.desc()).limit(limit)
-    query = query.where(tickets.c.id.in_(select(matching.subquery().c.id)), is_readable(readable))
+    query = SUMMARIES.order_by(None).order_by(tickets.c.id.desc())
+    query = query.where(tickets.c.id.in_(select(matching.subquery().c.id)))
     return [summary_of(row) for row in tx.conn.execute(query)]
 
 

@@ -93,6 +93,17 @@ async def test_a_colleagues_active_chat_is_found_only_by_them_until_it_is_closed
     assert (await said(services, "secret", petr), await named(services, "secretary", petr)) == (["secret"], [number])
 
 
+async def test_however_many_of_a_name_are_a_colleagues_those_that_may_be_read_are_found(
+    services: Services, olga: Identity
+) -> None:
+    number = await opened(services, "Hello")
+    await services.tickets.close(number, olga)
+    for _ in range(21):
+        await opened(services, "Hello")
+    await services.operators.heartbeat(1, OperatorStatus.AWAY, None)
+    assert await named(services, "anna", await online(services, "petr")) == [number]
+
+
 async def test_who_is_no_operator_finds_nothing(services: Services) -> None:
     for identity in (Identity(), Identity(ANNA)):
         with pytest.raises(LoginNeeded):

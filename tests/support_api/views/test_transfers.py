@@ -161,7 +161,7 @@ async def test_the_relay_ends_the_former_operators_subscription_before_it_is_tol
     await relay.wait_for(lambda: ("ticket:transferred", "private-operator-1") in relay.names())
     channel = f"private-ticket-{stage.anna.ticket_id}"
     names = [one.name for one in relay.heard if one.channel == channel]
-    assert names == ["unsubscribe", "message:new", "ticket:updated"]
+    assert names == ["unsubscribe", "message:new", "ticket:updated", "ticket:operator"]
     (ended,) = [one for one in relay.heard if one.name == "unsubscribe"]
     assert ended.data == {"user_id": f"operator-{stage.olga.id}"}
 
