@@ -183,6 +183,8 @@ class PostgresDatabase(Database):
             pool_size=connections,
             max_overflow=0,
             pool_timeout=PATIENCE,
+            # What people write is not for logs, and an error that is one has its statement with it.
+            hide_parameters=True,
         )
 
     def _connect_for_sqlalchemy(self) -> Any:

@@ -410,7 +410,8 @@ def sqlite_url(text: str) -> URL:
 
 
 def _engine(url: URL, busy_timeout: float) -> Engine:
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": busy_timeout})
+    # What people write is not for logs, and an error that is one has its statement with it.
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": busy_timeout})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

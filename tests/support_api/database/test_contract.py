@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import traceback
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -62,6 +63,24 @@ async def test_an_exception_undoes_the_whole_work_and_is_no_news(database: Datab
     await _heard(database, "ready")
     assert await database.reading(channels) == []
     assert not news.is_set()
+
+
+async def test_what_a_failed_statement_was_given_stands_in_no_error_and_so_in_no_log(database: Database) -> None:
+    def fail(tx: Transaction) -> None:
+        said = "my card is 4111"
+        row = {
+            "ticket_id": 404,
+            "seq": 1,
+            "sender_type": "visitor",
+            "sender_id": "",
+            "sender_name": "",
+            "content": said,
+        }
+        tx.conn.execute(insert(messages).values(**row, created_at=tx.now))
+
+    with pytest.raises(IntegrityError) as caught:
+        await database.writing(fail)
+    assert "4111" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_broken_rule_of_a_table_is_the_works_own_affair(database: Database) -> None:
