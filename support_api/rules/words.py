@@ -33,7 +33,7 @@ def words_of(text: str) -> list[str]:
 
 def excerpt(text: str, words: Sequence[str]) -> list[Part]:
     """Cut a text around the first word that was found, and take it apart into hits and what stands between them."""
-    found = [match.span() for match in _WORD.finditer(text) if _is_hit(match[0], words)]
+    found = _hits(text, words)
     first = found[0][0] if found else 0
     start = max(0, first - EXCERPT // 4)
     end = min(len(text), start + EXCERPT)
@@ -46,6 +46,17 @@ def excerpt(text: str, words: Sequence[str]) -> list[Part]:
         at = stop
     parts.append(Part(text[at:end] + ("…" if end < len(text) else ""), is_hit=False))
     return [part for part in parts if part.text]
+
+
+def _hits(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Where hits stand, from the first one as far as an excerpt may reach."""
+    found: list[tuple[int, int]] = []
+    for match in _WORD.finditer(text):
+        if found and match.end() > found[0][0] + EXCERPT:
+            break
+        if _is_hit(match[0], words):
+            found.append(match.span())
+    return found
 
 
 def is_whole(word: str) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from support_api.rules import words as rules
 from support_api.rules.words import EXCERPT, WORD_LENGTH, Part, excerpt, words_of
 
 
@@ -42,3 +43,15 @@ def test_of_a_long_text_what_stands_around_the_first_hit_is_shown() -> None:
 
 def test_a_text_without_a_hit_is_shown_from_its_beginning() -> None:
     assert excerpt("<b>Hello</b>", ["no"]) == [Part("<b>Hello</b>", is_hit=False)]
+
+
+def test_behind_the_excerpt_a_long_text_is_not_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def look(piece: str, words: list[str]) -> bool:
+        looked_at.append(piece)
+        return piece in words
+
+    monkeypatch.setattr(rules, "_is_hit", look)
+    rules.excerpt("hit " * 1000, ["hit"])
+    assert len(looked_at) <= rules.EXCERPT
