@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import ViewportSize
 
 from tests.e2e.made_up import shop, working
-from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, People, Screen, until
+from tests.e2e.screens import DESKTOP, IN_BROWSER, PHONE, People, Screen
 from tests.helpers.product import ANNA, BORIS
 
 pytestmark = IN_BROWSER
@@ -80,8 +80,8 @@ async def test_pictures_of_the_documents_can_be_taken(people: People) -> None:
     other = await people.visitor()
     await other.open()
     await panel.ticket(await other.start("Ivan", "Do you ship to Kazan?")).wait_for()
+    await panel.type_until(widget.typing, "the visitor sees that the operator is typing")
     await panel.find("#reply").press_sequentially("Two days to")
-    await until(widget.typing, "the visitor sees that the operator is typing")
     await side_by_side(people, "conversation", widget, panel)
 
 
