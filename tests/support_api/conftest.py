@@ -166,8 +166,8 @@ Start = Callable[[Settings], Awaitable[Running]]
 
 
 @pytest.fixture
-async def start(parts: Parts) -> AsyncIterator[Start]:
-    """Starts desks with settings of the test's own."""
+async def start(parts: Parts, settings: Settings) -> AsyncIterator[Start]:
+    """Starts desks with settings of the test's own. They end before the database and the relay of `settings` do."""
     from contextlib import AsyncExitStack
 
     from aiohttp import DummyCookieJar
