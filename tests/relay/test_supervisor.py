@@ -91,11 +91,19 @@ class Workers(RelayProcess):
         return len(self.workers) == 2 and self.metric("relay_workers") == 2
 
 
+APP = f"""
+[[apps]]
+id = "{RelayProcess.app_id}"
+key = "{RelayProcess.key}"
+secret = "{RelayProcess.secret}"
+"""
+
+
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The settings that the workers read besides their environment: none."""
+    """The settings that the workers read besides their environment: the app."""
     file = tmp_path_factory.mktemp("workers") / "relay.toml"
-    file.write_text("")
+    file.write_text(APP)
     return file
 
 
@@ -171,7 +179,7 @@ class TestTwoWorkers:
         config.write_text("nonsense = 1")
         os.kill(relay.pid, signal.SIGUSR2)
         until(lambda: "replacement_failed" in relay.output(), "the log says so")
-        config.write_text("")
+        config.write_text(APP)
         assert "nonsense: unknown" in relay.output()
         assert relay.workers == before
         assert relay.get()[0] == 200
