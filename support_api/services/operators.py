@@ -5,9 +5,10 @@ from sqlalchemy.exc import IntegrityError
 from support_api.database.engine import Transaction
 from support_api.errors import EmailTaken
 from support_api.models.happenings import AccountDisabled
-from support_api.models.operators import Operator, OperatorStatus, Presence
+from support_api.models.operators import Identity, Operator, OperatorStatus, Presence
+from support_api.rules.access import ensure_operator
 from support_api.services.assigner import Assigner
-from support_api.services.sessions import after_end, ensure_live, go_offline
+from support_api.services.sessions import after_end, go_offline
 from support_api.services.transactions import Happened, Transactions
 from support_api.store import operators, sessions
 
@@ -87,7 +88,8 @@ class Operators:
         """
 
         def heartbeat(tx: Transaction, happened: Happened) -> Presence:
-            ensure_live(tx, session)
+            if session is not None:
+                ensure_operator(sessions.look_up(tx, Identity(session=session)))
             limit = {} if max_tickets is None else {"max_tickets": max_tickets}
             operators.set_presence(tx, operator_id, {"status": status.value, "last_seen": tx.now} | limit)
             self._assigner.fill(tx, happened)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from support_api.database.engine import Transaction
-from support_api.errors import LoginNeeded, WrongLogin
+from support_api.errors import WrongLogin
 from support_api.models.happenings import SessionEnded
 from support_api.models.operators import Credentials, Operator, OperatorStatus
 from support_api.services.assigner import Assigner
@@ -57,12 +57,6 @@ class Sessions:
         """End the sessions that are over, which until then only counted for nothing."""
         if await self._transactions.reading(sessions.is_any_expired):
             await self._transactions.assigning(lambda tx, happened: after_end(tx, happened, sessions.end_expired(tx)))
-
-
-def ensure_live(tx: Transaction, session: str | None) -> None:
-    """Ask in the transaction that acts for a session (None: for nobody's) whether it goes on. Raises `LoginNeeded`."""
-    if session is not None and not sessions.is_live(tx, session):
-        raise LoginNeeded
 
 
 def after_end(tx: Transaction, happened: Happened, operator_ids: Sequence[int]) -> None:

@@ -10,7 +10,6 @@ from support_api.models.tickets import Ticket, TicketStatus, TicketSummary
 from support_api.rules.access import Act, ensure_open, ensure_operator, may
 from support_api.services.assigner import Assigner
 from support_api.services.groups import for_group
-from support_api.services.sessions import ensure_live
 from support_api.services.transactions import Happened, Transactions
 from support_api.store import notes, operators, sessions, tickets
 
@@ -67,20 +66,18 @@ class Transfers:
 
         return await self._transactions.assigning(put_back)
 
-    async def take(
-        self, ticket_id: int, identity: Identity, *, over_limit: bool = False, session: str | None = None
-    ) -> Ticket:
+    async def take(self, ticket_id: int, identity: Identity, *, over_limit: bool = False) -> Ticket:
         """Give a waiting ticket to the operator who asks for it. One that is theirs already is returned unchanged.
 
-        Raises `UnknownTicket`, `TicketClosed`, `TicketTaken`, `LoginNeeded` for an account that was disabled, or a `session`
-        that ended, meanwhile, or, unless `over_limit`, `OperatorFull`.
+        Raises `UnknownTicket`, `TicketClosed`, `TicketTaken`, `LoginNeeded`, also for an account that was disabled or a
+        session that ended meanwhile, or, unless `over_limit`, `OperatorFull`.
         """
-        operator_id = ensure_operator(identity).id
 
         def take(tx: Transaction, happened: Happened) -> Ticket:
-            ensure_live(tx, session)
+            known = sessions.look_up(tx, identity)
+            operator_id = ensure_operator(known).id
             summary = tickets.read_summary(tx, ticket_id, lock=True)
-            may(identity, Act.TAKE, summary.ticket)
+            may(known, Act.TAKE, summary.ticket)
             ensure_open(summary.ticket)
             if summary.ticket.operator_id == operator_id:
                 return summary.ticket

@@ -41,11 +41,6 @@ def look_up(tx: Transaction, identity: Identity) -> Identity:
     return Identity(identity.visitor_id, find_operator(tx, identity.session))
 
 
-def is_live(tx: Transaction, token_hash: str) -> bool:
-    """Say whether a session goes on."""
-    return _is_any(tx, (_hash == token_hash) & (_expires_at > tx.now))
-
-
 def is_logged_in(tx: Transaction, operator_id: int) -> bool:
     """Say whether any session of an operator goes on."""
     return _is_any(tx, (_operator_id == operator_id) & (_expires_at > tx.now))

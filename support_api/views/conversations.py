@@ -101,12 +101,12 @@ async def close_ticket(request: web.Request) -> web.Response:
 
 async def reopen_ticket(request: web.Request) -> web.Response:
     """Goes on with the caller's conversation after its end; it counts as a message, since the system says so in it."""
-    desk, fields = request.app[DESK], await body_fields(request)
+    desk, fields, identity = request.app[DESK], await body_fields(request), claim(request)
     ticket_id = fields.ticket_id()
-    await ensure_not_too_often(desk.limits.messages, sender_key(request, claim(request)), "messages")
+    await ensure_not_too_often(desk.limits.messages, sender_key(request, identity), "messages")
     ticket = await desk.services.reopening.reopen(
         ticket_id,
-        await identify(request),
+        identity,
         network=desk.tokens.hide_network(network_of(request)),
         limits=desk.limits.open_tickets,
     )

@@ -162,9 +162,12 @@ async def write_note(request: web.Request) -> web.Response:
 async def take_ticket(request: web.Request) -> web.Response:
     """Gives a waiting ticket to the operator who asks for it."""
     operator, fields = await logged_in(request), await body_fields(request)
-    ticket_id, over_limit, session = fields.ticket_id(), fields.boolean("over_limit"), session_hash_of(request)
-    transfers = request.app[DESK].services.transfers
-    ticket = await transfers.take(ticket_id, Identity(operator=operator), over_limit=over_limit, session=session)
+    ticket_id, over_limit, transfers = (
+        fields.ticket_id(),
+        fields.boolean("over_limit"),
+        request.app[DESK].services.transfers,
+    )
+    ticket = await transfers.take(ticket_id, _acting(request, operator), over_limit=over_limit)
     return json_answer({"ticket": ticket_json(ticket, with_email=True)})
 
 
